@@ -1,0 +1,5 @@
+from tinygrad_lite.graph import identity
+
+from . import Case, rand
+
+CASES = {"identity": [Case(identity, [rand(2, 3)])]}

@@ -1,0 +1,35 @@
+"""The sentences a user reads when something is wrong: which op, what it saw, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+# The kinds that NumPy raises and that can be raised again with a message of ours, the most special first.
+_KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError, TypeError)
+
+
+def describe(a: Any) -> str:
+    """What an argument looks like in a sentence: `shape (2, 3) float32`, `'same'`, `3`."""
+    if hasattr(a, "shape") and hasattr(a, "dtype"):
+        return f"shape {tuple(a.shape)} {a.dtype}"
+    text = repr(a)
+    return text if len(text) <= 40 else f"a {type(a).__name__}"
+
+
+def named(error: Exception, op: str, parameters: Iterable[str], args: tuple[Any, ...]) -> Exception:
+    """`error` in a sentence that begins with the op and ends with what it saw. Named once, by the innermost op."""
+    if getattr(error, "op", None):
+        return error
+    names = [*parameters]
+    names += [names[-1]] * (len(args) - len(names)) if names else [""] * len(args)
+    seen = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, args))
+    message = str(error).strip()
+    if not message.startswith(f"{op}: "):
+        message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")
+    kind = next(kind for kind in _KINDS if isinstance(error, kind))
+    result = kind(message)
+    result.op = op  # type: ignore[attr-defined]
+    return result

@@ -1,0 +1,360 @@
+"""The engine: what an op is, the graph that ops record, and the walk back through it. Read this first.
+
+An op is one NumPy function, its *rule*, that returns its value and one closure per input. The closure maps
+the gradient of the output to the gradient of that input; everything else in this library follows from that.
+
+    @op(np.multiply)
+    def multiply(x, y):
+        '''out = x · y        ∂L/∂x = g · y        ∂L/∂y = g · x'''
+        return x * y, (lambda g: g * y, lambda g: g * x)
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, overload
+
+import numpy as np
+
+from . import errors
+
+Array = Any  # a NumPy array or scalar, or anything else that speaks NumPy's protocols (a Tensor does)
+Closure = Callable[[Array], Array]
+Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its value, a closure (or None) per input
+new = object.__new__
+_MUTABLE = {np.ndarray, list, tuple}
+P = ParamSpec("P")
+
+
+class Op:
+    """One entry of the table of ops: a rule, its name, its formula, and whether it is linear."""
+
+    __slots__ = ("rule", "name", "formula", "linear", "parameters", "__weakref__")
+
+    def __init__(self, rule: Callable[..., Rule], linear: bool) -> None:
+        self.rule = rule
+        self.name = rule.__name__
+        self.formula = inspect.getdoc(rule) or ""
+        self.linear = linear
+        self.parameters = inspect.signature(rule).parameters
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+OPS: dict[str, Op] = {}  # every op by its name
+TABLE: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function -> what a Tensor does for it
+
+
+class Node:
+    """A value in the graph, and how it came to be.
+
+    `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
+    rebound later). `closures` holds one function per input, or None where the input needs no gradient. `scope` is the
+    module that was being called. A leaf has no op, and neither args nor closures.
+    """
+
+    __slots__ = (
+        "value", "requires_grad", "grad", "name", "op", "args", "values", "kwargs", "closures", "scope", "__weakref__",
+    )  # fmt: skip
+    value: Array
+    requires_grad: bool
+    grad: Any
+    name: str | None
+    op: Op | None
+    args: tuple[Any, ...]
+    values: Sequence[Any]
+    kwargs: dict[str, Any]
+    closures: tuple[Closure | None, ...]
+    scope: Any
+
+    def parents(self) -> Iterator[Node]:
+        """The inputs that a gradient flows to, one for each closure (so twice for x in x · x)."""
+        return (x for x, closure in zip(self.args, self.closures) if closure is not None)
+
+
+class Mode:
+    """What recording depends on."""
+
+    __slots__ = ("recording", "again", "scope")
+
+    def __init__(self) -> None:
+        self.recording = True  # False inside no_grad()
+        self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_closures`
+        self.scope: Any = None  # the module that is being called
+
+
+class _Thread(threading.local):
+    """Each thread has a mode of its own: no_grad() in one does not stop another from training."""
+
+    def __init__(self) -> None:
+        self.mode = Mode()
+
+
+THREAD = _Thread()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad()` on a function."""
+    mode = THREAD.mode
+    outer, mode.recording = mode.recording, False
+    try:
+        yield
+    finally:
+        mode.recording = outer
+
+
+# ---------------------------------------------------------------------------------------------- forward: recording
+
+
+@overload
+def op(rule: Callable[P, Rule], /) -> Callable[P, Any]: ...
+@overload
+def op(*numpy_functions: Callable[..., Any], linear: bool = False) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
+def op(*functions: Any, linear: bool = False) -> Any:
+    """Make an op of a rule: a function of arrays that returns `(value, closures)`.
+
+    Used as `@op`, or as `@op(np.exp)` when NumPy has a function that the op differentiates. The first parameters of
+    the rule are its inputs, as many as it returns closures; a closure may be None (no derivative in that input).
+    `linear=True` promises that the closures use no input's values, so that the rule need not be run again for
+    higher orders. On bare arrays an op returns a bare array; with a Tensor among its arguments, a Tensor.
+    """
+    if len(functions) == 1 and isinstance(functions[0], types.FunctionType):
+        return _make(functions[0], (), linear)
+    return lambda rule: _make(rule, functions, linear)
+
+
+def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any]], linear: bool) -> Callable[..., Any]:
+    this = Op(rule, linear)
+
+    @functools.wraps(rule)
+    def apply(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args, kwargs = _bind(this, args, kwargs)
+        mode = THREAD.mode
+        kind = None
+        constants = records = False
+        values = []
+        for a in args:
+            if isinstance(a, Node):
+                kind = a.__class__
+                values.append(a.value)
+                if a.requires_grad:
+                    records = True
+                else:
+                    constants = True
+            else:
+                values.append(a)
+                constants = True
+        try:
+            if kind is None:
+                return rule(*args, **kwargs)[0]
+            if mode.again is not None and _is_again(mode.again, this, args):
+                return mode.again
+            records = records and mode.recording
+            if records and constants:
+                values = [frozen(v) if v.__class__ in _MUTABLE else v for v in values]  # see `frozen`
+            value, closures = rule(*values, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            raise errors.named(error, this.name, this.parameters, args) from error
+        if value.__class__ is np.ndarray:
+            if value.ndim:
+                value.setflags(write=False)
+            else:
+                value = value[()]  # scalars stay NumPy scalars: several times faster than 0-d arrays
+        out = new(kind)
+        out.value = value
+        out.grad = out.name = None
+        if records and constants:
+            closures = tuple([c if isinstance(a, Node) and a.requires_grad else None for a, c in zip(args, closures)])
+            records = closures.count(None) < len(closures)
+        out.requires_grad = records
+        if records:
+            out.op = this
+            out.args = args
+            out.values = values
+            out.kwargs = kwargs
+            out.closures = closures
+            out.scope = mode.scope
+        else:
+            out.op = None
+            out.args = out.closures = ()
+        return out
+
+    apply.op = this  # type: ignore[attr-defined]
+    OPS[this.name] = this
+    for function in numpy_functions:
+        TABLE[function] = apply
+    return apply
+
+
+def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy."""
+
+    def enter(function: Callable[P, Any]) -> Callable[P, Any]:
+        TABLE.update(dict.fromkeys(numpy_functions, function))
+        return function
+
+    return enter
+
+
+def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs given by name (`conv2d(x, weight=w)`) take their places; all other keywords stay as they are."""
+    if not any(isinstance(v, Node) for v in kwargs.values()):
+        return args, {name: frozen(v) for name, v in kwargs.items()}
+    bound, rest = list(args), dict(kwargs)
+    for parameter in list(this.parameters.values())[len(args) :]:
+        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD:
+            break
+        if parameter.name in rest:
+            bound.append(rest.pop(parameter.name))
+        elif parameter.default is not parameter.empty:
+            bound.append(parameter.default)
+        else:
+            break  # the rule itself says what is missing
+    return tuple(bound), rest
+
+
+def frozen(a: Any) -> Any:
+    """`a` as the graph may keep it: an array that its owner could still change is copied, all else is left as it is."""
+    if isinstance(a, np.ndarray):
+        base: Any = a
+        while isinstance(base, np.ndarray):
+            if base.flags.writeable:
+                a = a.copy()
+                a.setflags(write=False)
+                return a
+            base = base.base
+        return a
+    if isinstance(a, (list, tuple)):
+        return type(a)([frozen(item) for item in a]) if type(a) in (list, tuple) else a
+    return a
+
+
+# --------------------------------------------------------------------------------------------- backward: the walk
+
+
+def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterator[tuple[Node, Array]]:
+    """Yield each node that `root` was made from, with ∂L/∂node, every node after all that were made from it.
+
+    `seed` is ∂L/∂root. A pure walk: nothing is stored in the graph, so it may be walked again, and stopped anywhere.
+    A node is ready once a gradient has arrived from each of its uses. With `create_graph` the gradients are Tensors.
+    """
+    waiting = _uses(root)
+    gradient = {root: seed}
+    ready = [root]
+    while ready:
+        node = ready.pop()
+        g = gradient.pop(node)
+        yield node, g
+        closures = differentiable_closures(node) if create_graph and node.op is not None else node.closures
+        for x, closure, needed in zip(node.args, closures, node.closures):
+            if needed is not None:
+                gx = fit(closure(g), x.value)
+                gradient[x] = gradient[x] + gx if x in gradient else gx
+                waiting[x] -= 1
+                if not waiting[x]:
+                    ready.append(x)
+
+
+def _uses(root: Node) -> dict[Node, int]:
+    """How many gradients will arrive at each node."""
+    uses: dict[Node, int] = {}
+    stack = [root]
+    while stack:
+        for x in stack.pop().parents():
+            if x not in uses:
+                stack.append(x)
+            uses[x] = uses.get(x, 0) + 1
+    return uses
+
+
+def fit(g: Array, value: Array) -> Array:
+    """The gradient in its input's own shape and dtype: the one place where broadcasting is undone.
+
+    out = x + y broadcasts x where it has fewer axes or a 1; each element of x was used many times, so ∂L/∂x sums over them.
+    """
+    if g.__class__ is np.float64 is value.__class__:
+        return g
+    shape, seen = np.shape(value), np.shape(g)
+    if seen != shape:
+        extra = len(seen) - len(shape)
+        axes = (*range(extra), *(i for i, n in enumerate(shape, extra) if n == 1 and seen[i] != 1))
+        g = np.reshape(np.sum(g, axis=axes), shape)
+    dtype = getattr(value, "dtype", None)
+    if dtype is not None and dtype != getattr(g, "dtype", dtype):
+        g = g.astype(dtype)
+    return g
+
+
+# ------------------------------------------------------------------------------------------------- higher orders
+
+
+def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
+    """The closures of `node` over Tensors in place of arrays: what they return has a graph of its own.
+
+    The rule is run again on the arguments themselves. A Tensor speaks NumPy's protocols, so the body runs unchanged,
+    and its closures now build graph. An op on the node's very arguments is the node: nothing is computed twice.
+    """
+    assert node.op is not None
+    if node.op.linear:
+        return node.closures
+    args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
+    with running_again(node):
+        return node.op.rule(*args, **node.kwargs)[1]
+
+
+@contextmanager
+def running_again(node: Node) -> Iterator[None]:
+    mode = THREAD.mode
+    outer, mode.again = mode.again, node
+    try:
+        yield
+    finally:
+        mode.again = outer
+
+
+def _is_again(node: Node, this: Op, args: tuple[Any, ...]) -> bool:
+    return node.op is this and len(args) == len(node.args) and all(a is b for a, b in zip(args, node.args))
+
+
+@op(linear=True)
+def identity(x: Array) -> Rule:
+    """out = x        ∂L/∂x = g"""
+    return x, (lambda g: g,)
+
+
+def _as_it_was(leaf: Node, value: Array) -> Node:
+    """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
+    old: Node = identity(leaf)
+    old.value = value
+    return old
+
+
+def kernel(plain: Callable[P, Array]) -> Callable[[Callable[P, Array]], Callable[P, Array]]:
+    """Fast array code for NumPy arrays, beside the plain version that it must agree with and that runs on all else.
+
+    Rules call it like any NumPy function. Its arrays are positional. On Tensors it is the value of the node whose rule
+    is being run again (so a rule must return it as its value), or else the plain version, which builds graph.
+    """
+
+    def decorate(fast: Callable[P, Array]) -> Callable[P, Array]:
+        @functools.wraps(fast)
+        def run(*args: P.args, **kwargs: P.kwargs) -> Array:
+            for a in args:
+                if isinstance(a, Node) and THREAD.mode.again is not None:
+                    return THREAD.mode.again
+                if a.dtype.kind == "O" if isinstance(a, np.ndarray) else hasattr(a, "__array_ufunc__"):
+                    return plain(*args, **kwargs)
+            return fast(*args, **kwargs)
+
+        run.plain = plain  # type: ignore[attr-defined]
+        return run
+
+    return decorate

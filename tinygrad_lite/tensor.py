@@ -1,0 +1,354 @@
+"""Tensor: an array, its gradient, and NumPy's protocols. What an op does stands in ops/, looked up in the table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from .graph import TABLE, Array, Node, backpropagate, frozen
+
+# NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
+PLAIN: set[Callable[..., Any]] = {
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit,
+    np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.any, np.all, np.count_nonzero, np.nonzero,
+    np.allclose, np.isclose, np.array_equal, np.array2string, np.array_repr, np.array_str, np.result_type, np.unique,
+    np.searchsorted,
+}  # fmt: skip
+
+
+def as_value(data: Any, dtype: Any = None) -> Array:
+    """`data` as a node may hold it: a read-only array or a NumPy scalar. Arrays of other libraries stay as they are."""
+    if isinstance(data, Node):
+        data = data.value
+    if not hasattr(data, "__array_ufunc__"):
+        data = np.array(data)
+    if dtype is not None and data.dtype != dtype:
+        data = data.astype(dtype)
+    if isinstance(data, np.ndarray):
+        return frozen(data) if data.ndim else data[()]
+    return data
+
+
+def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
+    """A method that is NumPy's function of the same name, applied to the tensor."""
+
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return TABLE[function](self, *args, **kwargs)
+
+    call.__name__ = name or function.__name__
+    call.__doc__ = f"`np.{call.__name__}` of this tensor."
+    return call
+
+
+def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    """An operator and its reflection."""
+
+    def forward(self: Tensor, other: Any) -> Any:
+        return TABLE[function](self, other)
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return TABLE[function](other, self)
+
+    return forward, reflected
+
+
+def comparison(function: np.ufunc) -> Callable[[Any, Any], Any]:
+    """A comparison has no derivative: its result is plain NumPy."""
+
+    def compare(self: Tensor, other: Any) -> Any:
+        return function(self.value, other.value if isinstance(other, Tensor) else other)
+
+    return compare
+
+
+class Tensor(Node):
+    """An array that remembers how it was made.
+
+    Args:
+        data: array, number, nested lists, another tensor, or an array of any library that speaks NumPy's protocols.
+            A NumPy array is copied: arrays in a graph never change.
+        requires_grad: whether `.backward()` is to give this tensor a gradient. Floating dtypes only.
+        dtype: as in `np.array`; by default NumPy's own choice (float64 for Python floats).
+        name: shown in drawings.
+
+    Raises:
+        TypeError: an integer, boolean or complex tensor is asked to require a gradient.
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
+        self.value = as_value(data, dtype)
+        self.grad = self.op = self.scope = None
+        self.name = name
+        self.args = self.closures = ()
+        self.requires_grad = False
+        if requires_grad:
+            self.requires_grad_()
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set whether this tensor is to get a gradient, in place; returns it."""
+        if self.op is not None:
+            raise RuntimeError(
+                f"requires_grad_: this tensor is the result of {self.op.name}, and only a leaf can start or stop "
+                "requiring a gradient: detach() it, or use tg.no_grad()"
+            )
+        if requires_grad and self.dtype.kind not in "fO":
+            raise TypeError(
+                f"requires_grad: a tensor of dtype {self.dtype} has no gradient: make it floating, e.g. dtype=np.float64"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    # ------------------------------------------------------------------------------------------------- the array
+
+    @property
+    def data(self) -> Array:
+        """The array (read-only) or NumPy scalar. Setting it on a leaf rebinds it: graphs made before keep the old one."""
+        return self.value
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.op is not None:
+            raise RuntimeError(f"data: this tensor is the result of {self.op.name}; only a leaf's data can be set")
+        value = as_value(data)
+        if self.requires_grad and value.dtype.kind not in "fO":
+            raise TypeError(f"data: this tensor requires a gradient and cannot hold dtype {value.dtype}")
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.value)
+
+    @property
+    def ndim(self) -> int:
+        return len(np.shape(self.value))
+
+    @property
+    def size(self) -> int:
+        return np.size(self.value)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return getattr(self.value, "dtype", np.dtype(object))
+
+    @property
+    def T(self) -> Any:
+        return TABLE[np.transpose](self)
+
+    @property
+    def mT(self) -> Any:
+        return TABLE[np.swapaxes](self, -1, -2)
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; index it first")
+        return self.value.item() if hasattr(self.value, "item") else self.value
+
+    def numpy(self) -> Array:
+        """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
+        return np.asarray(self.value) if isinstance(self.value, np.generic) else self.value
+
+    def detach(self) -> Tensor:
+        """The same value outside the graph: no gradient flows through it."""
+        return Tensor(self.value, name=self.name)
+
+    def tolist(self) -> Any:
+        return self.value.tolist()
+
+    # --------------------------------------------------------------------------------------------- the gradient
+
+    def backward(self, grad: Any = None, create_graph: bool = False) -> None:
+        """Add ∂self/∂leaf (times `grad`) to `.grad` of every leaf that requires a gradient.
+
+        Args:
+            grad: ∂L/∂self, of this tensor's shape; may be left out for a tensor of one element, where it is 1.
+            create_graph: give the gradients a graph of their own, to be differentiated again.
+
+        Raises:
+            RuntimeError: this tensor has no graph, or has more than one element and `grad` is missing.
+            ValueError: `grad` has another shape.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward: this tensor has no graph. Make it from a Tensor(..., requires_grad=True), outside tg.no_grad()"
+            )
+        seed = self._seed(grad)
+        if create_graph:
+            seed = seed if isinstance(seed, Tensor) else Tensor(seed)
+        elif isinstance(seed, Tensor):
+            seed = seed.value
+        # All gradients first: if a rule fails, no leaf is left with half of them.
+        for leaf, g in [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]:
+            g = g if isinstance(g, Tensor) else wrap(g)
+            leaf.grad = g if leaf.grad is None else leaf.grad + g
+
+    def _seed(self, grad: Any) -> Any:
+        if grad is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
+                    "reduce it (.sum(), .mean()), or pass backward(grad) of the same shape"
+                )
+            return np.ones_like(self.value)[()] if isinstance(self.value, np.generic) else np.ones_like(self.value)
+        seed = grad if isinstance(grad, Tensor) else as_value(grad)
+        if np.shape(seed) != self.shape:
+            raise ValueError(f"backward: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal")
+        return seed if seed.dtype == self.dtype else seed.astype(self.dtype)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient (`.grad = None`)."""
+        self.grad = None
+
+    # ---------------------------------------------------------------------------------- operators, as NumPy has them
+
+    __add__, __radd__ = binary(np.add)
+    __sub__, __rsub__ = binary(np.subtract)
+    __mul__, __rmul__ = binary(np.multiply)
+    __truediv__, __rtruediv__ = binary(np.divide)
+    __floordiv__, __rfloordiv__ = binary(np.floor_divide)
+    __mod__, __rmod__ = binary(np.remainder)
+    __pow__, __rpow__ = binary(np.power)
+    __matmul__, __rmatmul__ = binary(np.matmul)
+    __neg__ = method(np.negative)
+    __pos__ = method(np.positive)
+    __abs__ = method(np.absolute)
+    __getitem__ = method(operator.getitem, "__getitem__")
+    __eq__ = comparison(np.equal)
+    __ne__ = comparison(np.not_equal)
+    __lt__ = comparison(np.less)
+    __le__ = comparison(np.less_equal)
+    __gt__ = comparison(np.greater)
+    __ge__ = comparison(np.greater_equal)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError("Tensor: an array in a graph never changes; make a new one with np.where or np.put_along_axis")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(self == item))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.value)
+
+    def __round__(self, digits: SupportsIndex = 0) -> Any:
+        return TABLE[np.round](self, digits)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
+    sum = method(np.sum)
+    mean = method(np.mean)
+    max = method(np.max, "max")
+    min = method(np.min, "min")
+    clip = method(np.clip)
+    squeeze = method(np.squeeze)
+    swapaxes = method(np.swapaxes)
+    ravel = method(np.ravel)
+    flatten = method(np.ravel, "flatten")
+    astype = method(np.ndarray.astype)
+
+    def reshape(self, *shape: Any) -> Any:
+        """`np.reshape`; the shape as one tuple or as several integers."""
+        return TABLE[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """`np.transpose`; the axes as one tuple or as several integers, reversed when there are none."""
+        return TABLE[np.transpose](self, axes[0] if len(axes) == 1 else axes or None)
+
+    # ------------------------------------------------------------------------------------------ NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise TypeError(f"np.{ufunc.__name__}.{method}: not for a Tensor; use np.sum, np.cumsum and the like, or t.data")
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__}: a Tensor's result cannot be written into an existing array, the graph would be cut: "
+                "write a = a + t, not a += t or out=a"
+            )
+        kwargs.pop("out", None)
+        if kwargs:
+            raise TypeError(f"np.{ufunc.__name__}: {', '.join(kwargs)}= is not supported on a Tensor; use np.where or .astype()")
+        return _lookup(ufunc)(*inputs)
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        return _lookup(function)(*args, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self.requires_grad:
+            raise TypeError("this Tensor requires a gradient, and a NumPy array has none: use t.detach() (or t.data)")
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    # --------------------------------------------------------------------------------------------------- the rest
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
+        extra = [] if self.dtype in (np.float64, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self.name is not None:
+            extra.append(f"name={self.name!r}")
+        if self.op is not None:
+            extra.append(f"op={self.op.name}")
+        elif self.requires_grad:
+            extra.append("requires_grad=True")
+        return f"Tensor({', '.join([body, *extra])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are leaves: the value without the graph."""
+        return Tensor, (self.value, self.requires_grad, None, self.name)
+
+
+def wrap(value: Array) -> Tensor:
+    """A Tensor around an array that nobody else will write to: made read-only, not copied."""
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+    return Tensor(value)
+
+
+def _unwrapped(a: Any) -> Any:
+    if isinstance(a, Tensor):
+        return a.value
+    return type(a)([_unwrapped(item) for item in a]) if type(a) in (list, tuple) else a
+
+
+def _lookup(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What a Tensor does for a NumPy function; a TypeError when there is no rule, so that no graph is cut silently."""
+    found = TABLE.get(function)
+    if found is not None:
+        return found
+    if function in PLAIN:
+        return lambda *args, **kwargs: function(*map(_unwrapped, args), **{k: _unwrapped(v) for k, v in kwargs.items()})
+    raise TypeError(
+        f"np.{function.__name__}: no rule for a Tensor. Write it with functions that have one, add a rule with @tg.op, "
+        "or apply it to t.data, where no gradient is needed"
+    )
+
+
