@@ -1,0 +1,27 @@
+import numpy as np
+
+from tinygrad_lite.ops.indexing import add_at
+
+from . import Case, curved, rand
+
+X = rand(3, 4)
+REPEATED = np.array([[2, 0, 2], [1, 1, -1]])
+
+CASES = {
+    "getitem": [
+        Case(curved(lambda x: x[1:, ::-2]), [X], "slices"),
+        Case(curved(lambda x: x[-1, None, ..., 2]), [X], "integers and new axes"),
+        Case(curved(lambda x: x[X > 0]), [X], "mask"),
+        Case(curved(lambda x: x[REPEATED]), [X], "repeated integers"),
+        Case(curved(lambda x: x[REPEATED, [3, 3, 0]]), [X], "two arrays"),
+        Case(curved(lambda x: x[REPEATED[0], :, 1:]), [rand(3, 2, 2)], "mixed"),
+        Case(curved(lambda x: x[1:, REPEATED]), [X], "slice and array"),
+        Case(curved(lambda x: x[0, :, REPEATED]), [rand(2, 2, 3)], "array axes first"),
+        Case(curved(lambda x: x[[]]), [X], "nothing"),
+        Case(curved(lambda x: x[()]), [rand()], "0-d"),
+    ],
+    "add_at": [
+        Case(curved(lambda x: add_at(x, (slice(1, None), 0), (3, 4))), [rand(2)], "slices"),
+        Case(curved(lambda x: add_at(x, REPEATED, (3, 2))), [rand(2, 3, 2)], "repeated integers"),
+    ],
+}
