@@ -139,7 +139,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             args, kwargs = _bind(this, args, kwargs)
         mode = THREAD.mode
         kind = None
-        constants = records = False
+        constants = mutable = records = False
         values = []
         for a in args:
             if isinstance(a, Node):
@@ -152,14 +152,17 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             else:
                 values.append(a)
                 constants = True
+                if a.__class__ in _MUTABLE:
+                    mutable = True
         try:
             if kind is None:
                 return rule(*args, **kwargs)[0]
             if mode.again is not None and _is_again(mode.again, this, args):
                 return mode.again
             records = records and mode.recording
-            if records and constants:
-                values = [frozen(v) if v.__class__ in _MUTABLE else v for v in values]  # see `frozen`
+            if records and mutable:
+                values = [v if isinstance(a, Node) else frozen(v) for a, v in zip(args, values)]
+                args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
             value, closures = rule(*values, **kwargs)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.named(error, this.name, this.parameters, args) from error
