@@ -30,6 +30,6 @@ def named(error: Exception, op: str, parameters: Iterable[str], args: tuple[Any,
     if not message.startswith(f"{op}: "):
         message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
-    result = kind(message)
+    result: Exception = kind(message)
     result.op = op  # type: ignore[attr-defined]
     return result

@@ -113,6 +113,10 @@ def no_grad() -> Iterator[None]:
 # ---------------------------------------------------------------------------------------------- forward: recording
 
 
+@overload  # first, since a ufunc also passes for a rule
+def op(
+    ufunc: np.ufunc, /, *more: Callable[..., Any], linear: bool = False
+) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
 @overload
 def op(rule: Callable[P, Rule], /) -> Callable[P, Any]: ...
 @overload
@@ -256,7 +260,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
         node = ready.pop()
         g = gradient.pop(node)
         yield node, g
-        closures = differentiable_closures(node) if create_graph and node.op is not None else node.closures
+        closures: tuple[Any, ...] = differentiable_closures(node) if create_graph and node.op is not None else node.closures
         for x, closure, needed in zip(node.args, closures, node.closures):
             if needed is not None:
                 gx = fit(closure(g), x.value)
