@@ -1,0 +1,87 @@
+"""gradcheck finds what is wrong, and says where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.check import GradientError
+from tinygrad_lite.graph import OPS
+
+
+@pytest.fixture(autouse=True)
+def own_ops_leave_the_table() -> Iterator[None]:
+    before = dict(OPS)
+    yield
+    OPS.clear()
+    OPS.update(before)
+
+
+def test_a_right_gradient_passes() -> None:
+    assert tg.gradcheck(lambda x, y: np.tanh(x) * y, np.linspace(-1, 1, 6).reshape(2, 3), np.ones(3), order=3)
+
+
+def test_a_wrong_rule_is_named_with_its_element_and_both_numbers() -> None:
+    @tg.op
+    def square_wrong(x: Any) -> Any:
+        return x * x, (lambda g: g * x,)
+
+    with pytest.raises(GradientError, match=r"order 1, input 0 of shape \(3,\), element \[2\]: backprop gives .* central"):
+        tg.gradcheck(square_wrong, np.array([0.0, 0.1, 2.0]))
+
+
+def test_the_wrong_input_is_named() -> None:
+    @tg.op
+    def product_wrong(x: Any, y: Any) -> Any:
+        return x * y, (lambda g: g * y, lambda g: g * y)
+
+    with pytest.raises(GradientError, match="order 1, input 1: backprop gives"):
+        tg.gradcheck(product_wrong, 2.0, 3.0)
+
+
+def test_a_wrong_linear_shows_at_second_order_only() -> None:
+    @tg.op(linear=True)
+    def square_not_linear(x: Any) -> Any:
+        return x * x, (lambda g: g * 2 * x,)
+
+    assert tg.gradcheck(square_not_linear, np.array([1.0, 2.0]), order=1)
+    with pytest.raises(GradientError, match="order 2"):
+        tg.gradcheck(square_not_linear, np.array([1.0, 2.0]), order=2)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-6, -3e-6])
+def test_a_kink_within_the_step_is_reported_as_such(x: float) -> None:
+    with pytest.raises(GradientError, match="kink"):
+        tg.gradcheck(np.abs, np.array([x, 1.0]))
+
+
+def test_strong_curvature_is_no_kink() -> None:
+    assert tg.gradcheck(lambda x: 1 / x, np.array([0.02]), tolerance=1e-5)
+
+
+def test_a_small_gradient_is_judged_by_its_own_size() -> None:
+    @tg.op
+    def tiny_wrong(x: Any) -> Any:
+        return 1e-9 * x * x, (lambda g: 1.01 * 2e-9 * x * g,)
+
+    with pytest.raises(GradientError):
+        tg.gradcheck(tiny_wrong, np.array([1.0, 2.0]))
+
+
+def test_integers_are_passed_on_and_not_checked() -> None:
+    assert tg.gradcheck(lambda x, i: x[i], np.array([1.0, 2.0, 3.0]), np.array([0, 0, 2]))
+    with pytest.raises(ValueError, match="none of the inputs is floating"):
+        tg.gradcheck(np.exp, np.array([1, 2]))
+
+
+def test_a_function_that_returns_no_tensor_is_refused() -> None:
+    with pytest.raises(TypeError, match="must return one Tensor"):
+        tg.gradcheck(lambda x: x.shape, np.ones(3))
+
+
+def test_size_0() -> None:
+    assert tg.gradcheck(np.tanh, np.zeros((0, 3)))

@@ -1,0 +1,365 @@
+"""Derivatives of functions: grad, jacobian, hessian and the products with them, to any depth of nesting.
+
+Each takes a function `f` of arrays, written with NumPy's functions. Arguments and results may be nested tuples, lists
+and dicts of arrays; a derivative has the form of the argument it is taken in. On plain arrays and numbers the results
+are plain arrays; on Tensors, or where `f` uses Tensors that require a gradient, they are Tensors, with a graph.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .graph import THREAD, Array, Node, Rule, backpropagate, identity, op
+from .tensor import Tensor, wrap
+
+Tree = Any  # arrays in nested tuples, lists and dicts
+Function = Callable[..., Any]
+
+
+def flatten(tree: Tree) -> tuple[list[Any], Callable[[Sequence[Any]], Tree]]:
+    """The leaves of a tree in order, and the function that puts others in their places."""
+    if not isinstance(tree, (dict, tuple, list)):
+        return [tree], lambda leaves: leaves[0]
+    parts = [flatten(branch) for branch in (tree.values() if isinstance(tree, dict) else tree)]
+
+    def together(branches: list[Any]) -> Tree:
+        if isinstance(tree, dict):
+            return dict(zip(tree, branches))
+        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a named tuple, or not
+
+    def rebuild(leaves: Sequence[Any]) -> Tree:
+        rest = iter(leaves)
+        return together([build([next(rest) for _ in part]) for part, build in parts])
+
+    return [leaf for part, _ in parts for leaf in part], rebuild
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """A derivative needs the graph of its own function, inside no_grad() as well."""
+    mode = THREAD.mode
+    outer, mode.recording = mode.recording, True
+    try:
+        yield
+    finally:
+        mode.recording = outer
+
+
+class _Traced:
+    """`f`, run on variables in place of the leaves of its arguments number `argnums`, and its graph kept.
+
+    A variable is a new leaf, or, for a Tensor that an outer derivative wants to know about, a node of its own joined
+    to it: so that inner and outer derivatives are never confused.
+    """
+
+    def __init__(self, name: str, f: Function, argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        for i in argnums:
+            if not -len(args) <= i < len(args):
+                raise ValueError(f"{name}: argument number {i} is asked for, but the function was called with {len(args)}")
+        outer = THREAD.mode.recording
+        parts = [flatten(args[i]) for i in argnums]
+        self.forms = [(len(part), build) for part, build in parts]
+        self.given = [leaf for part, _ in parts for leaf in part]
+        self.variables = [_variable(x, outer) for x in self.given]
+        args = list(args)
+        for i, tree in zip(argnums, self.trees(self.variables)):
+            args[i] = tree
+        with _recording():
+            self.out = f(*args, **kwargs)
+        self.outs, self.build = flatten(self.out)
+        # With other leaves than our own in the graph, the derivative is a function of those: it gets a graph too.
+        self.live = [isinstance(out, Tensor) and out.requires_grad for out in self.outs]
+        self.create_graph = outer and any(
+            live and _reaches_beyond(out, self.variables) for out, live in zip(self.outs, self.live)
+        )
+        for v in self.variables:
+            if v.op is None:
+                v.requires_grad = False  # done: to an outer derivative it is a constant
+
+    def trees(self, leaves: Sequence[Any]) -> list[Tree]:
+        """Leaves, put together in the form of the arguments."""
+        rest = iter(leaves)
+        return [build([next(rest) for _ in range(n)]) for n, build in self.forms]
+
+    def pull(self, seeds: Sequence[Any], create_graph: bool | None = None) -> list[Any]:
+        """Σ over the results of seed · ∂result/∂variable, for each variable; zeros where there is no way to it."""
+        create_graph = self.create_graph if create_graph is None else create_graph
+        total: list[Any] = [None] * len(self.variables)
+        for out, live, seed in zip(self.outs, self.live, seeds):
+            if live and seed is not None:
+                for i, g in enumerate(_gradients(out, seed, self.variables, create_graph)):
+                    if g is not None:
+                        total[i] = g if total[i] is None else total[i] + g
+        zero = [_zeros(v.value) for v in self.variables]
+        return [self._plain(z if g is None else g, x) for g, z, x in zip(total, zero, self.given)]
+
+    def _plain(self, g: Any, given: Any) -> Any:
+        """A derivative in the kind of what was given, unless it has a graph to keep."""
+        if isinstance(g, Tensor):
+            return g if g.requires_grad or isinstance(given, Tensor) else g.value
+        return wrap(g) if isinstance(given, Tensor) else g
+
+    def values(self) -> Tree:
+        """The results, likewise: plain where all was plain."""
+        keep = self.create_graph or any(isinstance(x, Tensor) for x in self.given)
+        return self.build([self._result(out, keep) for out in self.outs])
+
+    def _result(self, out: Any, keep: bool) -> Any:
+        if not isinstance(out, Tensor):
+            return out
+        return (out if self.create_graph else out.detach()) if keep else out.value
+
+
+def _variable(x: Any, outer: bool) -> Tensor:
+    if isinstance(x, Tensor) and x.requires_grad and outer:
+        with _recording():
+            joined: Tensor = identity(x)
+            return joined
+    if isinstance(x, int) and not isinstance(x, bool):
+        x = float(x)
+    return Tensor(x, requires_grad=True)
+
+
+def _reaches_beyond(out: Node, variables: Sequence[Tensor]) -> bool:
+    """Whether `out` was made from a leaf that is none of the variables, or one of those is joined to an outer graph."""
+    return any(v.op is not None for v in variables) or not set(variables).issuperset(_leaves(out))
+
+
+def _gradients(out: Tensor, seed: Any, variables: Sequence[Node], create_graph: bool) -> list[Any]:
+    """seed · ∂out/∂variable, or None where `out` was not made from the variable."""
+    if create_graph:
+        seed = seed if isinstance(seed, Tensor) else Tensor(seed)
+    elif isinstance(seed, Tensor):
+        seed = seed.value
+    wanted = set(variables)
+    found = {node: g for node, g in backpropagate(out, seed, create_graph) if node in wanted}
+    return [found.get(v) for v in variables]
+
+
+def _zeros(value: Array) -> Array:
+    return np.zeros_like(value)[()]  # a scalar for a scalar
+
+
+def _scalar_seed(name: str, out: Any) -> list[Any]:
+    if np.size(out.value if isinstance(out, Tensor) else out) != 1:
+        raise ValueError(
+            f"{name}: the function's result has shape {np.shape(out)}, and only a scalar has a gradient: "
+            "reduce it (np.sum, np.mean), or use tg.jacobian, tg.elementwise_grad or tg.vjp"
+        )
+    return [np.ones_like(out.value) if isinstance(out, Tensor) else 1.0]
+
+
+def value_and_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+    """The function that returns `(f(...), ∂f/∂argument)`. See `grad`."""
+    single = isinstance(argnum, int)
+    argnums = [argnum] if isinstance(argnum, int) else list(argnum)
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        traced = _Traced("grad", f, argnums, args, kwargs)
+        if len(traced.outs) != 1:
+            raise ValueError(f"grad: the function returned {len(traced.outs)} results; return one scalar")
+        gradients = traced.trees(traced.pull(_scalar_seed("grad", traced.outs[0])))
+        return traced.values(), gradients[0] if single else tuple(gradients)
+
+    return derivative
+
+
+def grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+    """The gradient of a scalar function: `tg.grad(f)(x)` is ∂f/∂x at x, in the form, shape and dtype of x.
+
+    Args:
+        f: returns one scalar. Its other arguments may be anything.
+        argnum: which argument; a tuple gives a tuple of gradients.
+
+    Zero where `f` does not depend on the argument. Nests to any depth: `grad(grad(f))`.
+
+    Raises:
+        ValueError: f's result is no scalar. TypeError: the argument is an array of integers.
+    """
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    both = value_and_grad(f, argnum)
+    return derivative
+
+
+def elementwise_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+    """The derivative of an elementwise function, at each element: the gradient of Σ f."""
+    return grad(functools.wraps(f)(lambda *args, **kwargs: np.sum(f(*args, **kwargs))), argnum)
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """`f(*primals)`, and the function that maps u, of its form, to uᵀ · ∂f/∂primal (for several primals, a tuple)."""
+    traced = _Traced("vjp", f, range(len(primals)), primals, {})
+
+    def pull(cotangent: Tree) -> Any:
+        seeds = _like("vjp", cotangent, traced.outs)
+        joined = any(isinstance(u, Tensor) and u.requires_grad for u in seeds)
+        pulled = traced.trees(traced.pull(seeds, traced.create_graph or joined and THREAD.mode.recording))
+        return pulled[0] if len(primals) == 1 else tuple(pulled)
+
+    return traced.values(), pull
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """`f(*primals)`, and ∂f/∂primals · tangents: how the result moves when the primals move along the tangents.
+
+    By reverse mode twice: u ↦ uᵀJ is linear, and its own derivative along v is Jv.
+    """
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: {len(primals)} primals but {len(tangents)} tangents; give one for each")
+    traced = _Traced("jvp", f, range(len(primals)), primals, {})
+    along = _like("jvp", [leaf for t in tangents for leaf in flatten(t)[0]], traced.given)
+    moved = []
+    for out, live in zip(traced.outs, traced.live):
+        if not live:
+            moved.append(_zeros(out.value if isinstance(out, Tensor) else out))
+            continue
+        u = Tensor(np.zeros_like(out.value), requires_grad=True)
+        with _recording():
+            pulled = _gradients(out, u, traced.variables, True)
+            total = sum(np.sum(g * v) for g, v in zip(pulled, along) if g is not None)
+        further = traced.create_graph or any(isinstance(v, Tensor) and v.requires_grad for v in along)
+        gradient = _gradients(total, np.ones_like(total.value), [u], further)[0] if isinstance(total, Tensor) else None
+        gradient = _zeros(out.value) if gradient is None else gradient
+        moved.append(traced._plain(gradient, traced.given[0]))
+    return traced.values(), traced.build(moved)
+
+
+def _like(name: str, tree: Tree, models: Sequence[Any]) -> list[Any]:
+    """The leaves of `tree`, which must have the number and the shapes of `models`."""
+    leaves = flatten(tree)[0]
+    if [np.shape(a) for a in leaves] != [np.shape(m) for m in models]:
+        raise ValueError(f"{name}: needs shapes {[np.shape(m) for m in models]}, got {[np.shape(a) for a in leaves]}")
+    return [a if isinstance(a, Tensor) else np.asarray(a, getattr(m, "dtype", None))[()] for a, m in zip(leaves, models)]
+
+
+def jacobian(f: Function, argnum: int = 0) -> Function:
+    """∂f/∂argument: for a result of shape S and an argument of shape X, an array of shape S + X, one walk per element of S."""
+
+    @functools.wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        traced = _Traced("jacobian", f, [argnum], args, kwargs)
+        return traced.build([rows(traced, k) for k in range(len(traced.outs))])
+
+    def rows(traced: _Traced, k: int) -> Tree:
+        out = traced.outs[k]
+        shape = np.shape(out)
+        pulled = []
+        for index in np.ndindex(shape):
+            seed = np.zeros(shape, getattr(out, "dtype", None))
+            seed[index] = 1
+            pulled.append(traced.pull([seed[()] if i == k else None for i in range(len(traced.outs))]))
+        variables = range(len(traced.variables))
+        return traced.trees([_stacked([row[i] for row in pulled], shape, traced.variables[i]) for i in variables])[0]
+
+    return derivative
+
+
+def _stacked(rows: list[Any], shape: tuple[int, ...], variable: Tensor) -> Any:
+    if not rows:
+        return np.zeros(shape + variable.shape, variable.dtype)
+    return np.reshape(np.stack(rows), shape + variable.shape)
+
+
+def hessian(f: Function, argnum: int = 0) -> Function:
+    """∂²f/∂argument² of a scalar function: for an argument of shape X an array of shape X + X."""
+    return jacobian(grad(f, argnum), argnum)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """∂²f/∂primals² · tangents, in the form of the primals, without the Hessian: the gradient of ∇f · tangents.
+
+    For several primals a tuple.
+    """
+    if len(primals) != len(tangents):
+        raise ValueError(f"hvp: {len(primals)} primals but {len(tangents)} tangents; give one for each")
+    gradient = grad(f, range(len(primals)))
+
+    def along(*xs: Any) -> Any:
+        pairs = zip(flatten(gradient(*xs))[0], flatten(list(tangents))[0])
+        return sum(np.sum(g * v) for g, v in pairs)
+
+    products = grad(along, range(len(primals)))(*primals)
+    return products[0] if len(primals) == 1 else products
+
+
+@op
+def checkpointed(*inputs: Array, value: Array, gradients: Callable[..., list[Any]]) -> Rule:
+    """out = f(inputs), without its graph        ∂L/∂inputs = g · ∂f/∂inputs, for which f is run again"""
+    pulled: dict[int, Any] = {}
+    of: list[Any] = [None]
+
+    def pull(i: int, g: Array) -> Array:
+        if of[0] is not g or i not in pulled:  # one run serves all inputs
+            of[0] = g
+            pulled.update(enumerate(gradients(g, inputs)))
+        return pulled.pop(i)
+
+    return value, tuple(functools.partial(pull, i) for i in range(len(inputs)))
+
+
+def checkpoint(f: Function) -> Function:
+    """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
+
+    `f` returns one tensor, the same each time it is run on the same arguments (draw random masks outside). Tensors
+    that it uses beside its arguments, such as a model's parameters, get their gradients as well.
+
+    Raises:
+        TypeError: f returns something other than one tensor.
+        RuntimeError: on the way back, when one of those parameters has been rebound since.
+    """
+
+    @functools.wraps(f)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        leaves, build = flatten((args, kwargs))
+        places = [i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.requires_grad]
+
+        def on(inputs: Sequence[Any]) -> tuple[Any, list[Tensor]]:
+            variables = [_variable(x, True) for x in inputs]
+            filled = list(leaves)
+            for i, variable in zip(places, variables):
+                filled[i] = variable
+            new_args, new_kwargs = build(filled)
+            with _recording():
+                return f(*new_args, **new_kwargs), variables
+
+        if not THREAD.mode.recording:
+            return f(*args, **kwargs)
+        out, variables = on([leaves[i].value for i in places])
+        if not isinstance(out, Tensor):
+            raise TypeError(f"checkpoint: the function returned a {type(out).__name__}; it must return one Tensor")
+        own = set(variables)
+        others = [(x, x.value) for x in _leaves(out) if x not in own]
+
+        def gradients(g: Array, inputs: Sequence[Any]) -> list[Any]:
+            again, variables = on(inputs[: len(places)])
+            if any(x.value is not value for x, value in others):
+                raise RuntimeError("checkpoint: a parameter was rebound between the forward run and backward(); go back first")
+            targets: list[Node] = [*variables, *(x for x, _ in others)]
+            found = _gradients(again, g, targets, isinstance(g, Tensor))
+            return [_zeros(t.value) if h is None else h for t, h in zip(targets, found)]
+
+        inputs = [leaves[i] for i in places] + [x for x, _ in others]
+        return checkpointed(*inputs, value=out.value, gradients=gradients) if inputs else out
+
+    return run
+
+
+def _leaves(out: Node) -> list[Node]:
+    """The leaves that `out` was made from."""
+    stack, seen = [out], {out}
+    while stack:
+        for x in stack.pop().parents():
+            if x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return [x for x in seen if x.op is None and x.requires_grad]
