@@ -1,7 +1,10 @@
 """The rules, one noun a file. Importing this package fills the table of ops."""
 
+from . import activation as activation
+from . import conv as conv
 from . import elementwise as elementwise
 from . import indexing as indexing
 from . import linalg as linalg
+from . import pool as pool
 from . import reduce as reduce
 from . import shape as shape
