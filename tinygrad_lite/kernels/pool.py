@@ -1,0 +1,86 @@
+"""Pooling: maxima and sums over windows, and the way back. Any axes may stand before the spatial ones.
+
+Shapes: x (..., *size), y and g (..., *places). `place` holds the number of an element of the window: 0 to elements - 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array, kernel
+from .windows import Windows, overlap_add, view
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """What every other value of `dtype` is larger than: the padding of a maximum."""
+    return -math.inf if dtype.kind in "fO" else np.iinfo(dtype).min
+
+
+def _flat(v: Array, windows: Windows) -> Array:
+    """The elements of each window (..., *kernel) along one axis."""
+    return np.reshape(v, (*np.shape(v)[: -len(windows.kernel)], -1))
+
+
+def plain_max_pool(x: Array, windows: Windows) -> Array:
+    return np.max(_flat(view(x, windows, lowest(x.dtype)), windows), axis=-1)
+
+
+def plain_first_max(x: Array, y: Array, windows: Windows) -> Array:
+    return np.argmax(_flat(view(x, windows, lowest(x.dtype)), windows), axis=-1)
+
+
+def plain_pick(x: Array, place: Array, windows: Windows) -> Array:
+    return np.take_along_axis(_flat(view(x, windows), windows), place[..., None], axis=-1)[..., 0]
+
+
+def plain_put(g: Array, place: Array, windows: Windows) -> Array:
+    v = np.where(place[..., None] == np.arange(math.prod(windows.kernel)), g[..., None], 0)
+    return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
+
+
+def plain_window_sum(x: Array, windows: Windows) -> Array:
+    return np.sum(_flat(view(x, windows), windows), axis=-1)
+
+
+def plain_window_spread(g: Array, windows: Windows) -> Array:
+    n = len(windows.kernel)
+    return overlap_add(np.broadcast_to(np.expand_dims(g, tuple(range(-n, 0))), (*np.shape(g), *windows.kernel)), windows)
+
+
+@kernel(plain_max_pool)
+def max_pool(x: Array, windows: Windows) -> Any:
+    """The largest element of each window."""
+    return plain_max_pool(x, windows)
+
+
+@kernel(plain_first_max)
+def first_max(x: Array, y: Array, windows: Windows) -> Any:
+    """Which element of each window is its maximum y: the first one on a tie."""
+    return plain_first_max(x, y, windows)
+
+
+@kernel(plain_pick)
+def pick(x: Array, place: Array, windows: Windows) -> Any:
+    """From each window the element `place`; 0 where that lies on padding."""
+    return plain_pick(x, place, windows)
+
+
+@kernel(plain_put)
+def put(g: Array, place: Array, windows: Windows) -> Any:
+    """The adjoint of `pick`: each g added to the element `place` of its window, and to no other."""
+    return plain_put(g, place, windows)
+
+
+@kernel(plain_window_sum)
+def window_sum(x: Array, windows: Windows) -> Any:
+    """The sum of each window."""
+    return plain_window_sum(x, windows)
+
+
+@kernel(plain_window_spread)
+def window_spread(g: Array, windows: Windows) -> Any:
+    """The adjoint of `window_sum`: each g added to every element of its window."""
+    return plain_window_spread(g, windows)

@@ -1,0 +1,186 @@
+"""Pooling: the maximum or the average of each window. The same rules for 1, 2 and 3 spatial axes.
+
+Pooling changes the shape, so that a gradient has no place to go by itself. What keeps its sum gives it one: the maximum
+passes it to the element it came from, and to no other; the average shares it equally among the elements of the window.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array, Rule, op
+from ..kernels import pool as kernels
+from ..kernels.windows import Ints, Windows, per_axis, slide
+
+__all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
+
+# --------------------------------------------------------------------------------------- the rules, over n spatial axes
+
+
+def maximum_of_windows(x: Array, windows: Windows) -> Rule:
+    y = kernels.max_pool(x, windows)
+    return y, (lambda g: put(g, kernels.first_max(x, y, windows), windows),)
+
+
+def average_of_windows(x: Array, windows: Windows, count: Array) -> Rule:
+    return kernels.window_sum(x, windows) / count, (lambda g: window_spread(g / count, windows),)
+
+
+@op(linear=True)
+def pick(x: Array, place: Array, windows: Windows) -> Rule:
+    """out = x[place] of each window        ∂L/∂x = put(g, place)"""
+    return kernels.pick(x, place, windows), (lambda g: put(g, place, windows),)
+
+
+@op(linear=True)
+def put(g: Array, place: Array, windows: Windows) -> Rule:
+    """out = g added at the place of its window        ∂L/∂g = pick(h, place), where h = ∂L/∂out"""
+    return kernels.put(g, place, windows), (lambda h: pick(h, place, windows),)
+
+
+@op(linear=True)
+def window_sum(x: Array, windows: Windows) -> Rule:
+    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
+    return kernels.window_sum(x, windows), (lambda g: window_spread(g, windows),)
+
+
+@op(linear=True)
+def window_spread(g: Array, windows: Windows) -> Rule:
+    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
+    return kernels.window_spread(g, windows), (lambda h: window_sum(h, windows),)
+
+
+# ------------------------------------------------------------------------------------------ what is called by torch's names
+
+
+@op(linear=True)
+def max_pool1d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+) -> Rule:
+    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+
+    x (N, C, W) or (C, W). `max_pool2d` over one axis: see there.
+    """
+    return maximum_of_windows(x, pooling(1, x, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+@op(linear=True)
+def max_pool2d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+) -> Rule:
+    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+
+    On a tie the first maximum of the window, row by row, gets the gradient.
+
+    Args:
+        x: (N, C, H, W), or (C, H, W) for one example.
+        kernel_size, dilation: of the window, an integer or one for each spatial axis.
+        stride: from one window to the next; by default the kernel size.
+        padding: of -∞ on both sides; at most half of what the window spans.
+        ceil_mode: also a last window that reaches beyond the padding, if it starts before the input ends.
+
+    Returns:
+        (N, C, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1 (⌈…⌉ in ceil_mode).
+
+    Raises:
+        ValueError: the window is larger than the padded input, or the padding too large.
+    """
+    return maximum_of_windows(x, pooling(2, x, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+@op(linear=True)
+def max_pool3d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+) -> Rule:
+    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+
+    x (N, C, D, H, W) or (C, D, H, W). `max_pool2d` over three axes: see there.
+    """
+    return maximum_of_windows(x, pooling(3, x, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+@op(linear=True)
+def avg_pool1d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False, count_include_pad: bool = True
+) -> Rule:
+    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+
+    x (N, C, W) or (C, W). `avg_pool2d` over one axis: see there.
+    """
+    windows = pooling(1, x, kernel_size, stride, padding, 1, ceil_mode)
+    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, None))
+
+
+@op(linear=True)
+def avg_pool2d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Rule:  # fmt: skip
+    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+
+    Args:
+        x: (N, C, H, W), or (C, H, W) for one example.
+        kernel_size: of the window, an integer or one for each spatial axis.
+        stride: from one window to the next; by default the kernel size.
+        padding: of zeros on both sides; at most half of the window.
+        ceil_mode: also a last window that reaches beyond the padding, if it starts before the input ends.
+        count_include_pad: whether K counts the padding. What lies beyond the padding (ceil_mode) never counts.
+        divisor_override: K itself, whatever the window holds.
+
+    Returns:
+        (N, C, H', W') with H' = ⌊(H + 2 · padding - KH) / stride⌋ + 1 (⌈…⌉ in ceil_mode).
+
+    Raises:
+        ValueError: the window is larger than the padded input, or the padding too large, or divisor_override is 0.
+    """
+    windows = pooling(2, x, kernel_size, stride, padding, 1, ceil_mode)
+    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, divisor_override))
+
+
+@op(linear=True)
+def avg_pool3d(
+    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Rule:  # fmt: skip
+    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+
+    x (N, C, D, H, W) or (C, D, H, W). `avg_pool2d` over three axes: see there.
+    """
+    windows = pooling(3, x, kernel_size, stride, padding, 1, ceil_mode)
+    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, divisor_override))
+
+
+# ------------------------------------------------------------------------------------------------- what they have in common
+
+
+def pooling(n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:
+    """The windows of a pool over n spatial axes."""
+    check_rank(n, x)
+    kernel = per_axis(kernel_size, n, "kernel_size", 1)
+    windows = slide(np.shape(x)[-n:], kernel, kernel if stride is None else stride, padding, dilation, ceil_mode)
+    if any(2 * p > span for p, span in zip(windows.padding, windows.span)):
+        raise ValueError(f"padding {windows.padding} must be at most half of what the window spans, {windows.span}")
+    return windows
+
+
+def check_rank(n: int, x: Array) -> None:
+    if np.ndim(x) not in (n + 1, n + 2):
+        raise ValueError(f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {np.ndim(x)}")
+
+
+def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_override: int | None) -> Array:
+    """K, what the sum of each window is divided by: one number, or one for each place (*places)."""
+    if divisor_override is not None:
+        if divisor_override == 0:
+            raise ValueError("divisor_override must not be 0")
+        return divisor_override
+    count: Any = 1
+    for size, k, s, padding, places in zip(windows.size, windows.kernel, windows.stride, windows.padding, windows.places):
+        start = np.arange(places) * s - padding
+        first, last = (-padding, size + padding) if count_include_pad else (0, size)
+        count = np.multiply.outer(count, np.minimum(start + k, last) - np.maximum(start, first))
+    if np.all(count == count.flat[0]):
+        return int(count.flat[0])
+    return count.astype(x.dtype) if x.dtype.kind == "f" else count
