@@ -5,6 +5,8 @@ from . import conv as conv
 from . import elementwise as elementwise
 from . import indexing as indexing
 from . import linalg as linalg
+from . import linear as linear
+from . import loss as loss
 from . import pool as pool
 from . import reduce as reduce
 from . import shape as shape

@@ -1,0 +1,13 @@
+import numpy as np
+
+from tinygrad_lite.ops.loss import softmax_cross_entropy
+
+from . import Case, rand
+
+CASES = {
+    "softmax_cross_entropy": [
+        Case(lambda x: softmax_cross_entropy(x, np.array([0, 2])), [rand(2, 3)]),
+        Case(lambda x: softmax_cross_entropy(x, np.array(2), 0), [rand(3)], "no-batch"),
+        Case(lambda x: softmax_cross_entropy(x, np.array([[1, 0], [2, 2]])), [rand(2, 3, 2)], "pixels"),
+    ],
+}

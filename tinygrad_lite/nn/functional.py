@@ -1,0 +1,10 @@
+"""torch.nn.functional's functions by its names, argument order, keywords and defaults, with `axis` for `dim`.
+
+    import tinygrad_lite.nn.functional as F
+
+They take tensors and plain arrays alike; on plain arrays they return plain arrays.
+"""
+
+from ..ops.activation import *
+from ..ops.linear import *
+from ..ops.loss import *
