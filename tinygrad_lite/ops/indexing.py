@@ -20,14 +20,6 @@ def _plain(index: Any) -> Any:
     return type(index)(map(_plain, index)) if type(index) in (tuple, list) else index
 
 
-def _repeats(index: Any) -> bool:
-    """Whether an index may name a place twice: only one with an array of integers in it can."""
-    for i in index if type(index) is tuple else (index,):
-        if isinstance(i, (np.ndarray, list)) and np.asarray(i).dtype.kind != "b" or hasattr(i, "__array_function__"):
-            return True
-    return False
-
-
 @op(operator.getitem, linear=True)
 def getitem(x: Array, index: Any) -> Rule:
     """out = x[index]        ∂L/∂x = 0 but for ∂L/∂x[index] += g
@@ -46,12 +38,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Rule:
 
     The adjoint of indexing: an array of `shape`, of zeros but where `index` puts `x`.
     """
-    if _repeats(index):
-        out = _add_at(x, index, shape)
-    else:
-        out = np.zeros_like(x, shape=shape)
-        out[index] = x
-    return out, (lambda g: g[index],)
+    return _add_at(x, index, shape), (lambda g: g[index],)
 
 
 @implements(np.take)
