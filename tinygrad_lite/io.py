@@ -1,0 +1,67 @@
+"""Weights in files: NumPy's .npz, or .safetensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .graph import Array
+from .tensor import Tensor
+
+Name = str | os.PathLike[str]
+
+
+def save(state: Mapping[str, Any], path: Name) -> None:
+    """Write named arrays, e.g. `model.state_dict()`, to `path`; its suffix says how, .npz or .safetensors.
+
+    The file is complete or not there: it is written beside `path` first and then takes its name. An .npz is read by
+    `np.load`. Safetensors needs the extra: `pip install 'tinygrad-lite[safetensors]'`.
+
+    Raises:
+        ValueError: the suffix is another.
+        ModuleNotFoundError: the safetensors package is missing.
+    """
+    kind = _kind("save", path)
+    arrays = {name: np.asarray(a.data if isinstance(a, Tensor) else a) for name, a in state.items()}
+    unfinished = Path(path).with_name(Path(path).name + ".part")
+    try:
+        with open(unfinished, "wb") as file:
+            if kind == ".npz":
+                np.savez(file, **arrays)
+            else:
+                file.write(_safetensors().save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load(path: Name) -> dict[str, Array]:
+    """The named arrays that `save` (or any other writer of .npz or .safetensors) wrote to `path`; runs no code from it.
+
+    Raises:
+        ValueError: the suffix is another, or the file holds pickled objects.
+        ModuleNotFoundError: the safetensors package is missing.
+    """
+    if _kind("load", path) == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    return dict(_safetensors().load(Path(path).read_bytes()))
+
+
+def _kind(name: str, path: Name) -> str:
+    suffix = Path(path).suffix
+    if suffix not in (".npz", ".safetensors"):
+        raise ValueError(f"{name}: {os.fspath(path)!r} must end in .npz or .safetensors, which says how it is written")
+    return suffix
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("safetensors is missing: pip install 'tinygrad-lite[safetensors]', or use .npz") from error
+    return safetensors.numpy

@@ -1,0 +1,244 @@
+"""Optimisers: how parameters follow their gradients downhill.
+
+`p.data` is rebound to a new array and never written into, so that graphs made before the step stay right. Learning rates
+may change at any time (`optimizer.lr = ...`); a parameter without a gradient is left alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .graph import Array
+from .tensor import Tensor
+
+
+class Optimizer:
+    """What optimisers share. A subclass gives its settings to `__init__`, and says in `update` how one array changes."""
+
+    remembered: tuple[str, ...] = ()  # the names in a parameter's slot
+
+    def __init__(self, parameters: Iterable[Tensor], **settings: float | bool) -> None:
+        parameters = list(dict.fromkeys([parameters] if isinstance(parameters, Tensor) else parameters))
+        if not parameters:
+            raise ValueError(f"{self._name}: no parameters were given; a generator gives its items only once")
+        for i, p in enumerate(parameters):
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{self._name}: parameter {i} is a {type(p).__name__}, not a Tensor")
+            if p.op is not None or p.dtype.kind not in "fO":
+                what = f"the result of {p.op.name}" if p.op is not None else f"of dtype {p.dtype}"
+                raise ValueError(f"{self._name}: parameter {i} is {what}; only a floating leaf can be updated")
+        self.parameters = parameters
+        self.settings = settings
+        self.slots: list[dict[str, Any]] = [{} for _ in parameters]  # what is remembered for each parameter
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        return float(self.settings["lr"])
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        self.settings["lr"] = self._checked("lr", lr)
+
+    def _checked(self, name: str, value: float, below: float = math.inf) -> float:
+        """`value` as a Python number (which leaves float32 arrays float32), refused outside [0, below)."""
+        if not 0 <= value < below:
+            wanted = "a finite number of at least 0" if below == math.inf else f"at least 0 and below {below:g}"
+            raise ValueError(f"{self._name}: {name} must be {wanted}, got {value!r}")
+        return float(value)
+
+    def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
+        """The new array of a parameter that is `p` and has the gradient `g`. What is to be remembered goes into `slot`."""
+        raise NotImplementedError(f"{self._name}: define update(p, g, slot)")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient.
+
+        Raises:
+            ValueError: a gradient that was set by hand hasn't its parameter's shape.
+        """
+        for i, (p, slot) in enumerate(zip(self.parameters, self.slots)):
+            if p.grad is None:
+                continue
+            if p.grad.shape != p.shape:
+                raise ValueError(f"{self._name}: parameter {i} has shape {p.shape}, but its grad {p.grad.shape}")
+            new = self.update(p.data, p.grad.data, slot)
+            if new.dtype != p.dtype:
+                new = new.astype(p.dtype)
+            if isinstance(new, np.ndarray):
+                new.setflags(write=False)  # nobody else has it: it need not be copied
+            p.data = new
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.parameters:
+            p.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """A copy of the settings and of all that is remembered, by name (`velocity.0` is that of the first parameter)."""
+        slots = {f"{name}.{i}": np.copy(v) for i, slot in enumerate(self.slots) for name, v in slot.items()}
+        return {**self.settings, **slots}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict` of the same kind of optimiser over the same parameters.
+
+        Raises:
+            KeyError: a setting is missing, or a name fits neither a setting nor a parameter.
+            ValueError: an array hasn't its parameter's shape.
+        """
+        missing = [name for name in self.settings if name not in state]
+        if missing:
+            raise KeyError(f"{self._name}.load_state_dict: missing {', '.join(missing)}")
+        slots: list[dict[str, Any]] = [{} for _ in self.parameters]
+        for key in state.keys() - self.settings.keys():
+            name, _, i = key.rpartition(".")
+            if not (name in self.remembered and i.isdecimal() and int(i) < len(slots)):
+                raise KeyError(f"{self._name}.load_state_dict: unexpected {key}; there are {len(slots)} parameters")
+            value, shape = np.array(state[key]), self.parameters[int(i)].shape
+            if value.shape not in ((), shape):
+                raise ValueError(f"{self._name}.load_state_dict: {key} has shape {value.shape}, needs {shape}")
+            slots[int(i)][name] = value[()]
+        self.settings = {name: type(own)(state[name]) for name, own in self.settings.items()}
+        self.slots = slots
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: p ← p - lr · g.
+
+    With `weight_decay` λ, g ← g + λ · p first. With `momentum` μ, a velocity v ← μ · v + g (g itself at the first step)
+    takes g's place, or g + μ · v where `nesterov`. Sutskever et al., "On the importance of initialization and momentum
+    in deep learning" (2013), in PyTorch's form: the learning rate is not part of v.
+
+    Args:
+        parameters: tensors, e.g. `model.parameters()`.
+        lr, momentum, weight_decay: of at least 0; momentum below 1.
+        nesterov: needs momentum.
+
+    Raises:
+        ValueError: a value is out of its range, or there are no parameters.
+    """
+
+    remembered = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(
+            parameters,
+            lr=self._checked("lr", lr),
+            momentum=self._checked("momentum", momentum, 1),
+            weight_decay=self._checked("weight_decay", weight_decay),
+            nesterov=bool(nesterov),
+        )
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs a momentum, e.g. momentum=0.9")
+
+    def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
+        momentum, decay = self.settings["momentum"], self.settings["weight_decay"]
+        if decay:
+            g = g + decay * p
+        if momentum:
+            v = slot.get("velocity")
+            if v is None:
+                v = g.copy()
+            else:
+                v *= momentum
+                v += g
+            slot["velocity"] = v
+            g = g + momentum * v if self.settings["nesterov"] else v
+        new = g * -self.lr
+        new += p
+        return new
+
+
+class Adam(Optimizer):
+    """m ← β₁ · m + (1 - β₁) · g and v ← β₂ · v + (1 - β₂) · g², then p ← p - lr · m̂ / (√v̂ + eps).
+
+    m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo that both start at 0; t counts the steps of each parameter. With
+    `weight_decay` λ, g ← g + λ · p first. Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+
+    Args:
+        parameters: tensors, e.g. `model.parameters()`.
+        lr, eps, weight_decay: of at least 0.
+        betas: (β₁, β₂), each of at least 0 and below 1.
+
+    Raises:
+        ValueError: a value is out of its range, or there are no parameters.
+    """
+
+    remembered = ("steps", "mean", "square")
+    decoupled = False  # whether weight decay goes past the means
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters,
+            lr=self._checked("lr", lr),
+            beta1=self._checked("betas[0]", betas[0], 1),
+            beta2=self._checked("betas[1]", betas[1], 1),
+            eps=self._checked("eps", eps),
+            weight_decay=self._checked("weight_decay", weight_decay),
+        )
+
+    def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
+        beta1, beta2, decay = self.settings["beta1"], self.settings["beta2"], self.settings["weight_decay"]
+        if decay and not self.decoupled:
+            g = g + decay * p
+        t = slot["steps"] = int(slot.get("steps", 0)) + 1
+        m = slot["mean"] = _average(slot.get("mean"), g, beta1)
+        v = slot["square"] = _average(slot.get("square"), g * g, beta2)
+        new = np.sqrt(v)
+        new *= 1 / math.sqrt(1 - beta2**t)
+        new += self.settings["eps"]
+        new = m / new
+        new *= -self.lr / (1 - beta1**t)
+        new += p * (1 - self.lr * decay) if decay and self.decoupled else p
+        return new
+
+
+class AdamW(Adam):
+    """Adam, but weight decay shrinks p itself: p ← (1 - lr · λ) · p - lr · m̂ / (√v̂ + eps).
+
+    Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2. Arguments as for `Adam`.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+
+def _average(mean: Array | None, x: Array, beta: float) -> Array:
+    """mean ← β · mean + (1 - β) · x, in the mean's own buffer; it starts at 0."""
+    x = x * (1 - beta)
+    if mean is None:
+        return x
+    mean *= beta
+    mean += x
+    return mean
