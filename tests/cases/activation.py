@@ -1,5 +1,3 @@
-import numpy as np
-
 from tinygrad_lite.ops import activation as F
 
 from . import Case, rand

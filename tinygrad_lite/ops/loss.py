@@ -1,7 +1,7 @@
 """Losses: how far an output is from its target, reduced to one number.
 
-Every loss takes `reduction`: "mean" (the default), "sum", or "none" for the loss of each element. The mean of no elements
-is nan.
+Every loss takes `reduction`: "mean" (the default), "sum", or "none" for the loss of each element. The mean of no
+elements is nan.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def _class_indices(name: str, input: Array, target: Any, ignore_index: int) -> t
     expected = np.shape(input)[:axis] + np.shape(input)[axis + 1 :]
     if target.shape != expected:
         raise ValueError(
-            f"{name}: input has shape {np.shape(input)} but target has shape {target.shape}: class indices need {expected}, "
-            "input's shape without its class axis"
+            f"{name}: input has shape {np.shape(input)} but target has shape {target.shape}: class indices need "
+            f"{expected}, input's shape without its class axis"
         )
     counts = target != ignore_index
     if np.all(counts):
@@ -96,8 +96,8 @@ def cross_entropy(
 
     Args:
         input: logits, of shape (C,), (N, C) or (N, C, d1, …) for C classes.
-        target: class indices (integers), of input's shape without its class axis; or probabilities (floating), of input's
-            own shape.
+        target: class indices (integers), of input's shape without its class axis; or probabilities (floating), of
+            input's own shape.
         weight: of shape (C,), how much each class counts.
         ignore_index: a target that does not count, neither in the sum nor in the mean. For class indices only.
         reduction: "mean", "sum" or "none". The mean over class indices is weighted: Σ loss / Σ weight[target], nan
