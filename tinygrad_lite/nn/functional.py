@@ -6,5 +6,7 @@ They take tensors and plain arrays alike; on plain arrays they return plain arra
 """
 
 from ..ops.activation import *
+from ..ops.conv import *
 from ..ops.linear import *
 from ..ops.loss import *
+from ..ops.pool import *

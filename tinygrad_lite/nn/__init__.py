@@ -1,0 +1,5 @@
+"""Models: modules with parameters, the layers, and `functional` (`F`), the functions that they call."""
+
+from . import functional as functional
+from .layers import *
+from .module import Module as Module

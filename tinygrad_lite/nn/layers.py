@@ -1,0 +1,301 @@
+"""The layers: modules with weights, and modules that are one function. Names, arguments and weight shapes are PyTorch's.
+
+Weights start uniform in ±1/√fan_in, where fan_in is the number of inputs that one output sums over: He et al., "Delving
+Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its default. `tg.manual_seed` makes them repeatable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..kernels.windows import per_axis
+from ..random import generator
+from ..tensor import Tensor
+from . import functional as F
+from .module import Module
+
+__all__ = [
+    "Linear",
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+    "MaxPool2d", "AvgPool2d", "ReLU", "Sigmoid", "Tanh", "Softmax", "Flatten",
+    "Sequential", "kaiming_uniform",
+]  # fmt: skip
+
+Ints = int | tuple[int, ...]
+
+
+def kaiming_uniform(shape: tuple[int, ...], fan_in: int, dtype: Any = np.float32, name: str | None = None) -> Tensor:
+    """A parameter, uniform in ±1/√fan_in."""
+    bound = 1 / math.sqrt(max(1, fan_in))
+    return Tensor(generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
+
+
+def constant(value: float, shape: tuple[int, ...], dtype: Any, name: str, requires_grad: bool = True) -> Tensor:
+    """A tensor of one value throughout."""
+    return Tensor(np.full(shape, value), requires_grad=requires_grad, dtype=dtype, name=name)
+
+
+def positive(layer: Module, **sizes: int) -> None:
+    """Refuse a layer without inputs or outputs, where a mistake shows first."""
+    for name, n in sizes.items():
+        if not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(f"{type(layer).__name__}: {name} must be a positive integer, got {n!r}")
+
+
+class Linear(Module):
+    """out = x @ weightᵀ + bias, over the last axis: (..., in_features) to (..., out_features).
+
+    `weight` has shape (out_features, in_features), `bias` (out_features,) or is None.
+
+    Raises:
+        ValueError: a size is not a positive integer; on a call, x's last axis isn't in_features.
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
+        positive(self, in_features=in_features, out_features=out_features)
+        self.weight = kaiming_uniform((out_features, in_features), in_features, dtype, "weight")
+        self.bias = kaiming_uniform((out_features,), in_features, dtype, "bias") if bias else None
+
+    def forward(self, x: Any) -> Any:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        out_features, in_features = self.weight.shape
+        return f"{in_features}, {out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class _Conv(Module):
+    """What convolutions over one, two and three spatial axes share."""
+
+    function: ClassVar[Callable[..., Any]]
+    axes: ClassVar[int]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Ints | str = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        self._start(in_channels, out_channels, kernel_size, groups, bias, dtype)
+        self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def _start(
+        self, in_channels: int, out_channels: int, kernel_size: Ints, groups: int, bias: bool, dtype: Any, back: bool = False
+    ) -> None:
+        """Make the weight, (out, in / groups, *kernel), or (in, out / groups, *kernel) where it goes `back`; and the bias."""
+        positive(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(
+                f"{type(self).__name__}: groups={groups} must divide both in_channels={in_channels} "
+                f"and out_channels={out_channels}"
+            )
+        rows, columns = (in_channels, out_channels) if back else (out_channels, in_channels)
+        shape = (rows, columns // groups, *per_axis(kernel_size, self.axes, "kernel_size", 1))
+        fan_in = math.prod(shape[1:])
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.weight = kaiming_uniform(shape, fan_in, dtype, "weight")
+        self.bias = kaiming_uniform((out_channels,), fan_in, dtype, "bias") if bias else None
+
+    def forward(self, x: Any) -> Any:
+        return type(self).function(x, self.weight, self.bias, **self.settings)
+
+    def extra_repr(self) -> str:
+        kernel = "×".join(map(str, self.weight.shape[2:]))
+        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "output_padding": 0}
+        said = [f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name]]
+        said += [] if self.bias is not None else ["bias=False"]
+        return ", ".join([f"{self.in_channels}, {self.out_channels}, {kernel}", *said])
+
+
+class Conv1d(_Conv):
+    """`F.conv1d` with a weight (out_channels, in_channels / groups, K) and a bias. Arguments as for `Conv2d`."""
+
+    function, axes = F.conv1d, 1
+
+
+class Conv2d(_Conv):
+    """`F.conv2d` with a weight (out_channels, in_channels / groups, KH, KW) and a bias (out_channels,).
+
+    (N, in_channels, H, W) to (N, out_channels, H', W'); see `F.conv2d` for stride, padding, dilation and groups.
+
+    Raises:
+        ValueError: a size is not a positive integer, or groups doesn't divide both numbers of channels.
+    """
+
+    function, axes = F.conv2d, 2
+
+
+class Conv3d(_Conv):
+    """`F.conv3d` with a weight (out_channels, in_channels / groups, KD, KH, KW) and a bias. Arguments as for `Conv2d`."""
+
+    function, axes = F.conv3d, 3
+
+
+class _ConvTranspose(_Conv):
+    """The adjoints of convolutions."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Ints = 0,
+        output_padding: Ints = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Ints = 1,
+        dtype: Any = np.float32,
+    ) -> None:
+        self._start(in_channels, out_channels, kernel_size, groups, bias, dtype, back=True)
+        self.settings = {
+            "stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation, "groups": groups,
+        }  # fmt: skip
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """`F.conv_transpose1d` with a weight (in_channels, out_channels / groups, K). Arguments as for `ConvTranspose2d`."""
+
+    function, axes = F.conv_transpose1d, 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """`F.conv_transpose2d` with a weight (in_channels, out_channels / groups, KH, KW) and a bias (out_channels,).
+
+    (N, in_channels, H, W) to (N, out_channels, H', W'); see `F.conv_transpose2d` for the other arguments.
+
+    Raises:
+        ValueError: a size is not a positive integer, or groups doesn't divide both numbers of channels.
+    """
+
+    function, axes = F.conv_transpose2d, 2
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """`F.conv_transpose3d` with a weight (in_channels, out_channels / groups, KD, KH, KW). As `ConvTranspose2d`."""
+
+    function, axes = F.conv_transpose3d, 3
+
+
+# ------------------------------------------------------------------------------------------------ without weights
+
+
+class _Function(Module):
+    """One function of one input, with settings."""
+
+    function: ClassVar[Callable[..., Any]]
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def forward(self, x: Any) -> Any:
+        return type(self).function(x, **self.settings)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+
+
+class MaxPool2d(_Function):
+    """`F.max_pool2d`: the largest of each window. (N, C, H, W) to (N, C, H', W'); `stride` is the kernel's size if None."""
+
+    function = F.max_pool2d
+
+    def __init__(
+        self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+    ) -> None:
+        super().__init__(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+
+
+class AvgPool2d(_Function):
+    """`F.avg_pool2d`: the mean of each window. (N, C, H, W) to (N, C, H', W'); `stride` is the kernel's size if None."""
+
+    function = F.avg_pool2d
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Ints = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(
+            kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad
+        )
+
+
+class ReLU(_Function):
+    """`F.relu`: max(x, 0)."""
+
+    function = F.relu
+
+
+class Sigmoid(_Function):
+    """`F.sigmoid`: 1 / (1 + e⁻ˣ)."""
+
+    function = F.sigmoid
+
+
+class Tanh(_Function):
+    """`np.tanh`."""
+
+    function = np.tanh
+
+
+class Softmax(_Function):
+    """`F.softmax` along `axis`."""
+
+    function = F.softmax
+
+    def __init__(self, axis: int = -1) -> None:
+        super().__init__(axis=axis)
+
+
+class Flatten(Module):
+    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
+
+    def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
+        self.start_axis, self.end_axis = start_axis, end_axis
+
+    def forward(self, x: Any) -> Any:
+        shape = np.shape(x)
+        start, end = self.start_axis % len(shape), self.end_axis % len(shape)
+        return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+# -------------------------------------------------------------------------------------------------------- together
+
+
+class Sequential(Module):
+    """Modules one after the other, `nn.Sequential(a, b, c)(x) = c(b(a(x)))`; named "0", "1", … A slice is one again."""
+
+    def __init__(self, *modules: Module) -> None:
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(f"Sequential: needs modules, but argument {i} is a {type(module).__name__}")
+            setattr(self, str(i), module)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self.children())
+
+    def __len__(self) -> int:
+        return len(list(self.children()))
+
+    def __getitem__(self, index: int | slice) -> Module:
+        modules = list(self)
+        return Sequential(*modules[index]) if isinstance(index, slice) else modules[index]
