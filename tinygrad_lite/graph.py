@@ -17,6 +17,8 @@ import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, ParamSpec, overload
 
 import numpy as np
@@ -27,6 +29,8 @@ Array = Any  # a NumPy array or scalar, or anything else that speaks NumPy's pro
 Closure = Callable[[Array], Array]
 Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its value, a closure (or None) per input
 new = object.__new__
+age = count(1).__next__
+NO_KEYWORDS: dict[str, Any] = {}
 _MUTABLE = {np.ndarray, list, tuple}
 P = ParamSpec("P")
 
@@ -56,11 +60,12 @@ class Node:
 
     `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
     rebound later). `closures` holds one function per input, or None where the input needs no gradient. `scope` is the
-    module that was being called. A leaf has no op, and neither args nor closures.
+    module that was being called, and `age` counts the nodes made before. A leaf has no op, and neither args nor closures.
     """
 
     __slots__ = (
-        "value", "requires_grad", "grad", "name", "op", "args", "values", "kwargs", "closures", "scope", "__weakref__",
+        "value", "requires_grad", "grad", "name", "op", "args", "values", "kwargs", "closures", "scope", "age",
+        "__weakref__",
     )  # fmt: skip
     value: Array
     requires_grad: bool
@@ -72,6 +77,7 @@ class Node:
     kwargs: dict[str, Any]
     closures: tuple[Closure | None, ...]
     scope: Any
+    age: int
 
     def parents(self) -> Iterator[Node]:
         """The inputs that a gradient flows to, one for each closure (so twice for x in x · x)."""
@@ -143,19 +149,17 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             args, kwargs = _bind(this, args, kwargs)
         mode = THREAD.mode
         kind = None
-        constants = mutable = records = False
-        values = []
+        flowing = 0  # how many inputs need a gradient
+        mutable = False
+        values: Any = []
         for a in args:
             if isinstance(a, Node):
                 kind = a.__class__
                 values.append(a.value)
                 if a.requires_grad:
-                    records = True
-                else:
-                    constants = True
+                    flowing += 1
             else:
                 values.append(a)
-                constants = True
                 if a.__class__ in _MUTABLE:
                     mutable = True
         try:
@@ -163,11 +167,12 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 return rule(*args, **kwargs)[0]
             if mode.again is not None and _is_again(mode.again, this, args):
                 return mode.again
-            records = records and mode.recording
+            records = flowing > 0 and mode.recording
             if records and mutable:
                 values = [v if isinstance(a, Node) else frozen(v) for a, v in zip(args, values)]
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
-            value, closures = rule(*values, **kwargs)
+            values = tuple(values)
+            value, closures = rule(*values, **kwargs) if kwargs else rule(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.named(error, this.name, this.parameters, args) from error
         if value.__class__ is np.ndarray:
@@ -178,17 +183,18 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
         out = new(kind)
         out.value = value
         out.grad = out.name = None
-        if records and constants:
-            closures = tuple([c if isinstance(a, Node) and a.requires_grad else None for a, c in zip(args, closures)])
+        if records and flowing < len(args):
+            closures = tuple(map(_flowing, args, closures))
             records = closures.count(None) < len(closures)
         out.requires_grad = records
         if records:
             out.op = this
             out.args = args
             out.values = values
-            out.kwargs = kwargs
+            out.kwargs = kwargs or NO_KEYWORDS
             out.closures = closures
             out.scope = mode.scope
+            out.age = age()
         else:
             out.op = None
             out.args = out.closures = ()
@@ -205,10 +211,24 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
     """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy."""
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        TABLE.update(dict.fromkeys(numpy_functions, function))
-        return function
+        parameters = inspect.signature(function).parameters
+
+        @functools.wraps(function)
+        def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except (ValueError, TypeError, IndexError) as error:
+                raise errors.named(error, numpy_functions[0].__name__, parameters, args) from error
+
+        TABLE.update(dict.fromkeys(numpy_functions, apply))
+        return apply
 
     return enter
+
+
+def _flowing(a: Any, closure: Closure | None) -> Closure | None:
+    """The closure if its input needs a gradient: what other closures captured is not kept."""
+    return closure if isinstance(a, Node) and a.requires_grad else None
 
 
 def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -251,35 +271,33 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     """Yield each node that `root` was made from, with ∂L/∂node, every node after all that were made from it.
 
     `seed` is ∂L/∂root. A pure walk: nothing is stored in the graph, so it may be walked again, and stopped anywhere.
-    A node is ready once a gradient has arrived from each of its uses. With `create_graph` the gradients are Tensors.
+    A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its uses,
+    and the leaves come last. With `create_graph` the gradients are Tensors.
     """
-    waiting = _uses(root)
     gradient = {root: seed}
-    ready = [root]
-    while ready:
-        node = ready.pop()
+    ours: set[Node] = set()  # nodes whose gradient is a sum made here, so that more can be added in place
+    waiting = [] if root.op is None else [(-root.age, root)]  # a heap, the youngest node first
+    while waiting:
+        node = heappop(waiting)[1]
         g = gradient.pop(node)
         yield node, g
-        closures: tuple[Any, ...] = differentiable_closures(node) if create_graph and node.op is not None else node.closures
-        for x, closure, needed in zip(node.args, closures, node.closures):
-            if needed is not None:
-                gx = fit(closure(g), x.value)
-                gradient[x] = gradient[x] + gx if x in gradient else gx
-                waiting[x] -= 1
-                if not waiting[x]:
-                    ready.append(x)
-
-
-def _uses(root: Node) -> dict[Node, int]:
-    """How many gradients will arrive at each node."""
-    uses: dict[Node, int] = {}
-    stack = [root]
-    while stack:
-        for x in stack.pop().parents():
-            if x not in uses:
-                stack.append(x)
-            uses[x] = uses.get(x, 0) + 1
-    return uses
+        for x, closure in zip(node.args, differentiable_closures(node) if create_graph else node.closures):
+            if closure is None:
+                continue
+            gx = closure(g)
+            if not gx.__class__ is np.float64 is x.value.__class__:
+                gx = fit(gx, x.value)
+            if x not in gradient:
+                gradient[x] = gx
+                if x.op is not None:
+                    heappush(waiting, (-x.age, x))
+            elif x in ours:
+                np.add(gradient[x], gx, out=gradient[x])
+            else:
+                gradient[x] = total = gradient[x] + gx
+                if total.__class__ is np.ndarray:
+                    ours.add(x)
+    yield from gradient.items()
 
 
 def fit(g: Array, value: Array) -> Array:
@@ -287,7 +305,7 @@ def fit(g: Array, value: Array) -> Array:
 
     out = x + y broadcasts x where it has fewer axes or a 1; each element of x was used many times, so ∂L/∂x sums over them.
     """
-    if g.__class__ is np.float64 is value.__class__:
+    if g.__class__ is value.__class__ is np.ndarray and g.shape == value.shape and g.dtype is value.dtype:
         return g
     shape, seen = np.shape(value), np.shape(g)
     if seen != shape:
@@ -314,7 +332,8 @@ def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
         return node.closures
     args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with running_again(node):
-        return node.op.rule(*args, **node.kwargs)[1]
+        closures = node.op.rule(*args, **node.kwargs)[1]
+    return tuple([None if kept is None else closure for kept, closure in zip(node.closures, closures)])
 
 
 @contextmanager
