@@ -21,7 +21,7 @@ def lowest(dtype: np.dtype[Any]) -> Any:
 
 def _flat(v: Array, windows: Windows) -> Array:
     """The elements of each window (..., *kernel) along one axis."""
-    return np.reshape(v, (*np.shape(v)[: -len(windows.kernel)], -1))
+    return np.reshape(v, (*np.shape(v)[: -len(windows.kernel)], math.prod(windows.kernel)))
 
 
 def plain_max_pool(x: Array, windows: Windows) -> Array:
@@ -29,7 +29,9 @@ def plain_max_pool(x: Array, windows: Windows) -> Array:
 
 
 def plain_first_max(x: Array, y: Array, windows: Windows) -> Array:
-    return np.argmax(_flat(view(x, windows, lowest(x.dtype)), windows), axis=-1)
+    seen = _flat(view(np.ones(windows.size, bool), windows), windows)  # what lies on padding is never the place
+    less = _flat(view(x, windows), windows) < y[..., None]
+    return np.argmax(seen & np.where(less, False, True), axis=-1)
 
 
 def plain_pick(x: Array, place: Array, windows: Windows) -> Array:

@@ -1,0 +1,173 @@
+"""Pooling against a literal transcription of its definition: loops over indices, sharing nothing with the engine."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.ops.conv import conv2d
+from tinygrad_lite.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+
+from .cases import rand
+
+Pair = tuple[int, int]
+
+
+def starts(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool) -> list[int]:
+    """Where windows start along one axis: all that fit into the padded input, and in ceil_mode one more, if these leave
+    some of it unseen and that one starts before the input ends."""
+    span = dilation * (kernel - 1) + 1
+    found = [s for s in range(-padding, size + padding) if (s + padding) % stride == 0]
+    fit = [s for s in found if s + span <= size + padding]
+    more = [s for s in found if s + span > size + padding and s < size and fit[-1] + span < size + padding]
+    return fit + (more[:1] if ceil_mode else [])
+
+
+def windows_of(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> Any:
+    """Each place with the inputs its window sees, in order, and how many elements it has within the padding."""
+    rows, columns = (starts(*one, ceil_mode) for one in zip(size, kernel, stride, padding, dilation))
+    for (i, top), (j, left) in itertools.product(enumerate(rows), enumerate(columns)):
+        seen = [(top + a * dilation[0], left + b * dilation[1]) for a, b in itertools.product(*map(range, kernel))]
+        inside = [(y, x) for y, x in seen if 0 <= y < size[0] and 0 <= x < size[1]]
+        padded = [(y, x) for y, x in seen if y < size[0] + padding[0] and x < size[1] + padding[1]]
+        yield (i, j), inside, len(padded)
+
+
+OPTIONS = [
+    pytest.param(kernel, stride, padding, dilation, ceil_mode, id=f"kernel {kernel} stride {stride} padding {padding} dilation {dilation} ceil {ceil_mode}")
+    for ceil_mode in (False, True)
+    for kernel, stride, padding, dilation in [
+        ((2, 2), (2, 2), (0, 0), (1, 1)),
+        ((3, 2), (1, 1), (0, 0), (1, 1)),
+        ((3, 3), (2, 2), (1, 1), (1, 1)),
+        ((2, 3), (3, 2), (1, 0), (1, 1)),
+        ((2, 2), (2, 3), (0, 1), (2, 3)),
+        ((2, 3), (1, 2), (1, 2), (3, 2)),
+        ((1, 1), (2, 3), (0, 0), (1, 1)),
+        ((6, 7), (4, 3), (3, 3), (1, 1)),
+    ]
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "ceil_mode"), OPTIONS)
+@pytest.mark.parametrize("ties", [False, True])
+def test_max_pool2d_is_its_definition(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, ties: bool) -> None:
+    x = np.round(rand(2, 3, 6, 7)) if ties else rand(2, 3, 6, 7)
+    X = tg.Tensor(x, requires_grad=True)
+    out = max_pool2d(X, kernel, stride, padding, dilation, ceil_mode)
+    g = rand(*out.shape, seed=1)
+    out.backward(g)
+    expected, dx = np.full(out.shape, np.nan), np.zeros_like(x)
+    for n, c in itertools.product(range(2), range(3)):
+        for (i, j), inside, _ in windows_of((6, 7), kernel, stride, padding, dilation, ceil_mode):
+            largest = max(inside, key=lambda at: x[(n, c, *at)])  # the first of equals
+            expected[n, c, i, j] = x[(n, c, *largest)]
+            dx[(n, c, *largest)] += g[n, c, i, j]
+    np.testing.assert_array_equal(out.data, expected)
+    np.testing.assert_allclose(X.grad.data, dx, rtol=1e-12)
+    np.testing.assert_allclose(np.sum(X.grad.data), np.sum(g), rtol=1e-12)  # the sum of the gradient is kept
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "ceil_mode"), [p for p in OPTIONS if p.values[3] == (1, 1)])
+@pytest.mark.parametrize("count_include_pad", [False, True])
+@pytest.mark.parametrize("divisor_override", [None, 3])
+def test_avg_pool2d_is_its_definition(
+    kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+) -> None:
+    x = rand(2, 3, 6, 7)
+    X = tg.Tensor(x, requires_grad=True)
+    out = avg_pool2d(X, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    g = rand(*out.shape, seed=1)
+    out.backward(g)
+    expected, dx = np.full(out.shape, np.nan), np.zeros_like(x)
+    for n, c in itertools.product(range(2), range(3)):
+        for (i, j), inside, padded in windows_of((6, 7), kernel, stride, padding, dilation, ceil_mode):
+            count = divisor_override or (padded if count_include_pad else len(inside))
+            expected[n, c, i, j] = sum(x[(n, c, *at)] for at in inside) / count
+            for at in inside:
+                dx[(n, c, *at)] += g[n, c, i, j] / count
+    np.testing.assert_allclose(out.data, expected, rtol=1e-12)
+    np.testing.assert_allclose(X.grad.data, dx, rtol=1e-12)
+    if divisor_override is None and not count_include_pad:
+        np.testing.assert_allclose(np.sum(X.grad.data), np.sum(g), rtol=1e-12)  # the sum of the gradient is kept
+
+
+@pytest.mark.parametrize("pool", [max_pool2d, avg_pool2d])
+def test_the_sum_of_the_gradient_is_kept_where_windows_cover_the_input(pool: Any) -> None:
+    x = tg.Tensor(rand(3, 2, 6, 8), requires_grad=True)
+    for options in (dict(kernel_size=2), dict(kernel_size=(3, 4)), dict(kernel_size=3, stride=1)):
+        x.zero_grad()
+        out = pool(x, **options)
+        g = rand(*out.shape, seed=1)
+        out.backward(g)
+        np.testing.assert_allclose(np.sum(x.grad.data), np.sum(g), rtol=1e-12)
+
+
+def test_max_pool2d_sends_the_gradient_to_the_maximum_and_nowhere_else() -> None:
+    x = tg.Tensor([[[1.0, 2, 0, 5], [3, 4, 6, 7], [9, 9, 1, 1], [9, 9, 1, 1]]], requires_grad=True)
+    max_pool2d(x, 2).backward([[[10.0, 20], [30, 40]]])
+    np.testing.assert_array_equal(x.grad.data, [[[0, 0, 0, 0], [0, 10, 0, 20], [30, 0, 40, 0], [0, 0, 0, 0]]])
+
+
+def test_avg_pool2d_shares_the_gradient_equally() -> None:
+    x = tg.Tensor(rand(1, 4, 4), requires_grad=True)
+    avg_pool2d(x, 2).backward([[[4.0, 8], [12, 16]]])
+    np.testing.assert_array_equal(x.grad.data, [[[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.int8])
+def test_the_padding_of_a_maximum_is_lower_than_everything(dtype: Any) -> None:
+    out = max_pool2d(np.full((1, 1, 4, 4), -1, dtype), 3, 2, 1)
+    assert out.dtype == dtype
+    np.testing.assert_array_equal(out, np.full((1, 1, 2, 2), -1))
+
+
+def test_a_maximum_that_is_nan_stays_nan() -> None:
+    x = rand(1, 1, 4, 4)
+    x[0, 0, 1, 1] = np.nan
+    np.testing.assert_array_equal(np.isnan(max_pool2d(x, 2)), [[[[True, False], [False, False]]]])
+
+
+def test_minus_infinity_everywhere_gives_its_gradient_to_the_first_element_on_the_input() -> None:
+    x = tg.Tensor(np.full((1, 1, 3, 3), -math.inf), requires_grad=True)
+    max_pool2d(x, 3, 1, 1).backward(np.ones((1, 1, 3, 3)))
+    np.testing.assert_array_equal(x.grad.data, [[[[4, 2, 0], [2, 1, 0], [0, 0, 0]]]])
+
+
+def test_one_and_three_axes_are_the_same_rule() -> None:
+    x = rand(2, 3, 9)
+    np.testing.assert_array_equal(max_pool1d(x, 3, 2, 1, 2, True), max_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), (1, 2), True)[:, :, 0])
+    np.testing.assert_array_equal(avg_pool1d(x, 3, 2, 1, True, False), avg_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), True, False)[:, :, 0])
+    x = rand(2, 3, 5, 6)
+    flat = dict(kernel_size=(1, 3, 2), stride=(1, 2, 1), padding=(0, 1, 1))
+    np.testing.assert_array_equal(max_pool3d(x[:, :, None], **flat)[:, :, 0], max_pool2d(x, (3, 2), (2, 1), 1))
+    np.testing.assert_array_equal(avg_pool3d(x[:, :, None], **flat)[:, :, 0], avg_pool2d(x, (3, 2), (2, 1), 1))
+
+
+def test_the_hessian_vector_product_through_conv2d_and_max_pool2d() -> None:
+    x, w = rand(2, 2, 6, 6), rand(3, 2, 3, 3)
+
+    def loss(x: Any, w: Any) -> Any:
+        return np.sum(np.tanh(max_pool2d(conv2d(x, w, padding=1), 2)) ** 2)
+
+    tg.gradcheck(loss, x, w, order=3)
+
+
+@pytest.mark.parametrize("pool", [max_pool2d, avg_pool2d])
+def test_a_wrong_call_is_refused_in_a_sentence(pool: Any) -> None:
+    name = pool.__name__
+    with pytest.raises(ValueError, match=rf"{name}: a window of \(3, 3\) .* larger than the input of \(2, 5\)"):
+        pool(rand(1, 1, 2, 5), 3)
+    with pytest.raises(ValueError, match=rf"{name}: padding \(2, 2\) must be at most half"):
+        pool(rand(1, 1, 6, 6), 3, padding=2)
+    with pytest.raises(ValueError, match=rf"{name}: x must have 4 axes .* or 3 for one example; it has 2"):
+        pool(rand(6, 6), 2)
+    with pytest.raises(ValueError, match=rf"{name}: kernel_size must be an integer of at least 1"):
+        pool(rand(1, 1, 6, 6), 0)
+    with pytest.raises(ValueError, match=rf"{name}: stride must be"):
+        pool(rand(1, 1, 6, 6), 2, (1, 2, 3))
