@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from inspect import Parameter
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,17 @@ def describe(a: Any) -> str:
     """What an argument looks like in a sentence: `shape (2, 3) float32`, `'same'`, `3`."""
     if hasattr(a, "shape") and hasattr(a, "dtype"):
         return f"shape {tuple(a.shape)} {a.dtype}"
+    if isinstance(a, (list, tuple)) and any(hasattr(item, "shape") for item in a):
+        return f"[{', '.join(map(describe, a))}]"
     text = repr(a)
     return text if len(text) <= 40 else f"a {type(a).__name__}"
 
 
-def named(error: Exception, op: str, parameters: Iterable[str], args: tuple[Any, ...]) -> Exception:
+def named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: tuple[Any, ...]) -> Exception:
     """`error` in a sentence that begins with the op and ends with what it saw. Named once, by the innermost op."""
     if getattr(error, "op", None):
         return error
-    names = [*parameters]
+    names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     names += [names[-1]] * (len(args) - len(names)) if names else [""] * len(args)
     seen = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, args))
     message = str(error).strip()
