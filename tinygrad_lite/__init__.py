@@ -1,23 +1,38 @@
 """Backprop you can read: a minimal scalar-and-tensor autograd engine on NumPy."""
 
-from . import ops as ops
-from .calculus import checkpoint, elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .check import gradcheck
-from .graph import no_grad, op
-from .tensor import Tensor
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Tensor",
-    "checkpoint",
-    "elementwise_grad",
-    "grad",
-    "gradcheck",
-    "hessian",
-    "hvp",
-    "jacobian",
-    "jvp",
-    "no_grad",
-    "op",
-    "value_and_grad",
-    "vjp",
-]
+from . import data as data
+from . import nn as nn
+from . import ops as ops
+from . import optim as optim
+from .calculus import checkpoint as checkpoint
+from .calculus import elementwise_grad as elementwise_grad
+from .calculus import grad as grad
+from .calculus import hessian as hessian
+from .calculus import hvp as hvp
+from .calculus import jacobian as jacobian
+from .calculus import jvp as jvp
+from .calculus import value_and_grad as value_and_grad
+from .calculus import vjp as vjp
+from .check import gradcheck as gradcheck
+from .graph import no_grad as no_grad
+from .graph import op as op
+from .io import load as load
+from .io import save as save
+from .nn.functional import *
+from .random import manual_seed as manual_seed
+from .tensor import Tensor as Tensor
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import viz as viz
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`tg.viz` is imported when it is first asked for: the core does without it."""
+        if name == "viz":
+            return import_module(".viz", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def save(state: Mapping[str, Any], path: Name) -> None:
     try:
         with open(unfinished, "wb") as file:
             if kind == ".npz":
-                np.savez(file, **arrays)
+                _write_npz(file, arrays)
             else:
                 file.write(_safetensors().save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
         os.replace(unfinished, path)
@@ -50,6 +51,14 @@ def load(path: Name) -> dict[str, Array]:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
     return dict(_safetensors().load(Path(path).read_bytes()))
+
+
+def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
+    """What `np.savez` writes, but under any name ("file" and "allow_pickle" too), and the same bytes on any day."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, a in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, a, allow_pickle=False)
 
 
 def _kind(name: str, path: Name) -> str:

@@ -6,6 +6,7 @@ Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its defau
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -44,6 +45,12 @@ def positive(layer: Module, **sizes: int) -> None:
     for name, n in sizes.items():
         if not isinstance(n, (int, np.integer)) or n < 1:
             raise ValueError(f"{type(layer).__name__}: {name} must be a positive integer, got {n!r}")
+
+
+def _unusual(layer: Module, settings: dict[str, Any]) -> list[str]:
+    """`name=value` for the settings that aren't their defaults."""
+    usual = inspect.signature(type(layer)).parameters
+    return [f"{name}={value!r}" for name, value in settings.items() if name not in usual or value != usual[name].default]
 
 
 class Linear(Module):
@@ -111,9 +118,7 @@ class _Conv(Module):
 
     def extra_repr(self) -> str:
         kernel = "×".join(map(str, self.weight.shape[2:]))
-        usual = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "output_padding": 0}
-        said = [f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name]]
-        said += [] if self.bias is not None else ["bias=False"]
+        said = _unusual(self, self.settings | {"bias": self.bias is not None})
         return ", ".join([f"{self.in_channels}, {self.out_channels}, {kernel}", *said])
 
 
@@ -202,7 +207,7 @@ class _Function(Module):
         return type(self).function(x, **self.settings)
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return ", ".join(_unusual(self, self.settings))
 
 
 class MaxPool2d(_Function):
