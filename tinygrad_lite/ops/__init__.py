@@ -2,6 +2,7 @@
 
 from . import activation as activation
 from . import conv as conv
+from . import einsum as einsum
 from . import elementwise as elementwise
 from . import indexing as indexing
 from . import linalg as linalg
