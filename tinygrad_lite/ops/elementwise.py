@@ -1,15 +1,33 @@
-"""Functions of one element at a time, and of pairs of elements: arithmetic, exp, sin, maximum, where."""
+"""Functions of one element at a time, and of pairs of elements: arithmetic, exp, sin, maximum, where.
+
+Where a function has a corner, its derivative there is stated in its docstring: |x|′(0) = 0, a tie in maximum shares the
+gradient equally, and what is flat (floor, sign, …) has gradient zero everywhere. A derivative that NumPy would
+compute as infinite (√x at 0, log x at 0) is infinite here too.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
-from ..graph import Array, Rule, op
+from ..graph import Array, Rule, implements, op
+
+# ------------------------------------------------------------------------------------------------------ closures
 
 
 def same(g: Array) -> Array:
     """The closure of an input that is passed on as it is."""
     return g
+
+
+def zero(g: Array) -> Array:
+    """The closure of an input in which the function is flat."""
+    return np.broadcast_to(0.0, np.shape(g))
+
+
+# ---------------------------------------------------------------------------------------------------- arithmetic
 
 
 @op(np.add)
@@ -24,27 +42,448 @@ def subtract(x: Array, y: Array) -> Rule:
     return x - y, (same, lambda g: -g)
 
 
-@op(np.negative)
-def negative(x: Array) -> Rule:
-    """out = -x        ∂L/∂x = -g"""
-    return -x, (lambda g: -g,)
-
-
 @op(np.multiply)
 def multiply(x: Array, y: Array) -> Rule:
     """out = x · y        ∂L/∂x = g · y        ∂L/∂y = g · x"""
     return x * y, (lambda g: g * y, lambda g: g * x)
 
 
-@op(np.tanh)
-def tanh(x: Array) -> Rule:
-    """out = tanh x        ∂L/∂x = g · (1 - tanh² x)"""
-    y = np.tanh(x)
-    return y, (lambda g: g * (1 - y * y),)
+@op(np.divide)
+def divide(x: Array, y: Array) -> Rule:
+    """out = x / y        ∂L/∂x = g / y        ∂L/∂y = -g · x / y²"""
+    out = x / y
+    return out, (lambda g: g / y, lambda g: -g * out / y)
+
+
+@op(np.negative)
+def negative(x: Array) -> Rule:
+    """out = -x        ∂L/∂x = -g"""
+    return -x, (lambda g: -g,)
+
+
+@op(np.positive, np.conjugate, np.real_if_close, linear=True)
+def positive(x: Array) -> Rule:
+    """out = x        ∂L/∂x = g"""
+    return +x, (same,)
+
+
+@op(np.power)
+def power(x: Array, y: Array) -> Rule:
+    """out = xʸ        ∂L/∂x = g · y · xʸ⁻¹        ∂L/∂y = g · xʸ · log x
+
+    x⁰ is 1 everywhere, so at x = 0 its derivative is 0. Where x ≤ 0 there is no log x, and the gradient of y is 0.
+    """
+    out = x**y
+
+    def base(g: Array) -> Array:
+        if isinstance(y, (int, float)):
+            return g * (y * x ** (y - 1)) if y else g * 0
+        return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
+
+    return out, (base, lambda g: g * out * np.log(np.where(x > 0, x, 1)))
+
+
+@op(np.square)
+def square(x: Array) -> Rule:
+    """out = x²        ∂L/∂x = g · 2x"""
+    return x * x, (lambda g: g * (2 * x),)
+
+
+@op(np.reciprocal)
+def reciprocal(x: Array) -> Rule:
+    """out = 1 / x        ∂L/∂x = -g / x²"""
+    out = np.reciprocal(x)
+    return out, (lambda g: -g * out * out,)
+
+
+@op(np.sqrt)
+def sqrt(x: Array) -> Rule:
+    """out = √x        ∂L/∂x = g / (2 · √x)
+
+    Infinite at 0, as NumPy's division is.
+    """
+    out = np.sqrt(x)
+    return out, (lambda g: g / (2 * out),)
+
+
+@op(np.cbrt)
+def cbrt(x: Array) -> Rule:
+    """out = ∛x        ∂L/∂x = g / (3 · ∛x²)
+
+    Infinite at 0, as NumPy's division is.
+    """
+    out = np.cbrt(x)
+    return out, (lambda g: g / (3 * out * out),)
+
+
+@op(np.absolute, np.fabs)
+def absolute(x: Array) -> Rule:
+    """out = |x|        ∂L/∂x = g · sign x
+
+    The derivative at 0 is 0.
+    """
+    return np.absolute(x), (lambda g: g * np.sign(x),)
+
+
+# ------------------------------------------------------------------------------------ exponentials and logarithms
 
 
 @op(np.exp)
 def exp(x: Array) -> Rule:
     """out = eˣ        ∂L/∂x = g · eˣ"""
-    y = np.exp(x)
-    return y, (lambda g: g * y,)
+    out = np.exp(x)
+    return out, (lambda g: g * out,)
+
+
+@op(np.exp2)
+def exp2(x: Array) -> Rule:
+    """out = 2ˣ        ∂L/∂x = g · 2ˣ · log 2"""
+    out = np.exp2(x)
+    return out, (lambda g: g * out * math.log(2),)
+
+
+@op(np.expm1)
+def expm1(x: Array) -> Rule:
+    """out = eˣ - 1        ∂L/∂x = g · eˣ"""
+    return np.expm1(x), (lambda g: g * np.exp(x),)
+
+
+@op(np.log)
+def log(x: Array) -> Rule:
+    """out = log x        ∂L/∂x = g / x"""
+    return np.log(x), (lambda g: g / x,)
+
+
+@op(np.log2)
+def log2(x: Array) -> Rule:
+    """out = log₂ x        ∂L/∂x = g / (x · log 2)"""
+    return np.log2(x), (lambda g: g / (x * math.log(2)),)
+
+
+@op(np.log10)
+def log10(x: Array) -> Rule:
+    """out = log₁₀ x        ∂L/∂x = g / (x · log 10)"""
+    return np.log10(x), (lambda g: g / (x * math.log(10)),)
+
+
+@op(np.log1p)
+def log1p(x: Array) -> Rule:
+    """out = log(1 + x)        ∂L/∂x = g / (1 + x)"""
+    return np.log1p(x), (lambda g: g / (1 + x),)
+
+
+def share(x: Array, out: Array) -> Array:
+    """log of what x contributes to out = log(eˣ + eʸ); -∞ (a share of 0) where both are -∞."""
+    return x - np.where(out == -np.inf, 0, out)
+
+
+@op(np.logaddexp)
+def logaddexp(x: Array, y: Array) -> Rule:
+    """out = log(eˣ + eʸ)        ∂L/∂x = g · eˣ⁻ᵒᵘᵗ        ∂L/∂y = g · eʸ⁻ᵒᵘᵗ
+
+    Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
+    """
+    out = np.logaddexp(x, y)
+    return out, (lambda g: g * np.exp(share(x, out)), lambda g: g * np.exp(share(y, out)))
+
+
+@op(np.logaddexp2)
+def logaddexp2(x: Array, y: Array) -> Rule:
+    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g · 2ˣ⁻ᵒᵘᵗ        ∂L/∂y = g · 2ʸ⁻ᵒᵘᵗ
+
+    Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
+    """
+    out = np.logaddexp2(x, y)
+    return out, (lambda g: g * np.exp2(share(x, out)), lambda g: g * np.exp2(share(y, out)))
+
+
+# ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic
+
+
+@op(np.sin)
+def sin(x: Array) -> Rule:
+    """out = sin x        ∂L/∂x = g · cos x"""
+    return np.sin(x), (lambda g: g * np.cos(x),)
+
+
+@op(np.cos)
+def cos(x: Array) -> Rule:
+    """out = cos x        ∂L/∂x = -g · sin x"""
+    return np.cos(x), (lambda g: -g * np.sin(x),)
+
+
+@op(np.tan)
+def tan(x: Array) -> Rule:
+    """out = tan x        ∂L/∂x = g · (1 + tan² x)"""
+    out = np.tan(x)
+    return out, (lambda g: g * (1 + out * out),)
+
+
+@op(np.arcsin)
+def arcsin(x: Array) -> Rule:
+    """out = arcsin x        ∂L/∂x = g / √(1 - x²)"""
+    return np.arcsin(x), (lambda g: g / np.sqrt((1 - x) * (1 + x)),)
+
+
+@op(np.arccos)
+def arccos(x: Array) -> Rule:
+    """out = arccos x        ∂L/∂x = -g / √(1 - x²)"""
+    return np.arccos(x), (lambda g: -g / np.sqrt((1 - x) * (1 + x)),)
+
+
+@op(np.arctan)
+def arctan(x: Array) -> Rule:
+    """out = arctan x        ∂L/∂x = g / (1 + x²)"""
+    return np.arctan(x), (lambda g: g / (1 + x * x),)
+
+
+def unit(x: Array, length: Array) -> Array:
+    """x / length, and 0 where the length is 0."""
+    return x / np.where(length == 0, 1, length)
+
+
+@op(np.hypot)
+def hypot(x: Array, y: Array) -> Rule:
+    """out = √(x² + y²)        ∂L/∂x = g · x / out        ∂L/∂y = g · y / out
+
+    The gradient at (0, 0) is 0.
+    """
+    out = np.hypot(x, y)
+    return out, (lambda g: g * unit(x, out), lambda g: g * unit(y, out))
+
+
+@op(np.arctan2)
+def arctan2(y: Array, x: Array) -> Rule:
+    """out = the angle of the point (x, y)        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
+
+    The gradient at (0, 0) is 0.
+    """
+
+    def turn(side: Array) -> Array:
+        r = np.hypot(x, y)
+        return unit(unit(side, r), r)
+
+    return np.arctan2(y, x), (lambda g: g * turn(x), lambda g: -g * turn(y))
+
+
+@op(np.sinh)
+def sinh(x: Array) -> Rule:
+    """out = sinh x        ∂L/∂x = g · cosh x"""
+    return np.sinh(x), (lambda g: g * np.cosh(x),)
+
+
+@op(np.cosh)
+def cosh(x: Array) -> Rule:
+    """out = cosh x        ∂L/∂x = g · sinh x"""
+    return np.cosh(x), (lambda g: g * np.sinh(x),)
+
+
+@op(np.tanh)
+def tanh(x: Array) -> Rule:
+    """out = tanh x        ∂L/∂x = g · (1 - tanh² x)"""
+    out = np.tanh(x)
+    return out, (lambda g: g * (1 - out * out),)
+
+
+@op(np.arcsinh)
+def arcsinh(x: Array) -> Rule:
+    """out = arsinh x        ∂L/∂x = g / √(x² + 1)"""
+    return np.arcsinh(x), (lambda g: g / np.hypot(x, 1),)
+
+
+@op(np.arccosh)
+def arccosh(x: Array) -> Rule:
+    """out = arcosh x        ∂L/∂x = g / √(x² - 1)"""
+    return np.arccosh(x), (lambda g: g / np.sqrt((x - 1) * (x + 1)),)
+
+
+@op(np.arctanh)
+def arctanh(x: Array) -> Rule:
+    """out = artanh x        ∂L/∂x = g / (1 - x²)"""
+    return np.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
+
+
+@op(np.deg2rad, np.radians, linear=True)
+def deg2rad(x: Array) -> Rule:
+    """out = x · π / 180        ∂L/∂x = g · π / 180"""
+    return np.deg2rad(x), (lambda g: g * (math.pi / 180),)
+
+
+@op(np.rad2deg, np.degrees, linear=True)
+def rad2deg(x: Array) -> Rule:
+    """out = x · 180 / π        ∂L/∂x = g · 180 / π"""
+    return np.rad2deg(x), (lambda g: g * (180 / math.pi),)
+
+
+# ------------------------------------------------------------------------------------------------------- choices
+
+
+@op(np.maximum)
+def maximum(x: Array, y: Array) -> Rule:
+    """out = the larger of x, y        ∂L/∂x = g where x > y        ∂L/∂y = g where y > x
+
+    On a tie each gets ½ · g.
+    """
+    return np.maximum(x, y), (lambda g: _won(g, x > y, x == y), lambda g: _won(g, y > x, x == y))
+
+
+@op(np.minimum)
+def minimum(x: Array, y: Array) -> Rule:
+    """out = the smaller of x, y        ∂L/∂x = g where x < y        ∂L/∂y = g where y < x
+
+    On a tie each gets ½ · g.
+    """
+    return np.minimum(x, y), (lambda g: _won(g, x < y, x == y), lambda g: _won(g, y < x, x == y))
+
+
+@op(np.fmax)
+def fmax(x: Array, y: Array) -> Rule:
+    """out = the larger of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
+
+    On a tie each gets ½ · g.
+    """
+    return np.fmax(x, y), (
+        lambda g: _won(g, (x > y) | np.isnan(y), x == y),
+        lambda g: _won(g, (y > x) | np.isnan(x), x == y),
+    )
+
+
+@op(np.fmin)
+def fmin(x: Array, y: Array) -> Rule:
+    """out = the smaller of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
+
+    On a tie each gets ½ · g.
+    """
+    return np.fmin(x, y), (
+        lambda g: _won(g, (x < y) | np.isnan(y), x == y),
+        lambda g: _won(g, (y < x) | np.isnan(x), x == y),
+    )
+
+
+def _won(g: Array, won: Array, tied: Array) -> Array:
+    return np.where(won, g, np.where(tied, g / 2, 0))
+
+
+@op
+def clip(x: Array, low: Array, high: Array) -> Rule:
+    """out = x, held in [low, high]        ∂L/∂x = g where low ≤ x ≤ high
+    ∂L/∂low = g where x < low        ∂L/∂high = g where x > high
+
+    A bound may be None. Where low > high the output is high, as NumPy has it.
+    """
+    below = False if low is None else x < low
+    above = False if high is None else x > high
+    crossed = False if low is None or high is None else low > high
+    return np.clip(x, low, high), (
+        lambda g: np.where(np.logical_or(below, above), 0, g),
+        lambda g: np.where(np.logical_and(below, np.logical_not(crossed)), g, 0),
+        lambda g: np.where(np.logical_or(above, crossed), g, 0),
+    )
+
+
+@op
+def where(condition: Array, x: Array, y: Array) -> Rule:
+    """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
+    return np.where(condition, x, y), (None, lambda g: np.where(condition, g, 0), lambda g: np.where(condition, 0, g))
+
+
+@op(np.nan_to_num)
+def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
+    """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: np.where(np.isfinite(x), g, 0),)
+
+
+# ---------------------------------------------------------------------------------------------- steps and remainders
+
+
+@op(np.sign, linear=True)
+def sign(x: Array) -> Rule:
+    """out = -1, 0 or 1, as x is        ∂L/∂x = 0"""
+    return np.sign(x), (zero,)
+
+
+@op(np.floor, linear=True)
+def floor(x: Array) -> Rule:
+    """out = ⌊x⌋        ∂L/∂x = 0"""
+    return np.floor(x), (zero,)
+
+
+@op(np.ceil, linear=True)
+def ceil(x: Array) -> Rule:
+    """out = ⌈x⌉        ∂L/∂x = 0"""
+    return np.ceil(x), (zero,)
+
+
+@op(np.trunc, np.fix, linear=True)
+def trunc(x: Array) -> Rule:
+    """out = x without its fraction        ∂L/∂x = 0"""
+    return np.trunc(x), (zero,)
+
+
+@op(np.round, np.around, linear=True)
+def round(x: Array, decimals: int = 0) -> Rule:
+    """out = x, rounded to even        ∂L/∂x = 0"""
+    return np.round(x, decimals), (zero,)
+
+
+@op(np.floor_divide, linear=True)
+def floor_divide(x: Array, y: Array) -> Rule:
+    """out = ⌊x / y⌋        ∂L/∂x = 0        ∂L/∂y = 0"""
+    return x // y, (zero, zero)
+
+
+@op(np.remainder)
+def remainder(x: Array, y: Array) -> Rule:
+    """out = x - y · ⌊x / y⌋        ∂L/∂x = g        ∂L/∂y = -g · ⌊x / y⌋"""
+    return x % y, (same, lambda g: -g * (x // y))
+
+
+@op(np.fmod)
+def fmod(x: Array, y: Array) -> Rule:
+    """out = x - y · trunc(x / y)        ∂L/∂x = g        ∂L/∂y = -g · trunc(x / y)"""
+    return np.fmod(x, y), (same, lambda g: -g * np.trunc(x / y))
+
+
+@op(np.heaviside)
+def heaviside(x: Array, h: Array) -> Rule:
+    """out = 0 where x < 0, h where x = 0, 1 where x > 0        ∂L/∂x = 0        ∂L/∂h = g where x = 0"""
+    return np.heaviside(x, h), (zero, lambda g: np.where(x == 0, g, 0))
+
+
+@op(np.copysign)
+def copysign(x: Array, y: Array) -> Rule:
+    """out = |x|, with the sign of y        ∂L/∂x = g · sign x · (the sign of y)        ∂L/∂y = 0
+
+    The derivative at x = 0 is 0.
+    """
+    return np.copysign(x, y), (lambda g: g * np.sign(x) * np.copysign(1, y), zero)
+
+
+# --------------------------------------------------------------------------------------------------- compositions
+
+
+@implements(np.clip)
+def _clip(
+    x: Array, a_min: Array = None, a_max: Array = None, out: None = None, *, min: Array = None, max: Array = None
+) -> Any:
+    if out is not None:
+        raise TypeError("clip: out= would cut the graph: write a = np.clip(t, low, high)")
+    if (min is not None and a_min is not None) or (max is not None and a_max is not None):
+        raise ValueError("clip: a bound was given twice, as a_min or a_max and as min or max")
+    return clip(x, min if a_min is None else a_min, max if a_max is None else a_max)
+
+
+@implements(np.where)
+def _where(condition: Array, *choices: Array) -> Any:
+    return where(condition, *choices) if choices else np.nonzero(condition)
+
+
+@implements(np.float_power)
+def float_power(x: Array, y: Array) -> Any:
+    """np.power in float64 (or wider)."""
+    return np.power(x * np.float64(1), y)
+
+
+@implements(np.divmod)
+def divmod(x: Array, y: Array) -> tuple[Any, Any]:
+    return x // y, x % y
