@@ -72,5 +72,6 @@ def _safetensors() -> Any:
     try:
         import safetensors.numpy
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("safetensors is missing: pip install 'tinygrad-lite[safetensors]', or use .npz") from error
+        message = "safetensors is missing: pip install 'tinygrad-lite[safetensors]', or use .npz"
+        raise ModuleNotFoundError(message) from error
     return safetensors.numpy

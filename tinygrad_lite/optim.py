@@ -1,7 +1,7 @@
 """Optimisers: how parameters follow their gradients downhill.
 
-`p.data` is rebound to a new array and never written into, so that graphs made before the step stay right. Learning rates
-may change at any time (`optimizer.lr = ...`); a parameter without a gradient is left alone.
+`p.data` is rebound to a new array and never written into, so that graphs made before the step stay right.
+Learning rates may change at any time (`optimizer.lr = ...`); a parameter without a gradient is left alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .tensor import Tensor
 
 
 class Optimizer:
-    """What optimisers share. A subclass gives its settings to `__init__`, and says in `update` how one array changes."""
+    """What optimisers share. A subclass gives its settings to `__init__` and says in `update` how an array changes."""
 
     remembered: tuple[str, ...] = ()  # the names in a parameter's slot
 
@@ -56,7 +56,7 @@ class Optimizer:
         return float(value)
 
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
-        """The new array of a parameter that is `p` and has the gradient `g`. What is to be remembered goes into `slot`."""
+        """The new array of a parameter that is `p` and has the gradient `g`. `slot` keeps what is to be remembered."""
         raise NotImplementedError(f"{self._name}: define update(p, g, slot)")
 
     def step(self) -> None:
@@ -83,7 +83,7 @@ class Optimizer:
             p.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of the settings and of all that is remembered, by name (`velocity.0` is that of the first parameter)."""
+        """A copy of the settings and of all that is remembered, by name: `velocity.0` is the first parameter's."""
         slots = {f"{name}.{i}": np.copy(v) for i, slot in enumerate(self.slots) for name, v in slot.items()}
         return {**self.settings, **slots}
 
@@ -168,7 +168,8 @@ class Adam(Optimizer):
     """m ← β₁ · m + (1 - β₁) · g and v ← β₂ · v + (1 - β₂) · g², then p ← p - lr · m̂ / (√v̂ + eps).
 
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo that both start at 0; t counts the steps of each parameter. With
-    `weight_decay` λ, g ← g + λ · p first. Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
+    `weight_decay` λ, g ← g + λ · p first. Kingma and Ba, "Adam: a method for stochastic optimization" (2015),
+    algorithm 1.
 
     Args:
         parameters: tensors, e.g. `model.parameters()`.

@@ -1,7 +1,7 @@
-"""The layers: modules with weights, and modules that are one function. Names, arguments and weight shapes are PyTorch's.
+"""The layers: modules with weights, and modules that are one function; names, arguments and shapes are PyTorch's.
 
 Weights start uniform in ±1/√fan_in, where fan_in is the number of inputs that one output sums over: He et al., "Delving
-Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its default. `tg.manual_seed` makes them repeatable.
+Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its default. `tg.manual_seed` repeats them.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def positive(layer: Module, **sizes: int) -> None:
 
 def _unusual(layer: Module, settings: dict[str, Any]) -> list[str]:
     """`name=value` for the settings that aren't their defaults."""
-    usual = inspect.signature(type(layer)).parameters
-    return [f"{name}={value!r}" for name, value in settings.items() if name not in usual or value != usual[name].default]
+    usual = {name: p.default for name, p in inspect.signature(type(layer)).parameters.items()}
+    return [f"{name}={value!r}" for name, value in settings.items() if value != usual.get(name)]
 
 
 class Linear(Module):
@@ -97,9 +97,16 @@ class _Conv(Module):
         self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
     def _start(
-        self, in_channels: int, out_channels: int, kernel_size: Ints, groups: int, bias: bool, dtype: Any, back: bool = False
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        groups: int,
+        bias: bool,
+        dtype: Any,
+        back: bool = False,
     ) -> None:
-        """Make the weight, (out, in / groups, *kernel), or (in, out / groups, *kernel) where it goes `back`; and the bias."""
+        """The bias and the weight, (out, in / groups, *kernel), or (in, out / groups, *kernel) where it goes `back`."""
         positive(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
@@ -123,7 +130,7 @@ class _Conv(Module):
 
 
 class Conv1d(_Conv):
-    """`F.conv1d` with a weight (out_channels, in_channels / groups, K) and a bias. Arguments as for `Conv2d`."""
+    """`F.conv1d` with a weight (out_channels, in_channels / groups, K) and a bias. Arguments as `Conv2d`'s."""
 
     function, axes = F.conv1d, 1
 
@@ -141,7 +148,7 @@ class Conv2d(_Conv):
 
 
 class Conv3d(_Conv):
-    """`F.conv3d` with a weight (out_channels, in_channels / groups, KD, KH, KW) and a bias. Arguments as for `Conv2d`."""
+    """`F.conv3d` with a weight (out_channels, in_channels / groups, KD, KH, KW) and a bias. Arguments as `Conv2d`'s."""
 
     function, axes = F.conv3d, 3
 
@@ -163,13 +170,12 @@ class _ConvTranspose(_Conv):
         dtype: Any = np.float32,
     ) -> None:
         self._start(in_channels, out_channels, kernel_size, groups, bias, dtype, back=True)
-        self.settings = {
-            "stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation, "groups": groups,
-        }  # fmt: skip
+        self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        self.settings["output_padding"] = output_padding
 
 
 class ConvTranspose1d(_ConvTranspose):
-    """`F.conv_transpose1d` with a weight (in_channels, out_channels / groups, K). Arguments as for `ConvTranspose2d`."""
+    """`F.conv_transpose1d` with a weight (in_channels, out_channels / groups, K). Arguments as `ConvTranspose2d`'s."""
 
     function, axes = F.conv_transpose1d, 1
 
@@ -211,18 +217,29 @@ class _Function(Module):
 
 
 class MaxPool2d(_Function):
-    """`F.max_pool2d`: the largest of each window. (N, C, H, W) to (N, C, H', W'); `stride` is the kernel's size if None."""
+    """`F.max_pool2d`: the largest of each window, (N, C, H, W) to (N, C, H', W'). `stride` is the kernel by default."""
 
     function = F.max_pool2d
 
     def __init__(
-        self, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Ints = 0,
+        dilation: Ints = 1,
+        ceil_mode: bool = False,
     ) -> None:
-        super().__init__(kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+        super().__init__(
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+        )
 
 
 class AvgPool2d(_Function):
-    """`F.avg_pool2d`: the mean of each window. (N, C, H, W) to (N, C, H', W'); `stride` is the kernel's size if None."""
+    """`F.avg_pool2d`: the mean of each window, (N, C, H, W) to (N, C, H', W'). Without `stride`, the kernel's size."""
 
     function = F.avg_pool2d
 
@@ -235,7 +252,11 @@ class AvgPool2d(_Function):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(
-            kernel_size=kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_include_pad=count_include_pad,
         )
 
 

@@ -29,10 +29,10 @@ class Module:
     training = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...), it is what calling the module does")
+        raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...), it is what a call does")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """`forward`, with this module noted in every node that it makes: the scope is (the caller's scope, this module)."""
+        """`forward`, with the scope (the caller's scope, this module) noted in every node that it makes."""
         mode = THREAD.mode
         outer = mode.scope
         mode.scope = (outer, self)
@@ -88,7 +88,7 @@ class Module:
     def state_dict(self) -> dict[str, Array]:
         """The arrays of all leaf tensors by name, frozen ones and running statistics too.
 
-        A snapshot that later training leaves alone, although nothing is copied: an optimiser rebinds, arrays never change.
+        A snapshot that training leaves alone, although nothing is copied: optimisers rebind, arrays never change.
         """
         return {name: t.data for name, t in self.named_tensors()}
 
@@ -135,7 +135,7 @@ def _dotted(*names: str) -> str:
 
 
 def _parts(value: Any, name: str = "") -> Iterator[tuple[str, Module | Tensor]]:
-    """(dotted name, part) for the modules and tensors in nested dicts, lists and tuples; not for what is inside those."""
+    """(dotted name, part) for the modules and tensors in nested dicts, lists and tuples, not for what is in those."""
     if isinstance(value, (Module, Tensor)):
         yield name, value
     elif isinstance(value, (dict, list, tuple)):

@@ -1,0 +1,340 @@
+"""Modules: what is inside, state by name, scopes, and the layers against plain NumPy."""
+
+from __future__ import annotations
+
+import gc
+import math
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite import nn
+from tinygrad_lite.graph import THREAD
+
+
+class Net(nn.Module):
+    """One of everything that an attribute may hold."""
+
+    def __init__(self) -> None:
+        self.first = nn.Linear(3, 4)
+        self.layers = [nn.Linear(4, 4), nn.ReLU()]
+        self.heads = {"a": nn.Linear(4, 2), "b": (nn.Linear(4, 1),)}
+        self.scale = tg.Tensor(2.0, requires_grad=True)
+        self.frozen = tg.Tensor([1.0, 2.0])
+        self.note = "no tensor"
+
+    def forward(self, x: Any) -> Any:
+        x = self.first(x)
+        for layer in self.layers:
+            x = layer(x)
+        return self.heads["a"](x) * self.scale + self.heads["b"][0](x) * self.frozen
+
+
+NAMES = [
+    "scale", "frozen", "first.weight", "first.bias", "layers.0.weight", "layers.0.bias",
+    "heads.a.weight", "heads.a.bias", "heads.b.0.weight", "heads.b.0.bias",
+]  # fmt: skip
+
+
+def test_the_state_is_every_leaf_in_attributes_lists_tuples_and_dicts() -> None:
+    assert [name for name, _ in Net().named_tensors()] == NAMES
+    assert list(Net().state_dict()) == NAMES
+
+
+def test_a_frozen_tensor_is_no_parameter_but_keeps_its_place_in_the_state() -> None:
+    net = Net()
+    net.first.weight.requires_grad_(False)
+    names = [name for name, _ in net.named_parameters()]
+    assert names == [n for n in NAMES if n not in ("frozen", "first.weight")]
+    assert list(net.state_dict()) == NAMES
+    assert [id(p) for p in net.parameters()] == [id(p) for _, p in net.named_parameters()]
+
+
+def test_a_shared_parameter_counts_once() -> None:
+    net = Net()
+    net.layers[0].weight = net.heads["twin"] = net.layers[0].weight  # type: ignore[union-attr, assignment]
+    assert len(list(net.parameters())) == len({id(p) for p in net.parameters()}) == 9
+
+
+def test_a_module_that_holds_itself_is_walked_once() -> None:
+    net = Net()
+    net.me = net  # type: ignore[attr-defined]
+    assert list(net.state_dict()) == NAMES
+    assert "me: Net()" in repr(net)
+
+
+def test_results_kept_on_a_module_are_not_its_state() -> None:
+    net = Net()
+    net.last = net(tg.Tensor(np.ones((1, 3))))  # type: ignore[attr-defined]
+    assert list(net.state_dict()) == NAMES
+
+
+def test_named_modules_have_dotted_names() -> None:
+    names = [name for name, _ in Net().named_modules("net")]
+    assert names == ["net", "net.first", "net.layers.0", "net.layers.1", "net.heads.a", "net.heads.b.0"]
+
+
+# ------------------------------------------------------------------------------------------------------------- state
+
+
+def test_a_loaded_state_gives_the_same_results() -> None:
+    a, b = Net(), Net()
+    x = np.ones((2, 3), np.float32)
+    assert not np.array_equal(a(x).data, b(x).data)
+    b.load_state_dict(a.state_dict())
+    assert np.array_equal(a(x).data, b(x).data)
+
+
+def test_a_state_is_a_snapshot_that_training_leaves_alone() -> None:
+    net = Net()
+    before = net.state_dict()
+    kept = {name: np.copy(a) for name, a in before.items()}
+    net(np.ones((2, 3), np.float32)).sum().backward()
+    tg.optim.SGD(net.parameters(), lr=1.0).step()
+    assert not np.array_equal(net.heads["a"].weight.data, kept["heads.a.weight"])  # type: ignore[union-attr]
+    for name, a in before.items():
+        assert np.array_equal(a, kept[name])
+
+
+def test_a_loaded_state_belongs_to_the_module_and_keeps_its_dtype() -> None:
+    layer = nn.Linear(2, 2)
+    weight = np.ones((2, 2))
+    layer.load_state_dict({"weight": weight, "bias": [0, 1]})
+    weight[:] = 7
+    assert layer.weight.dtype == np.float32 and layer.weight.requires_grad
+    assert np.array_equal(layer.weight.data, np.ones((2, 2)))
+    assert np.array_equal(layer.bias.data, [0, 1])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        (lambda s: s.pop("bias"), KeyError, "missing bias"),
+        (lambda s: s.update(extra=1), KeyError, "unexpected extra"),
+        (lambda s: s.update(weight=np.ones((3, 2))), ValueError, r"weight has \(3, 2\), needs \(2, 3\)"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_changed(change: Any, error: Any, said: str) -> None:
+    layer = nn.Linear(3, 2)
+    before = layer.state_dict()
+    state = {name: a + 1 for name, a in before.items()}
+    change(state)
+    with pytest.raises(error, match=f"load_state_dict: Linear: .*{said}"):
+        layer.load_state_dict(state)
+    assert all(np.array_equal(a, before[name]) for name, a in layer.state_dict().items())
+
+
+# ------------------------------------------------------------------------------------------------------------- modes
+
+
+def test_train_and_eval_reach_every_module() -> None:
+    net = Net()
+    assert net.training and net.heads["b"][0].training  # type: ignore[index]
+    assert net.eval() is net
+    assert not any(module.training for _, module in net.named_modules())
+    net.train()
+    assert all(module.training for _, module in net.named_modules())
+
+
+def test_zero_grad_forgets_every_gradient() -> None:
+    net = Net()
+    net(np.ones((2, 3), np.float32)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_a_module_without_forward_says_what_to_do() -> None:
+    with pytest.raises(NotImplementedError, match="Module: define forward"):
+        nn.Module()(1)
+
+
+# ------------------------------------------------------------------------------------------------------------ scopes
+
+
+def test_nodes_know_the_modules_that_made_them() -> None:
+    inner = nn.ReLU()
+    outer = nn.Sequential(inner)
+    x = tg.Tensor([1.0, -1.0], requires_grad=True)
+    assert outer(x).scope == ((None, outer), inner)
+    assert (x + 1).scope is None
+    assert inner(x).scope is not inner(x).scope  # each call is a scope of its own
+
+
+def test_a_scope_ends_with_an_exception() -> None:
+    with pytest.raises(ValueError, match="linear"):
+        nn.Sequential(nn.Linear(3, 4))(np.ones((1, 5)))
+    assert THREAD.mode.scope is None
+
+
+def test_a_graph_with_scopes_is_freed_without_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        net = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+        loss = net(tg.Tensor(np.ones((2, 3)))).sum()
+        loss.backward()
+        gone = [weakref.ref(loss), weakref.ref(loss.args[0]), weakref.ref(net)]
+        del loss, net
+        assert [ref() for ref in gone] == [None, None, None]
+    finally:
+        gc.enable()
+
+
+# -------------------------------------------------------------------------------------------------------------- repr
+
+
+def test_the_repr_is_a_tree_with_parameter_counts() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)),
+        nn.ConvTranspose2d(8, 4, (2, 3), stride=2, groups=2, bias=False),
+        nn.Linear(1000, 10),
+    )
+    assert repr(net) == "\n".join(
+        [
+            "Sequential()  10,186 parameters",
+            "  0: Conv2d(1, 8, 3×3, padding=1)  80 parameters",
+            "  1: Sequential()",
+            "    0: ReLU()",
+            "    1: MaxPool2d(kernel_size=2)",
+            "  2: ConvTranspose2d(8, 4, 2×3, stride=2, groups=2, bias=False)  96 parameters",
+            "  3: Linear(1000, 10)  10,010 parameters",
+        ]
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------- layers
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    def weights(seed: int) -> Any:
+        tg.manual_seed(seed)
+        return nn.Linear(3, 4).weight.data
+
+    assert np.array_equal(weights(1), weights(1))
+    assert not np.array_equal(weights(1), weights(2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [
+        (nn.Linear(50, 40), 50),
+        (nn.Conv2d(8, 32, (3, 5)), 8 * 15),
+        (nn.Conv2d(8, 32, 3, groups=4), 2 * 9),
+        (nn.ConvTranspose2d(32, 8, 3), 8 * 9),  # as PyTorch has it: the second axis of the weight
+    ],
+)
+def test_weights_start_uniform_within_one_over_the_root_of_fan_in(layer: Any, fan_in: int) -> None:
+    bound = 1 / math.sqrt(fan_in)
+    w = layer.weight.data
+    assert w.dtype == np.float32 and layer.bias.dtype == np.float32
+    assert np.abs(w).max() <= bound and np.abs(layer.bias.data).max() <= bound
+    assert np.abs(w).max() > 0.95 * bound
+    assert np.std(w) == pytest.approx(bound / math.sqrt(3), rel=0.1)
+
+
+def test_layers_in_float64() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, dtype=np.float64), nn.Flatten(), nn.Linear(18, 2, dtype=np.float64))
+    assert {p.dtype for p in net.parameters()} == {np.dtype(np.float64)}
+    assert net(np.ones((1, 1, 5, 5))).dtype == np.float64
+
+
+def test_linear_is_x_times_the_weight_turned_plus_the_bias() -> None:
+    layer = nn.Linear(3, 2)
+    x = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    expected = np.einsum("abi,oi->abo", x, layer.weight.data) + layer.bias.data  # type: ignore[union-attr]
+    np.testing.assert_allclose(layer(tg.Tensor(x)).data, expected, rtol=1e-5)
+    assert nn.Linear(3, 2, bias=False).state_dict().keys() == {"weight"}
+
+
+X = np.random.default_rng(0).standard_normal((2, 4, 9, 9)).astype(np.float32)
+OPTIONS = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
+
+
+@pytest.mark.parametrize(
+    ("layer", "function", "settings", "shape"),
+    [
+        (nn.Conv1d(4, 6, 3, **OPTIONS), tg.conv1d, OPTIONS, (2, 6, 4)),
+        (nn.Conv2d(4, 6, 3, **OPTIONS), tg.conv2d, OPTIONS, (2, 6, 4, 4)),
+        (nn.Conv3d(4, 6, 3, **OPTIONS), tg.conv3d, OPTIONS, (2, 6, 4, 4, 4)),
+        (nn.ConvTranspose1d(4, 6, 3, output_padding=1, **OPTIONS), tg.conv_transpose1d, OPTIONS, (2, 6, 20)),
+        (nn.ConvTranspose2d(4, 6, 3, output_padding=1, **OPTIONS), tg.conv_transpose2d, OPTIONS, (2, 6, 20, 20)),
+        (nn.ConvTranspose3d(4, 6, 3, output_padding=1, **OPTIONS), tg.conv_transpose3d, OPTIONS, (2, 6, 20, 20, 20)),
+    ],
+)
+def test_convolutions_pass_on_what_they_were_given(layer: Any, function: Any, settings: Any, shape: Any) -> None:
+    x = np.ones((2, 4, *(9,) * layer.axes), np.float32)
+    if "output_padding" in layer.settings:
+        settings = {**settings, "output_padding": 1}
+    out = layer(x)
+    assert out.shape == shape
+    assert np.array_equal(out.data, function(x, layer.weight, layer.bias, **settings).data)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.MaxPool2d(3, 2, 1, 1, True), tg.max_pool2d(X, 3, 2, 1, 1, True)),
+        (nn.AvgPool2d(3, 2, 1, True, False), tg.avg_pool2d(X, 3, 2, 1, True, False)),
+        (nn.ReLU(), np.maximum(X, 0)),
+        (nn.Tanh(), np.tanh(X)),
+        (nn.Sigmoid(), tg.sigmoid(X)),
+        (nn.Softmax(1), tg.softmax(X, 1)),
+        (nn.Flatten(), X.reshape(2, -1)),
+        (nn.Flatten(0), X.reshape(-1)),
+        (nn.Flatten(1, 2), X.reshape(2, 36, 9)),
+        (nn.Flatten(-2), X.reshape(2, 4, 81)),
+    ],
+    ids=lambda v: repr(v) if isinstance(v, nn.Module) else "",
+)
+def test_layers_without_weights(layer: Any, expected: Any) -> None:
+    assert np.array_equal(layer(tg.Tensor(X)).data, expected)
+    assert not layer.state_dict()
+
+
+def test_an_empty_batch_passes() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 5))
+    assert net(np.ones((0, 1, 8, 8), np.float32)).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: nn.Linear(0, 2), "Linear: in_features must be a positive integer, got 0"),
+        (lambda: nn.Linear(2, 2.5), "Linear: out_features must be a positive integer, got 2.5"),  # type: ignore[arg-type]
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), "Conv2d: groups=2 must divide both in_channels=3 and out_channels=4"),
+        (lambda: nn.Conv2d(3, 4, 0), "kernel_size must be"),
+        (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel_size must be"),
+    ],
+)
+def test_layers_refuse_sizes_that_cannot_be(make: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_sequential_is_its_modules_in_order() -> None:
+    a, b, c = nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)
+    net = nn.Sequential(a, b, c)
+    x = np.ones((1, 2), np.float32)
+    assert np.array_equal(net(x).data, c(b(a(x))).data)
+    assert list(net) == [a, b, c] and len(net) == 3 and net[-1] is c
+    assert list(net[:2]) == [a, b]  # type: ignore[call-overload]
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert nn.Sequential()(x) is x
+    with pytest.raises(TypeError, match="argument 1 is a builtin_function_or_method"):
+        nn.Sequential(a, max)  # type: ignore[arg-type]
+
+
+def test_pytorch_loads_the_same_state_and_agrees() -> None:
+    torch = pytest.importorskip("torch")
+    ours = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 5))
+    theirs = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.MaxPool2d(2), torch.nn.Flatten(), torch.nn.Linear(36, 5)
+    )
+    theirs.load_state_dict({name: torch.tensor(np.array(a)) for name, a in ours.state_dict().items()})
+    x = np.random.default_rng(0).standard_normal((3, 1, 8, 8)).astype(np.float32)
+    np.testing.assert_allclose(ours(x).data, theirs(torch.tensor(x)).detach().numpy(), rtol=1e-4, atol=1e-6)
