@@ -87,6 +87,10 @@ CASES = {
     "arctan": one(np.arctan),
     "hypot": two(np.hypot),
     "arctan2": two(np.arctan2),
+    "sinc": [
+        *one(np.sinc),
+        Case(np.sinc, [np.array([0.0, 1e-9, 1e-4, 0.499, 0.501, 1.0, 2.0, -3.3])], "at 0 and around"),
+    ],
     "sinh": one(np.sinh),
     "cosh": one(np.cosh),
     "tanh": one(np.tanh),

@@ -8,6 +8,7 @@ compute as infinite (√x at 0, log x at 0) is infinite here too.
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -266,6 +267,28 @@ def arctan2(y: Array, x: Array) -> Rule:
     return np.arctan2(y, x), (lambda g: g * turn(x), lambda g: -g * turn(y))
 
 
+@op(np.sinc)
+def sinc(x: Array) -> Rule:
+    """out = sin πx / πx        ∂L/∂x = g · (cos πx - out) / x
+
+    Below ½ by the derivative of its power series, in which nothing cancels: right at 0, to any order.
+    """
+    out = np.sinc(x)
+
+    def slope() -> Array:
+        near = np.absolute(x) < 0.5
+        far = np.where(near, 1, x)
+        small = np.where(near, x, 0)
+        series = reduce(lambda total, c: total * (small * small) + c, SINC_SLOPE)
+        return np.where(near, series * small, (np.cos(math.pi * far) - np.where(near, 1, out)) / far)
+
+    return out, (lambda g: g * slope(),)
+
+
+# d/dx sinc x = Σ cₖ x²ᵏ⁻¹ with cₖ = (-1)ᵏ π²ᵏ 2k / (2k + 1)!, the last first
+SINC_SLOPE = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1) for k in range(13, 0, -1)]
+
+
 @op(np.sinh)
 def sinh(x: Array) -> Rule:
     """out = sinh x        ∂L/∂x = g · cosh x"""
@@ -387,7 +410,7 @@ def where(condition: Array, x: Array, y: Array) -> Rule:
     return np.where(condition, x, y), (None, lambda g: np.where(condition, g, 0), lambda g: np.where(condition, 0, g))
 
 
-@op(np.nan_to_num)
+@op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
     """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: np.where(np.isfinite(x), g, 0),)

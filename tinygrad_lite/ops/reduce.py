@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, op
+from ..graph import Array, Node, Rule, implements, op
 
 Axis = int | tuple[int, ...] | None
 
@@ -77,7 +77,7 @@ def mean(
     return value, (lambda g: spread(g / n, shape, axis, keepdims, where),)
 
 
-@op(np.prod)
+@op(np.prod, linear=False)
 def prod(
     x: Array,
     axis: Axis = None,
@@ -161,7 +161,7 @@ def _from_here(g: Array, x: Array) -> Array:
 # ------------------------------------------------------------------------------------------------------ spread
 
 
-@op(np.var)
+@op(np.var, linear=False)
 def var(
     x: Array,
     axis: Axis = None,
@@ -185,7 +185,7 @@ def var(
     return np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where)), (closure,)
 
 
-@op(np.std)
+@op(np.std, linear=False)
 def std(
     x: Array,
     axis: Axis = None,
@@ -252,3 +252,185 @@ def ptp(x: Array, axis: Axis = None, out: None = None, keepdims: bool = False) -
     """From the smallest to the largest: max - min."""
     no_out(out)
     return np.max(x, axis=axis, keepdims=keepdims) - np.min(x, axis=axis, keepdims=keepdims)
+
+
+# ------------------------------------------------------------------------------------------ averages and quantiles
+
+
+@implements(np.average)
+def average(
+    x: Array, axis: Axis = None, weights: Array = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
+    """Σ w · x / Σ w; the weights are of x's shape, or of the shape of the axes that are averaged over."""
+    if weights is None:
+        mean = np.mean(x, axis=axis, keepdims=keepdims)
+        return (mean, counted(x, axis, keepdims) * np.ones_like(mean)) if returned else mean
+    if np.shape(weights) != np.shape(x):
+        axes = np.lib.array_utils.normalize_axis_tuple(range(np.ndim(x)) if axis is None else axis, np.ndim(x))
+        if np.shape(weights) != tuple(np.shape(x)[i] for i in axes):
+            raise ValueError(
+                f"average: weights has shape {np.shape(weights)}, but x has shape {np.shape(x)} and axis is {axis}: "
+                "give weights of x's shape, or of the shape of the axes that are averaged over"
+            )
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(x))])
+    total = np.sum(np.broadcast_to(weights, np.shape(x)), axis=axis, keepdims=keepdims)
+    mean = np.sum(x * weights, axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+@implements(np.quantile)
+def quantile(
+    x: Array,
+    q: Any,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Any:
+    """The value below which the part q of the elements lies: a mean of the two that stand next to it in sorted order.
+
+    The gradient goes to these two, by their weights in that mean; among equal elements to the first. All of NumPy's
+    methods are supported, weights are not. NaN among the elements makes the result NaN.
+    """
+    no_out(out)
+    if weights is not None:
+        raise TypeError("quantile: weights= is not supported on a Tensor")
+    if isinstance(q, Node):
+        raise TypeError("quantile: q has no derivative: give a number or an array (q.data of a tensor)")
+    shape = np.shape(x)
+    axes = np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
+    others = [i for i in range(len(shape)) if i not in axes]
+    n = counted(x, axis, keepdims)
+    lines = np.sort(np.reshape(np.transpose(x, (*axes, *others)), (n, *[shape[i] for i in others])), axis=0)
+
+    place = np.quantile(np.arange(n), q, method=method)  # type: ignore[call-overload]  # where in the sorted order
+    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+    part = np.reshape(place - low, (*np.shape(place), *[1] * len(others)))
+    if x.dtype.kind == "f":
+        part = part.astype(x.dtype)
+    value = np.where(part == 0, lines[low], lines[low] + (lines[high] - lines[low]) * part)
+    value = np.where(np.any(np.isnan(lines), axis=0), np.nan, value)
+    if keepdims:
+        value = np.reshape(value, (*np.shape(place), *[1 if i in axes else m for i, m in enumerate(shape)]))
+    return value
+
+
+@implements(np.percentile)
+def percentile(x: Array, q: Any, *args: Any, **kwargs: Any) -> Any:
+    """`quantile` with q in percent."""
+    return np.quantile(x, np.true_divide(q, 100), *args, **kwargs)
+
+
+@implements(np.median)
+def median(x: Array, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """The element in the middle, or the mean of the two in the middle."""
+    no_out(out)
+    return np.quantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
+# -------------------------------------------------------------------------------------------- as if NaN were not there
+
+
+def _numbers(x: Array, where: Any) -> Any:
+    return ~np.isnan(x) & where
+
+
+@implements(np.nansum)
+def nansum(
+    x: Array,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    return sum(x, axis, dtype, out, keepdims, initial, _numbers(x, where))
+
+
+@implements(np.nanprod)
+def nanprod(
+    x: Array,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    return prod(x, axis, dtype, out, keepdims, initial, _numbers(x, where))
+
+
+@implements(np.nanmean)
+def nanmean(
+    x: Array, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
+    return mean(x, axis, dtype, out, keepdims, where=_numbers(x, where))
+
+
+@implements(np.nanvar)
+def nanvar(
+    x: Array,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    return var(x, axis, dtype, out, ddof, keepdims, where=_numbers(x, where))
+
+
+@implements(np.nanstd)
+def nanstd(
+    x: Array,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    return std(x, axis, dtype, out, ddof, keepdims, where=_numbers(x, where))
+
+
+@implements(np.nanmax)
+def nanmax(
+    x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """The largest number; NaN where there is none."""
+    return _nan_extreme(max, -np.inf, x, axis, out, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(
+    x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
+) -> Any:
+    """The smallest number; NaN where there is none."""
+    return _nan_extreme(min, np.inf, x, axis, out, keepdims, initial, where)
+
+
+def _nan_extreme(
+    extreme: Any, worst: float, x: Array, axis: Axis, out: None, keepdims: bool, initial: Any, where: Any
+) -> Any:
+    if x.dtype.kind != "f":
+        return extreme(x, axis, out, keepdims, initial, where)
+    numbers = _numbers(x, where)
+    value = extreme(x, axis, out, keepdims, worst if initial is None else initial, numbers)
+    return value if initial is not None else np.where(np.any(numbers, axis=axis, keepdims=keepdims), value, np.nan)
+
+
+@implements(np.nancumsum)
+def nancumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    return cumsum(np.where(np.isnan(x), 0, x), axis, dtype, out)
+
+
+@implements(np.nancumprod)
+def nancumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+    return cumprod(np.where(np.isnan(x), 1, x), axis, dtype, out)
