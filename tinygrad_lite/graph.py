@@ -183,6 +183,10 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
         out = new(kind)
         out.value = value
         out.grad = out.name = None
+        if records and len(closures) < len(args):
+            for a in args[len(closures) :]:
+                if isinstance(a, Node) and a.requires_grad:
+                    raise TypeError(f"{this.name}: no gradient flows to its argument of {errors.describe(a)}: detach() it")
         if records and flowing < len(args):
             closures = tuple(map(_flowing, args, closures))
             records = closures.count(None) < len(closures)
@@ -208,17 +212,20 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
 
 
 def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
-    """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy."""
+    """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy (there may be none).
+
+    An error in it is named after the function, as an op's is.
+    """
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        parameters = inspect.signature(function).parameters
+        name, parameters = function.__name__.strip("_"), inspect.signature(function).parameters
 
         @functools.wraps(function)
         def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
             try:
                 return function(*args, **kwargs)
             except (ValueError, TypeError, IndexError) as error:
-                raise errors.named(error, numpy_functions[0].__name__, parameters, args) from error
+                raise errors.named(error, name, parameters, args) from error
 
         TABLE.update(dict.fromkeys(numpy_functions, apply))
         return apply
