@@ -1,6 +1,6 @@
 import numpy as np
 
-from tinygrad_lite.ops.indexing import add_at
+from tinygrad_lite.ops.indexing import add_at, overlap_add, setitem
 
 from . import Case, curved, rand
 
@@ -23,5 +23,19 @@ CASES = {
     "add_at": [
         Case(curved(lambda x: add_at(x, (slice(1, None), 0), (3, 4))), [rand(2)], "slices"),
         Case(curved(lambda x: add_at(x, REPEATED, (3, 2))), [rand(2, 3, 2)], "repeated integers"),
+    ],
+    "setitem": [
+        Case(curved(lambda x, y: setitem(x, y, (slice(1, None), 0))), [X, rand(2)], "slices"),
+        Case(curved(lambda x, y: setitem(x, y, X > 0)), [X, rand()], "one value in a mask"),
+        Case(curved(lambda x, y: setitem(x, y, REPEATED)), [rand(3, 2), rand(2, 3, 2)], "the last value stays"),
+    ],
+    "sliding_window_view": [
+        Case(curved(lambda x: np.lib.stride_tricks.sliding_window_view(x, 2, axis=-1)), [rand(2, 4)], "one axis"),
+        Case(curved(lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 3))), [rand(3, 4)], "all axes"),
+        Case(curved(lambda x: np.lib.stride_tricks.sliding_window_view(x, (2, 2), (0, 0))), [rand(4)], "an axis twice"),
+    ],
+    "overlap_add": [
+        Case(curved(lambda x: overlap_add(x, (1,))), [rand(2, 3, 2)], "one axis"),
+        Case(curved(lambda x: overlap_add(x, (0, 1))), [rand(2, 2, 2, 3)], "two axes"),
     ],
 }

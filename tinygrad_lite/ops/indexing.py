@@ -1,23 +1,27 @@
-"""Choosing elements: x[index], take, gather, sort, and the way back, which adds to where they came from."""
+"""Choosing elements: x[index], take, gather, sort, and the ways back, which add to where the elements came from."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Array, Node, Rule, implements, op
-from ..kernels.scatter import add_at as _add_at
+from ..kernels import scatter as kernels
+
+__all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
 
 Shape = tuple[int, ...]
 
 
-def _plain(index: Any) -> Any:
-    """The index with the arrays of its tensors in their place."""
+def plain(index: Any) -> Any:
+    """An index, or a part of one, with the arrays of its tensors in their place."""
     if isinstance(index, Node):
         return index.value
-    return type(index)(map(_plain, index)) if type(index) in (tuple, list) else index
+    return type(index)(map(plain, index)) if type(index) in (tuple, list) else index
 
 
 @op(operator.getitem, linear=True)
@@ -27,7 +31,7 @@ def getitem(x: Array, index: Any) -> Rule:
     Every index of NumPy: integers, slices, None, `...`, boolean masks, arrays of integers, and mixtures of them.
     A place that is named several times gets the sum of its gradients.
     """
-    index = _plain(index)
+    index = plain(index)
     shape = np.shape(x)
     return x[index], (lambda g: add_at(g, index, shape),)
 
@@ -38,24 +42,266 @@ def add_at(x: Array, index: Any, shape: Shape) -> Rule:
 
     The adjoint of indexing: an array of `shape`, of zeros but where `index` puts `x`.
     """
-    return _add_at(x, index, shape), (lambda g: g[index],)
+    return kernels.add_at(x, index, shape), (lambda g: g[index],)
+
+
+@op(linear=True)
+def setitem(x: Array, values: Array, index: Any) -> Rule:
+    """out = x but for out[index] = y        ∂L/∂x = g but for 0 at index        ∂L/∂y = g[index]
+
+    Indexed assignment as a function: `x` itself stays as it is. Where a place is named several times the last value
+    stays, and the others get no gradient.
+    """
+    index = plain(index)
+    if x.dtype.kind in "biu" and np.result_type(x, values).kind not in "biu":
+        raise TypeError(f"floating values cannot be put into an array of {x.dtype}: make it floating first")
+    out = x.copy()
+    out[index] = values
+    if not kernels.repeats(index):
+        return out, (lambda g: setitem(g, 0, index), lambda g: g[index])
+    number = np.arange(np.size(x[index])).reshape(np.shape(x[index]))
+    last = np.empty(np.shape(x), int)
+    last[index] = number
+    stays = last[index] == number
+    return out, (lambda g: setitem(g, 0, index), lambda g: np.where(stays, g[index], 0))
+
+
+# -------------------------------------------------------------------------------------------------- along one axis
+
+
+def _in_range(indices: Any, n: int, mode: str) -> Array:
+    """Indices into `n` elements, those out of range brought into it as `mode` says."""
+    indices = np.asarray(plain(indices))
+    if mode == "raise":
+        return indices
+    if mode == "wrap":
+        return indices % n
+    if mode == "clip":
+        return np.clip(indices, 0, n - 1)
+    raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
 
 
 @implements(np.take)
 def take(a: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
-    """The elements of `a` at `indices` along `axis` (of the flattened `a` for None), as in `np.take`.
+    """The elements of `a` at `indices` along `axis` (of the flattened `a` for None).
 
     Raises:
-        IndexError: an index is out of range and `mode` is "raise" ("wrap" counts on from the start, "clip" stays at the end).
+        IndexError: an index is out of range and `mode` is "raise"; "wrap" starts again from 0, "clip" stays at the end.
     """
     if axis is None:
         a, axis = np.ravel(a), 0
-    axis = np.lib.array_utils.normalize_axis_index(axis, np.ndim(a))
-    indices = np.asarray(_plain(indices))
-    if mode == "wrap":
-        indices = indices % np.shape(a)[axis]
-    elif mode == "clip":
-        indices = np.clip(indices, 0, np.shape(a)[axis] - 1)
-    elif mode != "raise":
-        raise ValueError(f"take: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
-    return a[(slice(None),) * axis + (indices,)]
+    axis = normalize_axis_index(axis, np.ndim(a))
+    return a[(slice(None),) * axis + (_in_range(indices, np.shape(a)[axis], mode),)]
+
+
+def _along(indices: Any, axis: int, shape: Shape) -> tuple[Array, ...]:
+    """The index that is `indices` along `axis`, and each place of `shape` itself along the other axes."""
+    indices = np.asarray(plain(indices))
+    if indices.ndim != len(shape):
+        raise ValueError(f"the indices have {indices.ndim} axes, and must have {len(shape)}, as many as the array")
+    grid = [np.arange(n).reshape(-1, *(1,) * after) for n, after in zip(shape, range(len(shape) - 1, -1, -1))]
+    grid[normalize_axis_index(axis, len(shape))] = indices
+    return tuple(grid)
+
+
+@implements(np.take_along_axis)
+def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
+    """One element of every row along `axis` (or several) at `indices`, of as many axes as `arr`, as argsort gives them."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return arr[_along(indices, axis, np.shape(arr))]
+
+
+@implements(np.put_along_axis)
+def put_along_axis(arr: Array, indices: Any, values: Array, axis: int | None) -> Array:
+    """A new array: `arr` with `values` put where `take_along_axis` would take. NumPy's writes into `arr`; this does not."""
+    if axis is None:
+        return np.reshape(put_along_axis(np.ravel(arr), indices, values, 0), np.shape(arr))
+    return setitem(arr, values, _along(indices, axis, np.shape(arr)))
+
+
+@implements(np.sort)
+def sort(a: Array, axis: int | None = -1, kind: Any = None) -> Array:
+    """The elements in ascending order along `axis`; equal ones stay in their order, whatever `kind` is."""
+    return np.take_along_axis(a, np.argsort(a, axis, kind="stable"), axis)
+
+
+@implements(np.partition)
+def partition(a: Array, kth: Any, axis: int | None = -1) -> Array:
+    """The k-th smallest element in its place along `axis`, no smaller ones after it and no greater ones before it."""
+    return np.take_along_axis(a, np.argpartition(a, kth, axis), axis)
+
+
+# ---------------------------------------------------------------------------------------------------- by condition
+
+
+@implements(np.compress)
+def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
+    """The slices of `a` along `axis` where the one-dimensional `condition` is true."""
+    condition = np.asarray(plain(condition))
+    if condition.ndim != 1:
+        raise ValueError(f"condition has shape {condition.shape}, and must have one axis; use a[condition] for a mask")
+    return np.take(a, np.flatnonzero(condition), axis)
+
+
+@implements(np.extract)
+def extract(condition: Any, arr: Array) -> Array:
+    """The elements of `arr` where `condition` is true, along one axis."""
+    return np.take(arr, np.flatnonzero(plain(condition)))
+
+
+@implements(np.choose)
+def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
+    """out[i] = choices[a[i]][i], all broadcast against each other.
+
+    Raises:
+        ValueError: an element of `a` is not in 0 … len(choices) - 1, and `mode` is "raise".
+    """
+    a = _in_range(a, len(choices), mode)
+    if mode == "raise" and np.any((a < 0) | (a >= len(choices))):
+        raise ValueError(f"a names choices from {a.min()} to {a.max()}, and there are {len(choices)}, the first is 0")
+    a, *choices = np.broadcast_arrays(a, *choices)
+    return np.take_along_axis(np.stack(choices), a[None], 0)[0]
+
+
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 0) -> Array:
+    """Each element from the first of `choicelist` whose condition is true there, or else `default`."""
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError(f"needs as many conditions as choices, and one at least, not {len(condlist)} and {len(choicelist)}")
+    out = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist)):
+        out = np.where(plain(condition), choice, out)
+    return out
+
+
+# --------------------------------------------------------------------------------------------------------- windows
+
+
+@op(np.lib.stride_tricks.sliding_window_view, linear=True)
+def sliding_window_view(x: Array, window_shape: Any, axis: Any = None) -> Rule:
+    """out[i, k] = x[i + k]        ∂L/∂x[j] = Σ g[i, k] over i + k = j
+
+    Every window of `window_shape` along `axis` (an int or a tuple, all axes for None), as a view.
+    """
+    axes = tuple(range(np.ndim(x))) if axis is None else normalize_axis_tuple(axis, np.ndim(x), allow_duplicate=True)
+    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis), (lambda g: overlap_add(g, axes),)
+
+
+@op(linear=True)
+def overlap_add(x: Array, axes: Shape) -> Rule:
+    """out[j] = Σ x[i, k] over i + k = j        ∂L/∂x[i, k] = g[i + k]
+
+    The adjoint of sliding_window_view: x's last axes are windows along `axes`, and are added where they overlap.
+    """
+    window = np.shape(x)[np.ndim(x) - len(axes) :]
+    out = x
+    for axis, size in zip(reversed(axes), reversed(window)):
+        windows, n = out, np.shape(out)[axis]
+        out = np.zeros_like(windows, shape=(*windows.shape[:axis], n + size - 1, *windows.shape[axis + 1 : -1]))
+        for k in range(size):
+            out[(slice(None),) * axis + (slice(k, k + n),)] += windows[..., k]
+    return out, (lambda g: np.lib.stride_tricks.sliding_window_view(g, window, axes),)
+
+
+# --------------------------------------------------------------------------------------------------- torch's names
+
+
+def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array:
+    """An index of torch's gather and scatter: no longer than the array along any axis but `axis`."""
+    index = np.asarray(plain(index))
+    axis = None if axis is None else normalize_axis_index(axis, len(shape))
+    if index.ndim != len(shape) or any(i > n for d, (i, n) in enumerate(zip(index.shape, shape)) if d != axis):
+        but = "" if axis is None else f" but axis {axis}"
+        raise ValueError(
+            f"index has shape {index.shape} and {of} has shape {shape}: they must have as many axes, "
+            f"and the index must not be longer along any{but}"
+        )
+    return index
+
+
+def _places(input: Array, axis: int, index: Any) -> tuple[Array, ...]:
+    index = _within(index, np.shape(input), "input", axis)
+    return _along(index, axis, index.shape)
+
+
+def _source(src: Array, index: Any) -> Array:
+    """The part of `src` that `index` has places for."""
+    return src[tuple(map(slice, _within(index, np.shape(src), "src").shape))]
+
+
+@implements()
+def gather(input: Array, axis: int, index: Any) -> Array:
+    """out[i, j] = input[index[i, j], j] for axis 0, and so on for each axis: as `torch.gather`.
+
+    Args:
+        input: an array of any shape.
+        axis: the axis along which `index` counts.
+        index: integers, of as many axes as `input` and no longer along any but `axis`. The result has its shape.
+
+    Raises:
+        ValueError: `index` has another number of axes, or is longer than `input`.
+        IndexError: an index is out of range.
+    """
+    return input[_places(input, axis, index)]
+
+
+@implements()
+def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
+    """`input`, but out[index[i, j], j] = src[i, j] for axis 0, and so on: as `torch.scatter`.
+
+    Args:
+        input: an array of any shape; it stays as it is.
+        axis: the axis along which `index` counts.
+        index: integers, of as many axes as `input` and no longer along any but `axis`.
+        src: a number, or an array at least as long as `index` along each axis. Of several values for one place the last stays.
+
+    Raises:
+        ValueError: `index` has another number of axes, or is longer than `input` or `src`.
+        IndexError: an index is out of range.
+    """
+    return setitem(input, _source(src, index) if np.ndim(src) else src, _places(input, axis, index))
+
+
+@implements()
+def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
+    """`input`, but out[index[i, j], j] += src[i, j] for axis 0, and so on: as `torch.scatter_add`.
+
+    Arguments and errors are those of `scatter`; several values for one place are all added.
+    """
+    return input + add_at(_source(src, index), _places(input, axis, index), np.shape(input))
+
+
+@implements()
+def index_select(input: Array, axis: int, index: Any) -> Array:
+    """The slices of `input` along `axis` at the one-dimensional `index`: as `torch.index_select`."""
+    return np.take(input, plain(index), axis)
+
+
+@implements()
+def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: float = 1) -> Array:
+    """`input` with alpha · source[i] added to its slice index[i] along `axis`: as `torch.index_add`.
+
+    Raises:
+        ValueError: `source` does not have input's shape with the length of `index` along `axis`.
+        IndexError: an index is out of range.
+    """
+    index, shape = np.asarray(plain(index)), np.shape(input)
+    axis = normalize_axis_index(axis, len(shape))
+    expected = (*shape[:axis], index.size, *shape[axis + 1 :])
+    if np.shape(source) != expected:
+        raise ValueError(f"source has shape {np.shape(source)}, and must have {expected}, one slice for each index")
+    return input + alpha * add_at(source, (slice(None),) * axis + (index,), shape)
+
+
+@implements()
+def masked_fill(input: Array, mask: Any, value: Array) -> Array:
+    """`input`, but `value` (a number, or a tensor without axes) where `mask` is true: as `torch.Tensor.masked_fill`."""
+    return np.where(plain(mask), value, input)
+
+
+@implements()
+def masked_select(input: Array, mask: Any) -> Array:
+    """The elements of `input` where `mask` is true, along one axis, after broadcasting: as `torch.masked_select`."""
+    input, mask = np.broadcast_arrays(input, plain(mask))
+    return input[mask]
