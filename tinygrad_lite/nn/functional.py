@@ -7,6 +7,8 @@ They take tensors and plain arrays alike; on plain arrays they return plain arra
 
 from ..ops.activation import *
 from ..ops.conv import *
+from ..ops.indexing import *
 from ..ops.linear import *
 from ..ops.loss import *
 from ..ops.pool import *
+from ..ops.special import *

@@ -9,5 +9,7 @@ from . import linalg as linalg
 from . import linear as linear
 from . import loss as loss
 from . import pool as pool
+from . import product as product
 from . import reduce as reduce
 from . import shape as shape
+from . import special as special

@@ -1,15 +1,29 @@
-"""Activations: relu, sigmoid, gelu, softmax and the rest, elementwise or along an axis."""
+"""Activations: relu, sigmoid, gelu, softmax and the rest, elementwise or along an axis.
+
+Where a function has a corner its derivative there is what PyTorch's is, stated with it.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from ..graph import Array, Rule, op
-from ..kernels import softmax as kernels
-from ..kernels.sigmoid import sigmoid as _sigmoid
+from ..kernels import activation as kernels
+from ..kernels.softmax import exp, peak, softmax_gradient, total
+from ..kernels.softmax import softmax as _softmax
 from .reduce import Axis, spread
+from .special import erf
 
-__all__ = ["log_softmax", "logsumexp", "relu", "sigmoid", "softmax"]
+__all__ = [
+    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
+    "logsigmoid", "logsumexp", "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "tanh", "tanhshrink", "threshold",
+]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------- straight, with corners
 
 
 @op
@@ -19,27 +33,194 @@ def relu(x: Array) -> Rule:
     The derivative at 0 is 0.
     """
     on = x > 0
-    return np.maximum(x, 0), (lambda g: g * on,)
+    return kernels.relu(x), (lambda g: g * on,)
+
+
+@op
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Rule:
+    """out = x where x > 0, else slope · x        ∂L/∂x = g where x > 0, else slope · g"""
+    on = x > 0
+    return np.where(on, x, negative_slope * x), (lambda g: np.where(on, g, negative_slope * g),)
+
+
+def prelu(x: Array, weight: Array) -> Array:
+    """x where x > 0, else weight · x: leaky_relu with a slope that is learned.
+
+    Args:
+        x: of shape (N, C, …), or any shape for a single slope.
+        weight: the slope, of shape (1,) or (), or (C,) for one a channel.
+
+    Raises:
+        ValueError: weight has neither one element nor as many as x has channels.
+    """
+    if np.size(weight) != 1:
+        channels = np.shape(x)[1] if np.ndim(x) > 1 else None
+        if np.shape(weight) != (channels,):
+            raise ValueError(
+                f"prelu: x has shape {np.shape(x)} but weight has shape {np.shape(weight)}: "
+                "weight needs one element, or one for each of x's channels (axis 1)"
+            )
+        weight = np.reshape(weight, (-1,) + (1,) * (np.ndim(x) - 2))
+    return np.where(x > 0, x, weight * x) if np.ndim(x) else np.where(x > 0, x, np.reshape(weight, ()) * x)
+
+
+@op
+def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
+    """out = x, held in [min, max]        ∂L/∂x = g · [min < x < max]
+
+    The derivative at both corners is 0.
+    """
+    inside = (x > min_val) & (x < max_val)
+    return np.clip(x, min_val, max_val), (lambda g: g * inside,)
+
+
+def relu6(x: Array) -> Array:
+    """x, held in [0, 6]."""
+    return hardtanh(x, 0, 6)
+
+
+def hardsigmoid(x: Array) -> Array:
+    """(x + 3) / 6, held in [0, 1]: a sigmoid of three straight lines."""
+    return hardtanh(x + 3, 0, 6) / 6
+
+
+def hardswish(x: Array) -> Array:
+    """x · hardsigmoid(x)."""
+    return x * hardsigmoid(x)
+
+
+def threshold(x: Array, threshold: float, value: float) -> Array:
+    """x where it is above the threshold, else `value`."""
+    return np.where(x > threshold, x, value)
+
+
+def hardshrink(x: Array, lambd: float = 0.5) -> Array:
+    """x where |x| > λ, else 0."""
+    return np.where((x >= -lambd) & (x <= lambd), 0, x)
+
+
+def softshrink(x: Array, lambd: float = 0.5) -> Array:
+    """x brought nearer to 0 by λ, and 0 where |x| ≤ λ.
+
+    Raises:
+        ValueError: λ is negative.
+    """
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, and is {lambd}")
+    return x - np.clip(x, -lambd, lambd)
+
+
+# ------------------------------------------------------------------------------------------------------------ smooth
 
 
 @op
 def sigmoid(x: Array) -> Rule:
     """out = 1 / (1 + e⁻ˣ)        ∂L/∂x = g · out · (1 - out)"""
-    y = _sigmoid(x)
+    y = kernels.sigmoid(x)
     return y, (lambda g: g * y * (1 - y),)
 
 
-# ------------------------------------------------------------------------------------------------- along an axis
+@op
+def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
+    """out = log(1 + e^βx) / β        ∂L/∂x = g · σ(βx)
+
+    Neither overflows nor loses small results. Where βx > threshold it is taken to be x itself.
+    """
+    z = x * beta
+    straight = z > threshold
+    return (
+        np.where(straight, x, kernels.softplus(z) / beta),
+        (lambda g: np.where(straight, g, g * sigmoid(z)),),
+    )
+
+
+def logsigmoid(x: Array) -> Array:
+    """log σ(x), without taking the logarithm of a σ(x) that may be 0."""
+    return -softplus(-x, threshold=math.inf)
+
+
+@op
+def silu(x: Array) -> Rule:
+    """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
+    s = sigmoid(x)
+    return x * s, (lambda g: g * (s * (1 + x * (1 - s))),)
+
+
+def mish(x: Array) -> Array:
+    """x · tanh(softplus(x))."""
+    return x * np.tanh(softplus(x))
+
+
+@op
+def gelu(x: Array, approximate: str = "none") -> Rule:
+    """out = x · Φ(x)        ∂L/∂x = g · (Φ(x) + x · Φ′(x))
+
+    Φ is the distribution function of the standard normal, ½ · (1 + erf(x / √2)); or with approximate="tanh"
+    ½ · (1 + tanh(√(2/π) · (x + 0.044715 · x³))).
+
+    Raises:
+        ValueError: `approximate` is neither "none" nor "tanh".
+    """
+    if approximate == "none":
+        p = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+        return x * p, (lambda g: g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
+    if approximate != "tanh":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * x * (1 + 0.044715 * x * x))
+    p = 0.5 * (1 + t)
+    return x * p, (lambda g: g * (p + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x))),)
+
+
+@op
+def elu(x: Array, alpha: float = 1.0) -> Rule:
+    """out = x where x > 0, else α · (eˣ - 1)        ∂L/∂x = g where x > 0, else g · α · eˣ"""
+    on = x > 0
+    e = alpha * np.expm1(np.where(on, 0, x))
+    return np.where(on, x, e), (lambda g: np.where(on, g, g * (e + alpha)),)
+
+
+def selu(x: Array) -> Array:
+    """1.0507 · elu(x, 1.6733): keeps activations at mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
+
+
+def celu(x: Array, alpha: float = 1.0) -> Array:
+    """x where x > 0, else α · (e^(x/α) - 1)."""
+    return alpha * elu(x / alpha)
+
+
+def tanh(x: Array) -> Array:
+    """`np.tanh`."""
+    return np.tanh(x)
+
+
+def tanhshrink(x: Array) -> Array:
+    """x - tanh x."""
+    return x - np.tanh(x)
+
+
+def softsign(x: Array) -> Array:
+    """x / (1 + |x|)."""
+    return x / (1 + np.absolute(x))
+
+
+# ----------------------------------------------------------------------------------------------------- along an axis
 
 
 @op
 def softmax(x: Array, axis: int = -1) -> Rule:
     """out = eˣ / Σ eˣ        ∂L/∂x = out · (g - Σ g · out)
 
-    The sums run along `axis`. The largest x is subtracted first, so that nothing overflows.
+    The sums run along `axis`. The largest x is subtracted first, so that nothing overflows. NaN where all are -∞.
     """
-    y = kernels.softmax(x, axis)
-    return y, (lambda g: kernels.softmax_gradient(g, y, axis),)
+    y = _softmax(x, axis)
+    return y, (lambda g: softmax_gradient(g, y, axis),)
+
+
+def softmin(x: Array, axis: int = -1) -> Array:
+    """softmax(-x)."""
+    return softmax(-x, axis)
 
 
 @op
@@ -48,10 +229,10 @@ def log_softmax(x: Array, axis: int = -1) -> Rule:
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows, nor is log 0 taken.
     """
-    x = x - kernels.peak(x, axis)
+    x = x - peak(x, axis)
     e = np.exp(x)
-    s = kernels.total(e, axis)
-    return x - np.log(s), (lambda g: g - e * (kernels.total(g, axis) / s),)
+    s = total(e, axis)
+    return x - np.log(s), (lambda g: g - e * (total(g, axis) / s),)
 
 
 @op
@@ -59,12 +240,24 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Rule:
     """out = log Σ eˣ        ∂L/∂x = g · eˣ / Σ eˣ
 
     The sum runs along `axis`: an int, several, or None for all. The largest x is subtracted first, so that nothing
-    overflows. Of no elements it is -inf.
+    overflows. Of no elements it is -∞.
     """
     shape = np.shape(x)
-    m = kernels.peak(x, axis)
-    e = kernels.exp(x - m)
-    s = kernels.total(e, axis)
+    m = peak(x, axis)
+    e = exp(x - m)
+    s = total(e, axis)
     with np.errstate(divide="ignore"):
         y = np.log(s) + m
     return y if keepdims else np.squeeze(y, axis=axis), (lambda g: e * (spread(g, shape, axis, keepdims) / s),)
+
+
+def glu(x: Array, axis: int = -1) -> Array:
+    """a · σ(b) for the two halves a, b of x along `axis`.
+
+    Raises:
+        ValueError: x cannot be halved there.
+    """
+    if not np.ndim(x) or np.shape(x)[axis] % 2:
+        raise ValueError(f"glu: x has shape {np.shape(x)}: it needs an even length along axis {axis} to be halved")
+    a, b = np.split(x, 2, axis=axis)
+    return a * sigmoid(b)

@@ -1,0 +1,84 @@
+"""Special functions: the error function, and the logarithm of the gamma function with its derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+
+from ..graph import Array, Rule, kernel, op
+from ..kernels import erf as kernels
+
+__all__ = ["digamma", "erf", "erfc", "lgamma", "polygamma"]
+
+
+@op
+def erf(x: Array) -> Rule:
+    """out = 2/√π · ∫₀ˣ e^(-t²) dt        ∂L/∂x = g · 2/√π · e^(-x²)
+
+    To the accuracy of x's dtype; NaN stays NaN, erf(±∞) = ±1.
+    """
+    return kernels.erf(x), (lambda g: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),)
+
+
+@op
+def erfc(x: Array) -> Rule:
+    """out = 1 - erf x        ∂L/∂x = -g · 2/√π · e^(-x²)
+
+    Accurate where erf x is so close to 1 that the subtraction would leave nothing.
+    """
+    return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),)
+
+
+def _scipy(name: str) -> Callable[..., Array]:
+    """SciPy's function of that name, imported when it is first called."""
+
+    def function(*args: Array) -> Array:
+        if find_spec("scipy") is None:
+            raise ImportError(f"{name} needs SciPy: pip install scipy")
+        import scipy.special
+
+        return getattr(scipy.special, name)(*args)
+
+    return kernel(function)(function)
+
+
+_gammaln, _psi, _polygamma = map(_scipy, ("gammaln", "psi", "polygamma"))
+
+
+@op
+def lgamma(x: Array) -> Rule:
+    """out = log |Γ(x)|        ∂L/∂x = g · ψ(x)
+
+    Needs SciPy. Infinite at 0, -1, -2, ….
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    return _gammaln(x), (lambda g: g * digamma(x),)
+
+
+@op
+def digamma(x: Array) -> Rule:
+    """out = ψ(x) = ∂ log Γ(x) / ∂x        ∂L/∂x = g · ψ₁(x)
+
+    Needs SciPy.
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    return _psi(x), (lambda g: g * polygamma(1, x),)
+
+
+@op
+def polygamma(n: int, x: Array) -> Rule:
+    """out = ψₙ(x) = ∂ⁿψ(x) / ∂xⁿ        ∂L/∂x = g · ψₙ₊₁(x)
+
+    Needs SciPy. ψ₀ is digamma.
+
+    Raises:
+        ImportError: SciPy is not installed.
+    """
+    return _polygamma(n, x), (None, lambda g: g * polygamma(n + 1, x))
