@@ -20,8 +20,8 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         self.first = nn.Linear(3, 4)
-        self.layers = [nn.Linear(4, 4), nn.ReLU()]
-        self.heads = {"a": nn.Linear(4, 2), "b": (nn.Linear(4, 1),)}
+        self.layers: list[Any] = [nn.Linear(4, 4), nn.ReLU()]
+        self.heads: dict[str, Any] = {"a": nn.Linear(4, 2), "b": (nn.Linear(4, 1),)}
         self.scale = tg.Tensor(2.0, requires_grad=True)
         self.frozen = tg.Tensor([1.0, 2.0])
         self.note = "no tensor"
@@ -55,7 +55,7 @@ def test_a_frozen_tensor_is_no_parameter_but_keeps_its_place_in_the_state() -> N
 
 def test_a_shared_parameter_counts_once() -> None:
     net = Net()
-    net.layers[0].weight = net.heads["twin"] = net.layers[0].weight  # type: ignore[union-attr, assignment]
+    net.layers[0].weight = net.heads["twin"] = net.layers[0].weight
     assert len(list(net.parameters())) == len({id(p) for p in net.parameters()}) == 9
 
 
@@ -94,7 +94,7 @@ def test_a_state_is_a_snapshot_that_training_leaves_alone() -> None:
     kept = {name: np.copy(a) for name, a in before.items()}
     net(np.ones((2, 3), np.float32)).sum().backward()
     tg.optim.SGD(net.parameters(), lr=1.0).step()
-    assert not np.array_equal(net.heads["a"].weight.data, kept["heads.a.weight"])  # type: ignore[union-attr]
+    assert not np.array_equal(net.heads["a"].weight.data, kept["heads.a.weight"])
     for name, a in before.items():
         assert np.array_equal(a, kept[name])
 
@@ -106,7 +106,7 @@ def test_a_loaded_state_belongs_to_the_module_and_keeps_its_dtype() -> None:
     weight[:] = 7
     assert layer.weight.dtype == np.float32 and layer.weight.requires_grad
     assert np.array_equal(layer.weight.data, np.ones((2, 2)))
-    assert np.array_equal(layer.bias.data, [0, 1])  # type: ignore[union-attr]
+    assert layer.bias is not None and np.array_equal(layer.bias.data, [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_is_changed(change: Any
 
 def test_train_and_eval_reach_every_module() -> None:
     net = Net()
-    assert net.training and net.heads["b"][0].training  # type: ignore[index]
+    assert net.training and net.heads["b"][0].training
     assert net.eval() is net
     assert not any(module.training for _, module in net.named_modules())
     net.train()
@@ -246,13 +246,14 @@ def test_layers_in_float64() -> None:
 def test_linear_is_x_times_the_weight_turned_plus_the_bias() -> None:
     layer = nn.Linear(3, 2)
     x = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
-    expected = np.einsum("abi,oi->abo", x, layer.weight.data) + layer.bias.data  # type: ignore[union-attr]
+    assert layer.bias is not None
+    expected = np.einsum("abi,oi->abo", x, layer.weight.data) + layer.bias.data
     np.testing.assert_allclose(layer(tg.Tensor(x)).data, expected, rtol=1e-5)
     assert nn.Linear(3, 2, bias=False).state_dict().keys() == {"weight"}
 
 
 X = np.random.default_rng(0).standard_normal((2, 4, 9, 9)).astype(np.float32)
-OPTIONS = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
+OPTIONS: dict[str, Any] = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def save(state: Mapping[str, Any], path: Name) -> None:
             if kind == ".npz":
                 _write_npz(file, arrays)
             else:
-                file.write(_safetensors().save({name: np.ascontiguousarray(a) for name, a in arrays.items()}))
+                file.write(_safetensors().save({name: np.asarray(a, order="C") for name, a in arrays.items()}))
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

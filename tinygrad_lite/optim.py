@@ -22,7 +22,7 @@ class Optimizer:
     remembered: tuple[str, ...] = ()  # the names in a parameter's slot
 
     def __init__(self, parameters: Iterable[Tensor], **settings: float | bool) -> None:
-        parameters = list(dict.fromkeys([parameters] if isinstance(parameters, Tensor) else parameters))
+        parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
         if not parameters:
             raise ValueError(f"{self._name}: no parameters were given; a generator gives its items only once")
         for i, p in enumerate(parameters):
@@ -31,9 +31,9 @@ class Optimizer:
             if p.op is not None or p.dtype.kind not in "fO":
                 what = f"the result of {p.op.name}" if p.op is not None else f"of dtype {p.dtype}"
                 raise ValueError(f"{self._name}: parameter {i} is {what}; only a floating leaf can be updated")
-        self.parameters = parameters
+        self.parameters = list(dict.fromkeys(parameters))  # each once
         self.settings = settings
-        self.slots: list[dict[str, Any]] = [{} for _ in parameters]  # what is remembered for each parameter
+        self.slots: list[dict[str, Any]] = [{} for _ in self.parameters]  # what is remembered for each parameter
 
     @property
     def _name(self) -> str:
