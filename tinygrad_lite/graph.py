@@ -53,6 +53,7 @@ class Op:
 
 OPS: dict[str, Op] = {}  # every op by its name
 TABLE: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function -> what a Tensor does for it
+OPERATORS: dict[Callable[..., Any], Callable[[Any, Any], Any]] = {}  # the same, for an operator and its two operands
 
 
 class Node:
@@ -60,7 +61,7 @@ class Node:
 
     `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
     rebound later). `closures` holds one function per input, or None where the input needs no gradient. `scope` is the
-    module that was being called, and `age` counts the nodes made before. A leaf has no op, and neither args nor closures.
+    module that was being called; `age` tells which of two nodes was made first. A leaf has no op, args or closures.
     """
 
     __slots__ = (
@@ -175,40 +176,87 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             value, closures = rule(*values, **kwargs) if kwargs else rule(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.named(error, this.name, this.parameters, args) from error
-        if value.__class__ is np.ndarray:
-            if value.ndim:
-                value.setflags(write=False)
-            else:
-                value = value[()]  # scalars stay NumPy scalars: several times faster than 0-d arrays
-        out = new(kind)
-        out.value = value
-        out.grad = out.name = None
         if records and len(closures) < len(args):
             for a in args[len(closures) :]:
                 if isinstance(a, Node) and a.requires_grad:
                     raise TypeError(f"{this.name}: no gradient flows to its argument of {errors.describe(a)}: detach() it")
         if records and flowing < len(args):
             closures = tuple(map(_flowing, args, closures))
-            records = closures.count(None) < len(closures)
-        out.requires_grad = records
-        if records:
-            out.op = this
-            out.args = args
-            out.values = values
-            out.kwargs = kwargs or NO_KEYWORDS
-            out.closures = closures
-            out.scope = mode.scope
-            out.age = age()
-        else:
-            out.op = None
-            out.args = out.closures = ()
-        return out
+            records = any(closures)
+        if not records:
+            closures = ()
+        return _node(kind, value, this, args, values, kwargs or NO_KEYWORDS, closures, mode.scope)
 
     apply.op = this  # type: ignore[attr-defined]
     OPS[this.name] = this
+    operator = _operator(this, apply) if len(this.parameters) == 2 else apply
     for function in numpy_functions:
         TABLE[function] = apply
+        OPERATORS[function] = operator
     return apply
+
+
+def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """`apply` for the two operands of an operator, one of them a Node: unrolled, with all that is rare left to `apply`.
+
+    In arithmetic on scalars an engine's own cost is most of the time; this halves it.
+    """
+    rule = this.rule
+
+    def operator(x: Any, y: Any) -> Any:
+        mode = THREAD.mode
+        if isinstance(x, Node):
+            kind, x_value, x_flows = x.__class__, x.value, x.requires_grad
+        elif x.__class__ in _MUTABLE:
+            return apply(x, y)
+        else:
+            x_value, x_flows = x, False
+        if isinstance(y, Node):
+            kind, y_value, y_flows = y.__class__, y.value, y.requires_grad
+        elif y.__class__ in _MUTABLE:
+            return apply(x, y)
+        else:
+            y_value, y_flows = y, False
+        if not (x_flows or y_flows) or not mode.recording or mode.again is not None:
+            return apply(x, y)
+        try:
+            value, closures = rule(x_value, y_value)
+        except (ValueError, TypeError, IndexError):
+            return apply(x, y)  # says what is wrong
+        if not (x_flows and y_flows):
+            closures = (closures[0], None) if x_flows else (None, closures[1])
+            closures = closures if any(closures) else ()
+        return _node(kind, value, this, (x, y), (x_value, y_value), NO_KEYWORDS, closures, mode.scope)
+
+    return operator
+
+
+def _node(
+    kind: Any, value: Array, op: Op, args: Any, values: Any, kwargs: Any, closures: tuple[Closure | None, ...], scope: Any
+) -> Node:
+    """The result of an op; without closures it is a leaf."""
+    if value.__class__ is np.ndarray:
+        if value.ndim:
+            value.setflags(write=False)
+        else:
+            value = value[()]  # scalars stay NumPy scalars: several times faster than 0-d arrays
+    out: Node = new(kind)
+    out.value = value
+    out.grad = out.name = None
+    if closures:
+        out.requires_grad = True
+        out.op = op
+        out.args = args
+        out.values = values
+        out.kwargs = kwargs
+        out.closures = closures
+        out.scope = scope
+        out.age = age()
+    else:
+        out.requires_grad = False
+        out.op = None
+        out.args = out.closures = ()
+    return out
 
 
 def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
@@ -228,6 +276,7 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
                 raise errors.named(error, name, parameters, args) from error
 
         TABLE.update(dict.fromkeys(numpy_functions, apply))
+        OPERATORS.update(dict.fromkeys(numpy_functions, apply))
         return apply
 
     return enter
@@ -278,8 +327,8 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     """Yield each node that `root` was made from, with ∂L/∂node, every node after all that were made from it.
 
     `seed` is ∂L/∂root. A pure walk: nothing is stored in the graph, so it may be walked again, and stopped anywhere.
-    A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its uses,
-    and the leaves come last. With `create_graph` the gradients are Tensors.
+    A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its
+    uses, and the leaves come last. With `create_graph` the gradients are Tensors.
     """
     gradient = {root: seed}
     ours: set[Node] = set()  # nodes whose gradient is a sum made here, so that more can be added in place
@@ -310,7 +359,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
 def fit(g: Array, value: Array) -> Array:
     """The gradient in its input's own shape and dtype: the one place where broadcasting is undone.
 
-    out = x + y broadcasts x where it has fewer axes or a 1; each element of x was used many times, so ∂L/∂x sums over them.
+    out = x + y broadcasts x where it has fewer axes or a 1: each element was used many times, and ∂L/∂x sums over them.
     """
     if g.__class__ is value.__class__ is np.ndarray and g.shape == value.shape and g.dtype is value.dtype:
         return g

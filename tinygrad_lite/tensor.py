@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, SupportsIndex
 
 import numpy as np
 
-from .graph import TABLE, Array, Node, backpropagate, frozen
+from .graph import OPERATORS, TABLE, Array, Node, backpropagate, frozen
 
 # NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
 PLAIN: set[Callable[..., Any]] = {
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-    np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.isnan, np.isinf, np.isfinite, np.signbit,
-    np.shape, np.ndim, np.size, np.argmax, np.argmin, np.argsort, np.any, np.all, np.count_nonzero, np.nonzero,
-    np.allclose, np.isclose, np.array_equal, np.array2string, np.array_repr, np.array_str, np.result_type, np.unique,
-    np.searchsorted,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert,
+    np.isnan, np.isinf, np.isfinite, np.isposinf, np.isneginf, np.signbit,
+    np.isreal, np.iscomplex, np.isrealobj, np.iscomplexobj,
+    np.shape, np.ndim, np.size, np.result_type, np.common_type, np.can_cast, np.min_scalar_type,
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
+    np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
+    np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
+    np.unique, np.searchsorted, np.digitize, np.bincount, np.histogram,
+    np.array2string, np.array_repr, np.array_str,
+}  # fmt: skip
+
+# Methods of ufuncs that are functions of NumPy's under another name. By default they reduce the first axis alone.
+UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): np.sum, (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
+    (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all, (np.logical_or, "reduce"): np.any,
 }  # fmt: skip
 
 
@@ -24,7 +39,7 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     """`data` as a node may hold it: a read-only array or a NumPy scalar. Arrays of other libraries stay as they are."""
     if isinstance(data, Node):
         data = data.value
-    if not hasattr(data, "__array_ufunc__"):
+    if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         data = np.array(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
@@ -33,14 +48,25 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     return data
 
 
+def operand(a: Any) -> Any:
+    """What stands beside a tensor in arithmetic: a list becomes an array, and one tensor if there are tensors in it."""
+    if a.__class__ not in SEQUENCES:
+        return a
+    items = [operand(item) for item in a]
+    return TABLE[np.stack](items) if any(isinstance(item, Tensor) for item in items) else np.array(a)
+
+
+SEQUENCES = {list, tuple}
+
+
 def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     """A method that is NumPy's function of the same name, applied to the tensor."""
 
     def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return TABLE[function](self, *args, **kwargs)
+        return apply(function, (self, *args), kwargs)
 
     call.__name__ = name or function.__name__
-    call.__doc__ = f"`np.{call.__name__}` of this tensor."
+    call.__doc__ = f"`np.{function.__name__}` of this tensor."
     return call
 
 
@@ -48,21 +74,23 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
     """An operator and its reflection."""
 
     def forward(self: Tensor, other: Any) -> Any:
+        if other.__class__ in SEQUENCES:
+            other = operand(other)
         return TABLE[function](self, other)
 
     def reflected(self: Tensor, other: Any) -> Any:
-        return TABLE[function](other, self)
+        return TABLE[function](operand(other), self)
 
     return forward, reflected
 
 
-def comparison(function: np.ufunc) -> Callable[[Any, Any], Any]:
-    """A comparison has no derivative: its result is plain NumPy."""
+def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """An operator without a derivative: its result is plain NumPy."""
 
-    def compare(self: Tensor, other: Any) -> Any:
-        return function(self.value, other.value if isinstance(other, Tensor) else other)
+    def compute(self: Tensor, other: Any) -> Any:
+        return operation(self.value, other.value if isinstance(other, Tensor) else other)
 
-    return compare
+    return compute
 
 
 class Tensor(Node):
@@ -200,7 +228,9 @@ class Tensor(Node):
             return np.ones_like(self.value)[()] if isinstance(self.value, np.generic) else np.ones_like(self.value)
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
         if np.shape(seed) != self.shape:
-            raise ValueError(f"backward: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal")
+            raise ValueError(
+                f"backward: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal"
+            )
         return seed if seed.dtype == self.dtype else seed.astype(self.dtype)
 
     def zero_grad(self) -> None:
@@ -221,12 +251,18 @@ class Tensor(Node):
     __pos__ = method(np.positive)
     __abs__ = method(np.absolute)
     __getitem__ = method(operator.getitem, "__getitem__")
-    __eq__ = comparison(np.equal)
-    __ne__ = comparison(np.not_equal)
-    __lt__ = comparison(np.less)
-    __le__ = comparison(np.less_equal)
-    __gt__ = comparison(np.greater)
-    __ge__ = comparison(np.greater_equal)
+    __eq__ = plain(operator.eq)  # type: ignore[assignment]
+    __ne__ = plain(operator.ne)  # type: ignore[assignment]
+    __lt__ = plain(operator.lt)
+    __le__ = plain(operator.le)
+    __gt__ = plain(operator.gt)
+    __ge__ = plain(operator.ge)
+    __and__ = __rand__ = plain(operator.and_)
+    __or__ = __ror__ = plain(operator.or_)
+    __xor__ = __rxor__ = plain(operator.xor)
+
+    def __invert__(self) -> Any:
+        return ~self.value
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError("Tensor: an array in a graph never changes; make a new one with np.where or np.put_along_axis")
@@ -263,20 +299,54 @@ class Tensor(Node):
     def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
         return other // self, other % self
 
-    sum = method(np.sum)
-    mean = method(np.mean)
-    max = method(np.max, "max")
-    min = method(np.min, "min")
-    clip = method(np.clip)
-    squeeze = method(np.squeeze)
-    swapaxes = method(np.swapaxes)
-    ravel = method(np.ravel)
-    flatten = method(np.ravel, "flatten")
-    astype = method(np.ndarray.astype)
+    # ------------------------------------------------------------------------------------------- ndarray's methods
 
-    def reshape(self, *shape: Any) -> Any:
+    all = method(np.all)
+    any = method(np.any)
+    argmax = method(np.argmax)
+    argmin = method(np.argmin)
+    argpartition = method(np.argpartition)
+    argsort = method(np.argsort)
+    choose = method(np.choose)
+    clip = method(np.clip)
+    conj = conjugate = method(np.conjugate)
+    copy = method(np.copy)
+    cumprod = method(np.cumprod)
+    cumsum = method(np.cumsum)
+    diagonal = method(np.diagonal)
+    dot = method(np.dot)
+    flatten = method(np.ravel, "flatten")
+    max = method(np.max, "max")
+    mean = method(np.mean)
+    min = method(np.min, "min")
+    nonzero = method(np.nonzero)
+    partition = method(np.partition)
+    prod = method(np.prod)
+    ptp = method(np.ptp)
+    ravel = method(np.ravel)
+    repeat = method(np.repeat)
+    round = method(np.round)
+    searchsorted = method(np.searchsorted)
+    sort = method(np.sort)  # unlike ndarray's it returns the result: an array in a graph never changes
+    squeeze = method(np.squeeze)
+    std = method(np.std)
+    sum = method(np.sum)
+    swapaxes = method(np.swapaxes)
+    take = method(np.take)
+    trace = method(np.trace)
+    var = method(np.var)
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """This tensor in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
+        return TABLE[np.ndarray.astype](self, dtype)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Any:
+        """`np.compress` of this tensor: what stands where the condition holds."""
+        return TABLE[np.compress](condition, self, axis)
+
+    def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """`np.reshape`; the shape as one tuple or as several integers."""
-        return TABLE[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return TABLE[np.reshape](self, shape[0] if len(shape) == 1 else shape, **kwargs)
 
     def transpose(self, *axes: Any) -> Any:
         """`np.transpose`; the axes as one tuple or as several integers, reversed when there are none."""
@@ -285,31 +355,42 @@ class Tensor(Node):
     # ------------------------------------------------------------------------------------------ NumPy's protocols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
-            raise TypeError(f"np.{ufunc.__name__}.{method}: not for a Tensor; use np.sum, np.cumsum and the like, or t.data")
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"np.{ufunc.__name__}: a Tensor's result cannot be written into an existing array, the graph would be cut: "
-                "write a = a + t, not a += t or out=a"
-            )
-        kwargs.pop("out", None)
-        if kwargs:
-            raise TypeError(f"np.{ufunc.__name__}: {', '.join(kwargs)}= is not supported on a Tensor; use np.where or .astype()")
-        return _lookup(ufunc)(*inputs)
+        if method == "__call__":
+            return apply(ufunc, tuple([operand(a) for a in inputs]), kwargs)
+        function = UFUNC_METHODS.get((ufunc, method))
+        if function is not None:
+            return apply(function, inputs, {"axis": 0} | kwargs)
+        if method == "outer" and not kwargs:
+            x, y = (operand(a) for a in inputs)
+            return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
+        raise TypeError(
+            f"np.{ufunc.__name__}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
+        )
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        return _lookup(function)(*args, **kwargs)
+        if not args:  # np.sum(a=t): NumPy's names of its parameters need not be the rule's
+            bound = inspect.signature(function).bind(**kwargs)
+            args, kwargs = bound.args, bound.kwargs
+        return apply(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
-            raise TypeError("this Tensor requires a gradient, and a NumPy array has none: use t.detach() (or t.data)")
+            raise TypeError(
+                "this Tensor requires a gradient, and a NumPy array has none: use t.detach() (or t.data); "
+                "to make one tensor of several, np.stack([t, u])"
+            )
         return np.array(self.value, dtype=dtype, copy=copy)
 
     # --------------------------------------------------------------------------------------------------- the rest
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
-        extra = [] if self.dtype in (np.float64, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if isinstance(self.value, (np.ndarray, np.generic)):
+            body = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
+        else:
+            body = repr(self.value)  # an array of another library: not computed to be shown
+        extra = [] if self.size or self.ndim == 1 else [f"shape={self.shape}"]
+        if self.dtype not in (np.float64, np.int64, np.bool_):
+            extra.append(f"dtype={self.dtype}")
         if self.name is not None:
             extra.append(f"name={self.name!r}")
         if self.op is not None:
@@ -322,8 +403,9 @@ class Tensor(Node):
         return format(self.item(), spec) if spec else repr(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles are leaves: the value without the graph."""
-        return Tensor, (self.value, self.requires_grad, None, self.name)
+        """Copies and pickles have no graph: what was a leaf is one again, with its gradient; a result is a constant."""
+        state = (None, {"grad": self.grad}) if self.grad is not None else None
+        return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 
 
 def wrap(value: Array) -> Tensor:
@@ -336,19 +418,28 @@ def wrap(value: Array) -> Tensor:
 def _unwrapped(a: Any) -> Any:
     if isinstance(a, Tensor):
         return a.value
-    return type(a)([_unwrapped(item) for item in a]) if type(a) in (list, tuple) else a
+    return type(a)([_unwrapped(item) for item in a]) if type(a) in SEQUENCES else a
 
 
-def _lookup(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What a Tensor does for a NumPy function; a TypeError when there is no rule, so that no graph is cut silently."""
+def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
-    if found is not None:
-        return found
-    if function in PLAIN:
-        return lambda *args, **kwargs: function(*map(_unwrapped, args), **{k: _unwrapped(v) for k, v in kwargs.items()})
-    raise TypeError(
-        f"np.{function.__name__}: no rule for a Tensor. Write it with functions that have one, add a rule with @tg.op, "
-        "or apply it to t.data, where no gradient is needed"
-    )
-
-
+    if found is None:
+        if function in PLAIN:
+            return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+        raise TypeError(
+            f"np.{function.__name__}: no rule for a Tensor. Write it with functions that have one, add a rule with "
+            "@tg.op, or apply it to t.data, where no gradient is needed"
+        )
+    if kwargs:
+        out = kwargs.pop("out", None)
+        if out is not None and out != (None,):
+            raise TypeError(
+                f"np.{function.__name__}: a Tensor's result cannot be written into an existing array, the graph would "
+                "be cut: write a = a + t, not a += t or out=a"
+            )
+        if kwargs and isinstance(function, np.ufunc):
+            raise TypeError(
+                f"np.{function.__name__}: {', '.join(kwargs)}= is not supported on a Tensor; use np.where or .astype()"
+            )
+    return found(*args, **kwargs)
