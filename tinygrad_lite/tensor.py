@@ -76,10 +76,10 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
     def forward(self: Tensor, other: Any) -> Any:
         if other.__class__ in SEQUENCES:
             other = operand(other)
-        return TABLE[function](self, other)
+        return OPERATORS[function](self, other)
 
     def reflected(self: Tensor, other: Any) -> Any:
-        return TABLE[function](operand(other), self)
+        return OPERATORS[function](operand(other), self)
 
     return forward, reflected
 
@@ -129,7 +129,7 @@ class Tensor(Node):
             )
         if requires_grad and self.dtype.kind not in "fO":
             raise TypeError(
-                f"requires_grad: a tensor of dtype {self.dtype} has no gradient: make it floating, e.g. dtype=np.float64"
+                f"requires_grad: a tensor of dtype {self.dtype} has no gradient: make it floating, as np.float64"
             )
         self.requires_grad = requires_grad
         return self
@@ -138,7 +138,7 @@ class Tensor(Node):
 
     @property
     def data(self) -> Array:
-        """The array (read-only) or NumPy scalar. Setting it on a leaf rebinds it: graphs made before keep the old one."""
+        """The array (read-only) or NumPy scalar. Setting it on a leaf rebinds it: earlier graphs keep the old one."""
         return self.value
 
     @data.setter
@@ -206,7 +206,7 @@ class Tensor(Node):
         """
         if not self.requires_grad:
             raise RuntimeError(
-                "backward: this tensor has no graph. Make it from a Tensor(..., requires_grad=True), outside tg.no_grad()"
+                "backward: this tensor has no graph: make it from a Tensor(…, requires_grad=True), outside tg.no_grad()"
             )
         seed = self._seed(grad)
         if create_graph:
@@ -231,7 +231,7 @@ class Tensor(Node):
             raise ValueError(
                 f"backward: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal"
             )
-        return seed if seed.dtype == self.dtype else seed.astype(self.dtype)
+        return seed if getattr(seed, "dtype", self.dtype) == self.dtype else seed.astype(self.dtype)
 
     def zero_grad(self) -> None:
         """Forget the gradient (`.grad = None`)."""
@@ -251,8 +251,8 @@ class Tensor(Node):
     __pos__ = method(np.positive)
     __abs__ = method(np.absolute)
     __getitem__ = method(operator.getitem, "__getitem__")
-    __eq__ = plain(operator.eq)  # type: ignore[assignment]
-    __ne__ = plain(operator.ne)  # type: ignore[assignment]
+    __eq__ = plain(operator.eq)
+    __ne__ = plain(operator.ne)
     __lt__ = plain(operator.lt)
     __le__ = plain(operator.le)
     __gt__ = plain(operator.gt)

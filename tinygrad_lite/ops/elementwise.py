@@ -62,7 +62,7 @@ def negative(x: Array) -> Rule:
     return -x, (lambda g: -g,)
 
 
-@op(np.positive, np.conjugate, np.real_if_close, linear=True)
+@op(np.positive, np.copy, np.conjugate, np.real_if_close, linear=True)
 def positive(x: Array) -> Rule:
     """out = x        ∂L/∂x = g"""
     return +x, (same,)
@@ -443,7 +443,7 @@ def trunc(x: Array) -> Rule:
     return np.trunc(x), (zero,)
 
 
-@op(np.round, np.around, linear=True)
+@op(np.round, np.around, np.rint, linear=True)
 def round(x: Array, decimals: int = 0) -> Rule:
     """out = x, rounded to even        ∂L/∂x = 0"""
     return np.round(x, decimals), (zero,)
