@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+from tinygrad_lite.random import generator
 
 
 def bump(x: Any) -> Any:
@@ -63,7 +64,7 @@ def test_inner_and_outer_derivatives_are_not_confused() -> None:
 
 @pytest.mark.parametrize("nest", [1, 2, 3])
 def test_plain_in_plain_out(nest: int) -> None:
-    f: Any = lambda a: a * tg.grad(lambda b: a * b * b)(2.0)  # noqa: E731
+    f: Any = lambda a: a * tg.grad(lambda b: a * b * b)(2.0)
     for _ in range(nest):
         f = tg.grad(f)
     assert isinstance(f(3.0), np.floating)
@@ -113,7 +114,7 @@ def test_jacobian_has_the_results_shape_then_the_arguments(shapes: Any) -> None:
     inner, outer = shapes
     weights = np.random.default_rng(0).standard_normal((*outer, *inner))
     axes = list(range(-len(inner), 0))
-    f = lambda x: np.sum(weights * np.tanh(x), axis=tuple(axes)) if axes else weights * np.tanh(x)  # noqa: E731
+    f = lambda x: np.sum(weights * np.tanh(x), axis=tuple(axes)) if axes else weights * np.tanh(x)
     x = np.random.default_rng(1).standard_normal(inner)
     found = tg.jacobian(f)(x)
     assert found.shape == (*outer, *inner)
@@ -123,7 +124,7 @@ def test_jacobian_has_the_results_shape_then_the_arguments(shapes: Any) -> None:
 def test_jvp_and_vjp_are_each_others_adjoint() -> None:
     rng = np.random.default_rng(0)
     a, x, y = rng.standard_normal((4, 3)), rng.standard_normal(3), rng.standard_normal(4)
-    f = lambda x, y: np.tanh(a @ x) * y  # noqa: E731
+    f = lambda x, y: np.tanh(a @ x) * y
     u, vx, vy = rng.standard_normal(4), rng.standard_normal(3), rng.standard_normal(4)
     value, moved = tg.jvp(f, (x, y), (vx, vy))
     _, pull = tg.vjp(f, x, y)
@@ -147,7 +148,7 @@ def test_elementwise_grad() -> None:
 
 
 def test_on_tensors_the_gradient_is_a_tensor_with_a_graph() -> None:
-    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    x: Any = tg.Tensor([1.0, 2.0], requires_grad=True)
     g = tg.grad(lambda x: np.sum(x**3))(x)
     assert isinstance(g, tg.Tensor)
     assert x.grad is None
@@ -196,7 +197,7 @@ def test_a_result_that_is_no_scalar_is_refused() -> None:
 class TestCheckpoint:
     def test_the_same_gradients_as_without(self) -> None:
         w = tg.Tensor([1.0, -0.5, 0.3], requires_grad=True)
-        block = lambda x: np.tanh(x * w) * w  # noqa: E731
+        block = lambda x: np.tanh(x * w) * w
         for f in (block, tg.checkpoint(block)):
             x = tg.Tensor([0.1, 0.2, 0.3], requires_grad=True)
             w.grad = None
@@ -207,7 +208,9 @@ class TestCheckpoint:
         np.testing.assert_allclose(w.grad.data, expected[1].data)
 
     def test_to_third_order(self) -> None:
-        assert tg.gradcheck(lambda x, w: tg.checkpoint(lambda x: np.tanh(x * w) * w)(x), np.ones(3), np.ones(3), order=3)
+        assert tg.gradcheck(
+            lambda x, w: tg.checkpoint(lambda x: np.tanh(x * w) * w)(x), np.ones(3), np.ones(3), order=3
+        )
 
     def test_interior_arrays_are_not_kept(self) -> None:
         def deep(x: Any) -> Any:
@@ -233,6 +236,14 @@ class TestCheckpoint:
         w.data = w.data + 1
         with pytest.raises(RuntimeError, match="rebound"):
             out.backward()
+
+    def test_random_numbers_are_drawn_again_as_they_were(self) -> None:
+        x = tg.Tensor(np.ones(50), requires_grad=True)
+        out = tg.checkpoint(lambda x: x * (generator.random(50) < 0.5))(x)
+        after = generator.bit_generator.state
+        out.backward(np.ones(50))
+        np.testing.assert_array_equal(x.grad.data, out.data)
+        assert generator.bit_generator.state == after
 
     def test_one_tensor_only(self) -> None:
         with pytest.raises(TypeError, match="must return one Tensor"):

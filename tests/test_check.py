@@ -30,7 +30,9 @@ def test_a_wrong_rule_is_named_with_its_element_and_both_numbers() -> None:
     def square_wrong(x: Any) -> Any:
         return x * x, (lambda g: g * x,)
 
-    with pytest.raises(GradientError, match=r"order 1, input 0 of shape \(3,\), element \[2\]: backprop gives .* central"):
+    with pytest.raises(
+        GradientError, match=r"order 1, input 0 of shape \(3,\), element \[2\]: backprop gives .* central"
+    ):
         tg.gradcheck(square_wrong, np.array([0.0, 0.1, 2.0]))
 
 

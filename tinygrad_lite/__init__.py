@@ -29,10 +29,13 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import viz as viz
+    from .symbolic import symbols as symbols
 else:
 
     def __getattr__(name: str) -> Any:
-        """`tg.viz` is imported when it is first asked for: the core does without it."""
+        """`tg.viz` and `tg.symbols` are imported when they are first asked for: the core does without them."""
         if name == "viz":
             return import_module(".viz", __name__)
+        if name == "symbols":
+            return import_module(".symbolic", __name__).symbols
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .graph import THREAD, Array, Node, Rule, backpropagate, identity, op
+from .random import generator
 from .tensor import Tensor, wrap
 
 Tree = Any  # arrays in nested tuples, lists and dicts
@@ -57,10 +58,14 @@ class _Traced:
     to it: so that inner and outer derivatives are never confused.
     """
 
-    def __init__(self, name: str, f: Function, argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, name: str, f: Function, argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> None:
         for i in argnums:
             if not -len(args) <= i < len(args):
-                raise ValueError(f"{name}: argument number {i} is asked for, but the function was called with {len(args)}")
+                raise ValueError(
+                    f"{name}: argument number {i} is asked for, but the function was called with {len(args)}"
+                )
         outer = THREAD.mode.recording
         parts = [flatten(args[i]) for i in argnums]
         self.forms = [(len(part), build) for part, build in parts]
@@ -239,7 +244,9 @@ def _like(name: str, tree: Tree, models: Sequence[Any]) -> list[Any]:
     leaves = flatten(tree)[0]
     if [np.shape(a) for a in leaves] != [np.shape(m) for m in models]:
         raise ValueError(f"{name}: needs shapes {[np.shape(m) for m in models]}, got {[np.shape(a) for a in leaves]}")
-    return [a if isinstance(a, Tensor) else np.asarray(a, getattr(m, "dtype", None))[()] for a, m in zip(leaves, models)]
+    return [
+        a if isinstance(a, Tensor) else np.asarray(a, getattr(m, "dtype", None))[()] for a, m in zip(leaves, models)
+    ]
 
 
 def jacobian(f: Function, argnum: int = 0) -> Function:
@@ -310,8 +317,8 @@ def checkpointed(*inputs: Array, value: Array, gradients: Any) -> Rule:
 def checkpoint(f: Function) -> Function:
     """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
 
-    `f` returns one tensor, the same each time it is run on the same arguments (draw random masks outside). Tensors
-    that it uses beside its arguments, such as a model's parameters, get their gradients as well.
+    `f` returns one tensor, the same each time it is run on the same arguments; random numbers (dropout) are drawn
+    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get their gradients too.
 
     Raises:
         TypeError: f returns something other than one tensor.
@@ -334,6 +341,7 @@ def checkpoint(f: Function) -> Function:
 
         if not THREAD.mode.recording:
             return f(*args, **kwargs)
+        drawn = generator.bit_generator.state
         out, variables = on([leaves[i].value for i in places])
         if not isinstance(out, Tensor):
             raise TypeError(f"checkpoint: the function returned a {type(out).__name__}; it must return one Tensor")
@@ -341,9 +349,13 @@ def checkpoint(f: Function) -> Function:
         others = [(x, x.value) for x in _leaves(out) if x not in own]
 
         def gradients(g: Array, inputs: Sequence[Any]) -> list[Any]:
+            now, generator.bit_generator.state = generator.bit_generator.state, drawn
             again, variables = on(inputs[: len(places)])
+            generator.bit_generator.state = now
             if any(x.value is not value for x, value in others):
-                raise RuntimeError("checkpoint: a parameter was rebound between the forward run and backward(); go back first")
+                raise RuntimeError(
+                    "checkpoint: a parameter was rebound between the forward run and backward(); go back first"
+                )
             targets: list[Node] = [*variables, *(x for x, _ in others)]
             found = _gradients(again, g, targets, isinstance(g, Tensor))
             return [_zeros(t.value) if h is None else h for t, h in zip(targets, found)]

@@ -1,0 +1,189 @@
+"""derive: the formulas of a function and of its gradients, element by element, from the very code that computes them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lite.graph import TABLE, backpropagate
+from tinygrad_lite.symbolic import Symbol, SymbolArray, array, sympy
+from tinygrad_lite.tensor import Tensor
+
+from .formula import latex, text
+
+
+def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, **arguments: Any) -> Derivation:
+    """Run `f` and its closures on arrays of symbols, and show what comes out: its elements and those of its gradients.
+
+        derive(tg.conv2d, x=(3, 3), weight=(2, 2), stride=1)
+
+    Args:
+        f: an op, or any function composed of ops.
+        arguments: for each of its arrays the shape; leading axes of 1 (batch, channel) may be left out, and are left
+            out of the result. What is no shape is passed on as it is: an array (the labels of a loss), and for an op
+            everything that is no input (stride, axis).
+        order: for max-pooling and the like, an array of numbers by the argument's name, in whose order its symbols stand.
+
+    Returns:
+        A Derivation: shows itself in a notebook as mathematics, prints as text; `.latex()`, `.text()`, `.sympy()`.
+
+    Raises:
+        ImportError: sympy is not installed. ValueError: f depends on an order that was not given, or on none of the arrays.
+    """
+    f = TABLE.get(f, f)  # what a Tensor does for NumPy's function
+    parameters = inspect.signature(f).parameters
+    order = dict(order or {})
+    given, inputs = dict(arguments), {}
+    taken = {"o", "g", "L"}
+    for name, shape in arguments.items():
+        annotation = str(parameters[name].annotation) if name in parameters else "Array"
+        is_input = "Array" in annotation or annotation in ("Any", str(Any), str(inspect.Parameter.empty))
+        if is_input and isinstance(shape, tuple) and all(isinstance(n, int) for n in shape):
+            symbol = name[0] if len(name) > 1 and name[0] not in taken else name
+            taken.add(symbol)
+            given[name] = inputs[name] = Tensor(
+                array(symbol, shape, order.pop(name, None)), requires_grad=True, name=symbol
+            )
+    if order:
+        raise ValueError(f"derive: order is given for {', '.join(order)}, which is no array of this call")
+    if not inputs:
+        raise ValueError("derive: give the shape of at least one array, as derive(f, x=(3, 3))")
+    out = _called(f, given, inputs)
+    if not isinstance(out, Tensor) or not out.requires_grad:
+        raise ValueError("derive: the result does not depend on any of the arrays")
+    shown = _without_leading_ones(out)
+    seed = array("∂L/∂o", shown.shape)
+    found = dict(backpropagate(shown, seed[()]))
+    gradients = {t.name or name: found[t] for name, t in inputs.items() if t in found}
+    return Derivation(f, {t.name or name: t.value for name, t in inputs.items()}, shown.value, gradients)
+
+
+def _called(f: Callable[..., Any], given: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
+    """f, with axes of 1 put before each of its arrays of two or more axes until it takes them."""
+    first: Exception | None = None
+    for ones in range(3):
+        try:
+            padded = {n: t.reshape((1,) * ones + t.shape) if t.ndim > 1 and ones else t for n, t in inputs.items()}
+            return f(**{**given, **padded})
+        except (ValueError, TypeError, IndexError) as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _without_leading_ones(out: Tensor) -> Tensor:
+    shape = out.shape
+    while len(shape) > 2 and shape[0] == 1:
+        shape = shape[1:]
+    return out if shape == out.shape else out.reshape(shape)
+
+
+class Derivation:
+    """The element formulas of a call and of its gradients. `print` it, or look at it in a notebook."""
+
+    def __init__(
+        self, f: Callable[..., Any], inputs: dict[str, SymbolArray], out: SymbolArray, gradients: dict[str, SymbolArray]
+    ) -> None:
+        self.name = getattr(f, "__name__", "f")
+        doc = (inspect.getdoc(f) or "").split("\n\n")[0]
+        self.rule = doc if "∂L/∂" in doc else ""  # an op's docstring begins with its formula
+        self.inputs = inputs
+        self.abbreviations: dict[Any, Any] = {}  # p₁ -> the expression it stands for
+        self.out = self._tidied(out)
+        self.gradients = {name: self._tidied(g) for name, g in gradients.items()}
+
+    def _tidied(self, a: Any) -> Any:
+        tidy = np.empty(np.shape(a), object)
+        for index, expression in np.ndenumerate(np.asarray(a, object)):
+            tidy[index] = _tidy(expression, self.abbreviations)
+        return tidy
+
+    def equations(self) -> dict[str, list[tuple[Any, Any]]]:
+        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression), element by element."""
+        groups = {"o": _equations("o", self.out)}
+        for name, g in self.gradients.items():
+            groups[f"∂L/∂{name}"] = _equations(f"∂L/∂{name}", g)
+        if self.abbreviations:
+            groups["where"] = [*self.abbreviations.items()]
+        return groups
+
+    def sympy(self) -> dict[str, Any]:
+        """The expressions as arrays of sympy by name: `o`, and `∂L/∂x` for each input x."""
+        return {"o": self.out, **{f"∂L/∂{name}": g for name, g in self.gradients.items()}}
+
+    def text(self) -> str:
+        """The formulas in plain text, one element a line."""
+        head = (
+            f"{self.name}({', '.join(f'{n} {_by(a.shape)}' for n, a in self.inputs.items())}) → o {_by(self.out.shape)}"
+        )
+        names = list(self.inputs)
+        blocks = ["\n".join([head, *([self.rule] if self.rule else [])])]
+        blocks += [
+            "\n".join(f"{text(x, names)} = {text(y, names)}" for x, y in pairs) for pairs in self.equations().values()
+        ]
+        return "\n\n".join(blocks)
+
+    def latex(self) -> str:
+        """The formulas in LaTeX: one `aligned` block for the output and one for each gradient."""
+        names = list(self.inputs)
+        return "\n\n".join(
+            "\\begin{aligned}\n"
+            + " \\\\\n".join(f"{latex(x, names)} &= {latex(y, names)}" for x, y in pairs)
+            + "\n\\end{aligned}"
+            for pairs in self.equations().values()
+        )
+
+    def _repr_markdown_(self) -> str:
+        rule = f"`{self.rule}`\n\n" if self.rule else ""
+        return rule + "\n\n".join(f"$$\n{block}\n$$" for block in self.latex().split("\n\n"))
+
+    def __repr__(self) -> str:
+        return self.text()
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def _equations(name: str, a: Any) -> list[tuple[Any, Any]]:
+    return [(Symbol(name, index), expression) for index, expression in np.ndenumerate(a)]
+
+
+# --------------------------------------------------------------------------------------------- as one writes it by hand
+
+
+def _tidy(expression: Any, abbreviations: dict[Any, Any]) -> Any:
+    e = sympy.nsimplify(sympy.sympify(expression), rational=True)
+    for extreme in e.atoms(sympy.Max, sympy.Min):
+        m = sympy.Dummy("m", real=True)
+        if not e.has(sympy.exp):
+            break
+        shifted = e.subs(extreme, m)
+        if sympy.simplify(shifted.diff(m)) == 0:  # as softmax: whatever is subtracted, the value is the same
+            e = shifted.subs(m, 0)
+    if e.has(sympy.Piecewise):
+        e = sympy.piecewise_fold(e)
+    if e.has(sympy.exp):
+        e = _with_shares(sympy.powsimp(e), abbreviations)
+    elif e.is_polynomial(*e.free_symbols):
+        e = sympy.expand(e)
+    return e
+
+
+def _with_shares(e: Any, abbreviations: dict[Any, Any]) -> Any:
+    """eˣ¹ / Σ eˣ as p₁, where that makes it simpler."""
+    for total in e.atoms(sympy.Add):
+        if not all(isinstance(t, sympy.exp) and t.args[0].is_Symbol for t in total.args):
+            continue
+        s = sympy.Dummy("s", positive=True)
+        parts = sorted(total.args, key=lambda t: t.args[0].sort_key())
+        shares = {t: Symbol("p", t.args[0].index) for t in parts}
+        with_shares = e.subs(total, s).subs({t: p * s for t, p in shares.items()})
+        with_shares = sympy.expand(sympy.cancel(sympy.together(with_shares)))
+        if not with_shares.has(s):
+            e = sympy.factor_terms(with_shares)
+            abbreviations.update({p: t / total for t, p in shares.items()})
+    return e
