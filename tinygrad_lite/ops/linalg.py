@@ -1,115 +1,435 @@
-"""Products and decompositions of matrices: matmul, dot, inv, solve, svd, norm."""
+"""What np.linalg has: inverses and determinants, solutions of linear equations, decompositions, norms.
+
+All work on a matrix, or on a stack of them along the leading axes.
+"""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, op
-from ..kernels import product as kernels
+from ..graph import Array, Rule, implements, kernel, op
+from .product import T
+
+Axis = int | tuple[int, ...] | None
+Shape = tuple[int, ...]
+
+# ---------------------------------------------------------------------------------- inverses, determinants, equations
 
 
-def T(x: Array) -> Array:
-    """xᵀ: the last two axes swapped, for a matrix or a stack of them."""
-    return np.swapaxes(x, -1, -2)
+@op(np.linalg.inv)
+def inv(x: Array) -> Rule:
+    """out = x⁻¹        ∂L/∂x = -outᵀ @ g @ outᵀ"""
+    y = np.linalg.inv(x)
+    return y, (lambda g: -(T(y) @ g @ T(y)),)
 
 
-# ------------------------------------------------------------------------------------------------------- products
+@op(np.linalg.pinv)
+def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
+    """out = x⁺        ∂L/∂x = -outᵀ g outᵀ + (1 - x out) gᵀ out outᵀ + outᵀ out gᵀ (1 - out x)
+
+    The Moore-Penrose inverse, arguments as in `np.linalg.pinv`. Its derivative is that at constant rank: where the rank
+    changes the inverse itself jumps. Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973), 413.
+    """
+    p = np.linalg.pinv(x, *rcond, **options)
+
+    def grad(g: Array) -> Array:
+        pt, gt = T(p), T(g)
+        outside = gt @ p @ pt
+        inside = pt @ p @ gt
+        return -(pt @ g @ pt) + outside - x @ (p @ outside) + inside - (inside @ p) @ x
+
+    return p, (grad,)
 
 
-@op(np.matmul)
-def matmul(x: Array, w: Array) -> Rule:
-    """out = x @ w        ∂L/∂x = g @ wᵀ        ∂L/∂w = xᵀ @ g
+def _plain_cofactors(x: Array) -> Array:
+    return T(np.linalg.inv(x)) * np.linalg.det(x)[..., None, None]
 
-    Shapes as in `np.matmul`: (..., n, k) @ (..., k, m) → (..., n, m), the leading axes (a stack of matrices) broadcast;
-    a vector on the left is a row, on the right a column, and that axis is gone from the result.
+
+@kernel(_plain_cofactors)
+def cofactors(x: Array) -> Array:
+    """det x · x⁻ᵀ, which exists for a singular x too: its singular values, each left out in turn, say what it is."""
+    u, s, vh = np.linalg.svd(x)
+    n = s.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :]).prod(-1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return (u * (sign[..., None] * others)[..., None, :]) @ vh
+
+
+@op(np.linalg.det)
+def det(x: Array) -> Rule:
+    """out = det x        ∂L/∂x = g · out · x⁻ᵀ, the cofactors
+
+    The cofactors of a singular matrix are there, and so is its gradient; the second derivative needs an invertible one.
+    """
+    return np.linalg.det(x), (lambda g: np.expand_dims(g, (-2, -1)) * cofactors(x),)
+
+
+@op
+def slogdet(x: Array) -> Rule:
+    """out = [sign, log|det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
+    sign, logdet = np.linalg.slogdet(x)
+    return np.stack((sign, logdet)), (lambda g: np.expand_dims(g[1], (-2, -1)) * T(np.linalg.inv(x)),)
+
+
+SlogdetResult: Any = type(np.linalg.slogdet(np.eye(1)))
+
+
+@implements(np.linalg.slogdet)
+def _slogdet(a: Array) -> Any:
+    """`np.linalg.slogdet`. The sign has no derivative and is plain NumPy."""
+    both = slogdet(a)
+    return SlogdetResult(both.value[0], both[1])
+
+
+@op(np.linalg.solve)
+def solve(a: Array, b: Array) -> Rule:
+    """out = a⁻¹ @ b        ∂L/∂a = -∂L/∂b @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
+
+    Shapes as in `np.linalg.solve`: b is a vector if it has one axis, else a matrix or a stack of them.
+    """
+    x = np.linalg.solve(a, b)
+    vector = np.ndim(b) == 1
+
+    def grad_b(g: Array) -> Array:
+        """As a matrix, of one column where b is a vector."""
+        return np.linalg.solve(T(a), np.expand_dims(g, -1) if vector else g)
+
+    return x, (
+        lambda g: -(grad_b(g) @ T(np.expand_dims(x, -1) if vector else x)),
+        lambda g: grad_b(g)[..., 0] if vector else grad_b(g),
+    )
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, int, Array]:
+    """`np.linalg.lstsq`: the x of least |b - a x|, and of these the shortest: (x, residuals, rank, singular values).
+
+    x is a⁺ @ b, so the derivatives are those at constant rank. As in NumPy, `residuals` is empty where a has fewer rows
+    than columns, as many, or not its full rank. The rank is a plain integer.
+    """
+    if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
+        raise ValueError("lstsq: a must be a matrix, and b a vector or a matrix")
+    m, n = np.shape(a)
+    s = np.linalg.svd(a, compute_uv=False)
+    eps = np.finfo(s.dtype).eps
+    rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
+    rank = int(np.sum(s > rcond * s[:1]))
+    x = np.linalg.pinv(a, rcond) @ b
+    residuals = np.reshape(np.sum((b - a @ x) ** 2, axis=0), -1) if rank == n < m else np.zeros(0, x.dtype)
+    return x, residuals, rank, s
+
+
+# ------------------------------------------------------------------------------------------------------ decompositions
+#
+# An op has one value. A decomposition into several is packed into one array by its op, and taken apart again by the
+# function that stands for NumPy's. Run again on Tensors, that function gives the parts of the node itself.
+
+
+def pack(*parts: Array) -> Array:
+    """Matrices (or stacks of them) as one array, each flattened to a row."""
+    return np.concatenate([np.reshape(part, (*np.shape(part)[:-2], np.shape(part)[-2] * np.shape(part)[-1])) for part in parts], -1)
+
+
+def unpack(packed: Array, *shapes: Shape) -> list[Array]:
+    """The matrices of these shapes that were packed."""
+    parts, start = [], 0
+    for rows, columns in shapes:
+        part = packed[..., start : start + rows * columns]
+        parts.append(np.reshape(part, (*np.shape(packed)[:-1], rows, columns)))
+        start += rows * columns
+    return parts
+
+
+def mirrored(x: Array) -> Array:
+    """The symmetric matrix that has x's lower triangle."""
+    return np.tril(x) + T(np.tril(x, -1))
+
+
+def over_gaps(x: Array, values: Array) -> Array:
+    """xᵢⱼ / (valuesⱼ - valuesᵢ), and 0 on the diagonal. Equal values divide by zero: inf or nan, as NumPy has it."""
+    one = np.eye(np.shape(x)[-1], dtype=x.dtype)
+    return x * (1 - one) / (np.expand_dims(values, -2) - np.expand_dims(values, -1) + one)
+
+
+@op
+def cholesky(x: Array) -> Rule:
+    """out outᵀ = x        ∂L/∂x = ½ out⁻ᵀ P out⁻¹, P the symmetric matrix with the lower triangle of outᵀ g
+
+    Like NumPy's, it reads the lower triangle alone; x is symmetric, and so is its gradient. I. Murray, arXiv:1602.07527.
+    """
+    lower = np.linalg.cholesky(x)
+
+    def grad(g: Array) -> Array:
+        inverse = np.linalg.inv(lower)
+        return T(inverse) @ mirrored(T(lower) @ g) @ inverse / 2
+
+    return lower, (grad,)
+
+
+@implements(np.linalg.cholesky)
+def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
+    """`np.linalg.cholesky`; with `upper`, from the upper triangle, the factor whose transpose comes first."""
+    return T(cholesky(T(a))) if upper else cholesky(a)
+
+
+@op
+def qr(x: Array, complete: bool = False) -> Rule:
+    """out = [q, r], x = q r        ∂L/∂x = (∂L/∂q + q P) r⁻ᵀ, P symmetric with the lower triangle of r ∂L/∂rᵀ - ∂L/∂qᵀ q
+
+    For an x of full rank with at least as many rows as columns. Walter & Lehmann, arXiv:1001.1654. The further columns of a
+    complete q are some orthonormal basis of what is left: they turn with q as little as can be, so the derivative is
+    right for whatever does not depend on which basis it is.
+    """
+    q, r = np.linalg.qr(x, "complete" if complete else "reduced")
+    m, n = np.shape(x)[-2:]
+
+    def grad(g: Array) -> Array:
+        gq, gr = unpack(g, np.shape(q)[-2:], np.shape(r)[-2:])
+        gq, own, upper = turned(gq, q, n), q[..., :n], r[..., :n, :]
+        return T(np.linalg.solve(upper, T(gq + own @ mirrored(upper @ T(gr[..., :n, :]) - T(gq) @ own))))
+
+    return pack(q, r), (grad,)
+
+
+def turned(g: Array, basis: Array, n: int) -> Array:
+    """The gradient of the first n columns of an orthonormal basis, with what reaches them from the rest, their complement."""
+    if np.shape(basis)[-1] == n:
+        return g
+    return g[..., :n] - basis[..., n:] @ T(g[..., n:]) @ basis[..., :n]
+
+
+QRResult: Any = type(np.linalg.qr(np.eye(1)))
+
+
+@implements(np.linalg.qr)
+def _qr(a: Array, mode: str = "reduced") -> Any:
+    """`np.linalg.qr` with mode "reduced", "complete" or "r"."""
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"qr: mode must be 'reduced', 'complete' or 'r', not {mode!r}")
+    m, n = np.shape(a)[-2:]
+    if m < n:  # a = [x, y] = q [r, qᵀ y]
+        q, r = np.linalg.qr(a[..., :m])
+        r = np.concatenate((r, T(q) @ a[..., m:]), -1)
+    else:
+        k = m if mode == "complete" else n
+        q, r = unpack(qr(a, mode == "complete"), (m, k), (k, n))
+    return r if mode == "r" else QRResult(q, r)
+
+
+@op
+def eigh(x: Array, UPLO: str = "L") -> Rule:
+    """out = [w, v], x = v diag(w) vᵀ        ∂L/∂x = v (vᵀ ∂L/∂v / (wⱼ - wᵢ)) vᵀ, made symmetric
+
+    The gradient of the vectors; that of the values is in `eigenvalues`. Like NumPy's, it reads one triangle; x is
+    symmetric, and so is its gradient. The vectors of equal values are any basis of a space and have no derivative: it comes out as inf or nan.
+    M. Giles, Collected matrix derivative results for forward and reverse mode AD (2008).
+    """
+    w, v = np.linalg.eigh(x, UPLO)
+    n = np.shape(x)[-1]
+
+    def grad(g: Array) -> Array:
+        _, gv = unpack(g, (1, n), (n, n))
+        gx = v @ over_gaps(T(v) @ gv, w) @ T(v)
+        return (gx + T(gx)) / 2
+
+    return pack(np.expand_dims(w, -2), v), (grad,)
+
+
+@op
+def eigenvalues(x: Array, decomposed: Array) -> Rule:
+    """out = w, x = v diag(w) vᵀ        ∂L/∂x = v diag(g) vᵀ
+
+    Of a symmetric x, out of what `eigh` gave. Equal values are no harm in the first derivative; the second depends
+    on how the vectors turn.
+    """
+    n = np.shape(x)[-1]
+    w, v = unpack(decomposed, (1, n), (n, n))
+    return w[..., 0, :], (lambda g: (v * np.expand_dims(g, -2)) @ T(v), None)
+
+
+EighResult: Any = type(np.linalg.eigh(np.eye(1)))
+
+
+@implements(np.linalg.eigh)
+def _eigh(a: Array, UPLO: str = "L") -> Any:
+    """`np.linalg.eigh`: eigenvalues in ascending order and eigenvectors of symmetric matrices."""
+    n = np.shape(a)[-1]
+    decomposed = eigh(a, UPLO)
+    return EighResult(eigenvalues(a, decomposed), unpack(decomposed, (1, n), (n, n))[1])
+
+
+@implements(np.linalg.eigvalsh)
+def eigvalsh(a: Array, UPLO: str = "L") -> Array:
+    """`np.linalg.eigvalsh`: eigenvalues in ascending order of symmetric matrices."""
+    return eigenvalues(a, eigh(a, UPLO))
+
+
+def _svd_shapes(x: Array, full_matrices: bool) -> tuple[Shape, Shape, Shape]:
+    """Those of u, s (as a row) and vᵀ."""
+    m, n = np.shape(x)[-2:]
+    k = min(m, n)
+    return ((m, m), (1, k), (n, n)) if full_matrices else ((m, k), (1, k), (k, n))
+
+
+@op
+def svd(x: Array, full_matrices: bool = True) -> Rule:
+    """out = [u, s, vᵀ], x = u diag(s) vᵀ        ∂L/∂x = u (A diag(s) + diag(s) B) vᵀ, A and B how u and v turn
+
+    The gradient of the vectors; that of the values is in `singular_values`. Aᵢⱼ = (uᵀ ∂L/∂u - ∂L/∂uᵀ u)ᵢⱼ / (sⱼ² - sᵢ²), B
+    likewise of v, and where x is not square what leaves the span of u, or of v, divided by s. The vectors of equal
+    values, and of a value of 0, have no derivative: it comes out as inf or nan. The further columns of full matrices are as in `qr`.
+    J. Townsend, Differentiating the singular value decomposition (2016).
+    """
+    shapes = _svd_shapes(x, full_matrices)
+    all_u, s, all_vt = np.linalg.svd(x, full_matrices)
+    k = np.shape(s)[-1]
+    u, v = all_u[..., :k], T(all_vt)[..., :k]
+
+    def grad(g: Array) -> Array:
+        gu, _, gvt = unpack(g, *shapes)
+        gu, gv = turned(gu, all_u, k), turned(T(gvt), T(all_vt), k)
+        row, column = np.expand_dims(s, -2), np.expand_dims(s, -1)
+        in_u, in_v = T(u) @ gu, T(v) @ gv
+        gx = over_gaps(in_u - T(in_u), s * s) * row + column * over_gaps(in_v - T(in_v), s * s)
+        gx = u @ gx @ T(v)
+        m, n = np.shape(x)[-2:]
+        if m > k:
+            gx = gx + ((gu - u @ in_u) / row) @ T(v)
+        if n > k:
+            gx = gx + u @ T((gv - v @ in_v) / row)
+        return gx
+
+    return pack(all_u, np.expand_dims(s, -2), all_vt), (grad,)
+
+
+@op
+def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
+    """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
+
+    Out of what `svd` gave. Equal values are no harm in the first derivative; the second depends on how the vectors turn.
+    """
+    u, s, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
+    k = np.shape(s)[-1]
+    return s[..., 0, :], (lambda g: (u[..., :k] * np.expand_dims(g, -2)) @ vt[..., :k, :], None)
+
+
+SVDResult: Any = type(np.linalg.svd(np.eye(1)))
+
+
+@implements(np.linalg.svd)
+def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    """`np.linalg.svd`: u, the singular values in descending order, and vᵀ; without compute_uv the values alone."""
+    if not compute_uv:
+        full_matrices = False
+    decomposed = svd(a, full_matrices)
+    s = singular_values(a, decomposed, full_matrices)
+    u, _, vt = unpack(decomposed, *_svd_shapes(a, full_matrices))
+    return SVDResult(u, s, vt) if compute_uv else s
+
+
+@implements(np.linalg.svdvals)
+def svdvals(a: Array, /) -> Array:
+    """`np.linalg.svdvals`: the singular values in descending order."""
+    return np.linalg.svd(a, compute_uv=False)
+
+
+# --------------------------------------------------------------------------------------------------------------- norms
+
+
+def _plain_length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
+    return np.sum(x * x if p == 2 else np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+@kernel(_plain_length)
+def _length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
+    """(Σ |x|ᵖ)^(1/p); for p = 2 a dot product and NumPy's square root."""
+    if p != 2:
+        return _plain_length(x, p, axis, keepdims)
+    if axis is None and not keepdims:
+        flat = np.ravel(x, order="K")
+        return np.sqrt(flat @ flat)
+    return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
+
+
+@op
+def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Rule:
+    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹, for p = 2 that is g · x / out; 0 where out is 0"""
+    y = _length(x, p, axis, keepdims)
+
+    def grad(g: Array) -> Array:
+        scale = np.where(y == 0, np.inf, y)
+        if axis is not None and not keepdims:
+            g, scale = np.expand_dims(g, axis), np.expand_dims(scale, axis)
+        return g * (x / scale) if p == 2 else g * (np.sign(x) * (np.abs(x) / scale) ** (p - 1))
+
+    return y, (grad,)
+
+
+def _norm_of_vectors(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
+    if ord in (np.inf, -np.inf):
+        if ord > 0 and np.size(x) == 0:
+            return np.sum(x, axis=axis, keepdims=keepdims)  # the largest of none is 0
+        return (np.max if ord > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum((x != 0).astype(x.dtype), axis=axis, keepdims=keepdims)  # a count: it has no derivative
+    if ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"norm: ord={ord!r} is a norm of matrices, along axis={axis} there are vectors")
+    return norm(x, ord, axis, keepdims)
+
+
+def _norm_of_matrices(x: Array, ord: Any, axis: tuple[int, int], keepdims: bool) -> Array:
+    if ord in (None, "fro", "f"):
+        return norm(x, 2, axis, keepdims)
+    matrices = np.moveaxis(x, axis, (-2, -1))
+    if ord in (2, -2, "nuc"):
+        values = np.linalg.svd(matrices, compute_uv=False)
+    elif ord in (1, -1, np.inf, -np.inf):
+        values = np.sum(np.abs(matrices), axis=-2 if abs(ord) == 1 else -1)
+    else:
+        raise ValueError(f"norm: ord={ord!r} is no norm of matrices: use None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+    out = _norm_of_vectors(values, 1 if ord == "nuc" else np.copysign(np.inf, ord), -1, False)
+    return np.expand_dims(out, axis) if keepdims else out
+
+
+@implements(np.linalg.norm)
+def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
+    """`np.linalg.norm`: every order that NumPy has, of vectors (one axis) and matrices (two).
+
+    At 0 the derivative of a norm is taken as 0; elements that tie for the largest share the gradient equally.
 
     Raises:
-        ValueError: the shapes do not fit together, or one of them is a scalar.
+        ValueError: the order is none of those, or `ord` is given for more than two axes without saying which.
     """
-    try:
-        if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
-            return x @ w, (lambda g: g @ w.T, lambda g: x.T @ g)
-        value = kernels.matmul(x, w)
-    except ValueError as error:
-        raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
-    row, column = np.ndim(x) == 1, np.ndim(w) == 1
-    stack = np.shape(value)[: np.ndim(value) - 2 + row + column]
-
-    def matrices() -> tuple[Array, Array]:
-        return np.expand_dims(x, 0) if row else x, np.expand_dims(w, 1) if column else w
-
-    def grad_x(g: Array) -> Array:
-        x2, w2 = matrices()
-        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
-        return np.reshape(_product(g, T(w2), np.shape(x2)), np.shape(x))
-
-    def grad_w(g: Array) -> Array:
-        x2, w2 = matrices()
-        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
-        return np.reshape(_product(T(x2), g, np.shape(w2)), np.shape(w))
-
-    return value, (grad_x, grad_w)
+    if ord is None and axis is None:
+        return norm(x, 2, None, keepdims)
+    axes = tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if len(axes) == 1:
+        return _norm_of_vectors(x, 2 if ord is None else ord, axes[0], keepdims)
+    if len(axes) == 2:
+        return _norm_of_matrices(x, ord, np.lib.array_utils.normalize_axis_tuple(axes, np.ndim(x)), keepdims)
+    raise ValueError(f"norm: ord={ord!r} needs one axis (vectors) or two (matrices), x has shape {np.shape(x)} and axis={axis}")
 
 
-def _product(a: Array, b: Array, shape: tuple[int, ...]) -> Array:
-    """a @ b, summed over those axes of the stack where `shape`, that of the result, has a 1 or no axis at all.
-
-    Σᵢ aᵢ @ bᵢ is one product of all aᵢ side by side with all bᵢ below each other; no stack of products is formed.
-    """
-    stack = np.broadcast_shapes(np.shape(a)[:-2], np.shape(b)[:-2])
-    wanted = (1,) * (len(stack) + 2 - len(shape)) + shape[:-2]
-    summed = [i for i, n in enumerate(stack) if n != 1 == wanted[i]]
-    if not summed:
-        return kernels.matmul(a, b)
-    kept = [i for i in range(len(stack)) if i not in summed]
-
-    def gathered(x: Array, side: int) -> Array:
-        """x with the summed axes merged into the matrices' axis `side`."""
-        *before, n, k = np.shape(x)
-        before = [1] * (len(stack) - len(before)) + before
-        order = [*kept, *((len(stack), *summed, -1) if side == -1 else (*summed, len(stack), -1))]
-        merged = math.prod(before[i] for i in summed)
-        x = np.transpose(np.reshape(x, (*before, n, k)), order)
-        return np.reshape(x, (*(before[i] for i in kept), *((n, merged * k) if side == -1 else (merged * n, k))))
-
-    return np.reshape(kernels.matmul(gathered(a, -1), gathered(b, -2)), shape)
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
+    """`np.linalg.vector_norm`: of all elements along one axis, several or all."""
+    return _norm_of_vectors(x, ord, axis, keepdims)
 
 
-def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:
-    """Why shapes x and w cannot be multiplied."""
-    seen = f"matmul: x has shape {x} but w has shape {w}: "
-    if not x or not w:
-        return seen + "a scalar has no axis to sum over; use x * w"
-    if x[-1] != w[-2:][0]:
-        axis = "second to last" if len(w) > 1 else "only one"
-        return seen + f"x's last axis ({x[-1]}) must equal w's {axis} ({w[-2:][0]})"
-    return seen + f"their leading axes {x[:-2]} and {w[:-2]} must be equal, or 1, or missing"
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """`np.linalg.matrix_norm`: of the matrices in the last two axes."""
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
 
 
-@implements(np.dot)
-def dot(a: Array, b: Array) -> Array:
-    """`np.dot`: the sum over a's last axis and b's second to last (or only) one; a scalar multiplies."""
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
-    return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
-
-
-@implements(np.vdot)
-def vdot(a: Array, b: Array) -> Array:
-    """`np.vdot`: the sum of all products, both arrays flattened."""
-    return np.matmul(np.ravel(a), np.ravel(b))
-
-
-@implements(np.inner)
-def inner(a: Array, b: Array) -> Array:
-    """`np.inner`: the sum over the last axis of both; a scalar multiplies."""
-    return a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else np.tensordot(a, b, (-1, -1))
-
-
-@implements(np.outer)
-def outer(a: Array, b: Array) -> Array:
-    """`np.outer`: out[i, j] = a[i] · b[j], both arrays flattened."""
-    return np.reshape(a, (-1, 1)) * np.ravel(b)
+@implements(np.linalg.cond)
+def cond(x: Array, p: Any = None) -> Array:
+    """`np.linalg.cond`: the norm of x times that of its inverse; by default the largest over the smallest singular value."""
+    if p in (None, 2, -2):
+        s = np.linalg.svd(x, compute_uv=False)
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))

@@ -1,0 +1,221 @@
+"""Products of vectors and matrices: matmul, dot, outer, kron, cross, and chains and powers of them."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..graph import Array, Rule, implements, op
+from ..kernels import product as kernels
+
+
+def T(x: Array) -> Array:
+    """xᵀ: the last two axes swapped, for a matrix or a stack of them."""
+    return np.swapaxes(x, -1, -2)
+
+
+@op(np.matmul, np.linalg.matmul)
+def matmul(x: Array, w: Array) -> Rule:
+    """out = x @ w        ∂L/∂x = g @ wᵀ        ∂L/∂w = xᵀ @ g
+
+    Shapes as in `np.matmul`: (..., n, k) @ (..., k, m) → (..., n, m), the leading axes (a stack of matrices) broadcast;
+    a vector on the left is a row, on the right a column, and that axis is gone from the result.
+
+    Raises:
+        ValueError: the shapes do not fit together, or one of them is a scalar.
+    """
+    try:
+        if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
+            return x @ w, (lambda g: g @ w.T, lambda g: x.T @ g)
+        value = kernels.matmul(x, w)
+    except ValueError as error:
+        raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
+    row, column = np.ndim(x) == 1, np.ndim(w) == 1
+    stack = np.shape(value)[: np.ndim(value) - 2 + row + column]
+
+    def matrices() -> tuple[Array, Array]:
+        return np.expand_dims(x, 0) if row else x, np.expand_dims(w, 1) if column else w
+
+    def grad_x(g: Array) -> Array:
+        x2, w2 = matrices()
+        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
+        return np.reshape(_product(g, T(w2), np.shape(x2)), np.shape(x))
+
+    def grad_w(g: Array) -> Array:
+        x2, w2 = matrices()
+        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
+        return np.reshape(_product(T(x2), g, np.shape(w2)), np.shape(w))
+
+    return value, (grad_x, grad_w)
+
+
+def _product(a: Array, b: Array, shape: tuple[int, ...]) -> Array:
+    """a @ b, summed over those axes of the stack where `shape`, that of the result, has a 1 or no axis at all.
+
+    Σᵢ aᵢ @ bᵢ is one product of all aᵢ side by side with all bᵢ below each other; no stack of products is formed.
+    """
+    stack = np.broadcast_shapes(np.shape(a)[:-2], np.shape(b)[:-2])
+    wanted = (1,) * (len(stack) + 2 - len(shape)) + shape[:-2]
+    summed = [i for i, n in enumerate(stack) if n != 1 == wanted[i]]
+    if not summed:
+        return kernels.matmul(a, b)
+    kept = [i for i in range(len(stack)) if i not in summed]
+
+    def gathered(x: Array, side: int) -> Array:
+        """x with the summed axes merged into the matrices' axis `side`."""
+        *before, n, k = np.shape(x)
+        before = [1] * (len(stack) - len(before)) + before
+        order = [*kept, *((len(stack), *summed, -1) if side == -1 else (*summed, len(stack), -1))]
+        merged = math.prod(before[i] for i in summed)
+        x = np.transpose(np.reshape(x, (*before, n, k)), order)
+        return np.reshape(x, (*(before[i] for i in kept), *((n, merged * k) if side == -1 else (merged * n, k))))
+
+    return np.reshape(kernels.matmul(gathered(a, -1), gathered(b, -2)), shape)
+
+
+def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:
+    """Why shapes x and w cannot be multiplied."""
+    seen = f"matmul: x has shape {x} but w has shape {w}: "
+    if not x or not w:
+        return seen + "a scalar has no axis to sum over; use x * w"
+    if x[-1] != w[-2:][0]:
+        axis = "second to last" if len(w) > 1 else "only one"
+        return seen + f"x's last axis ({x[-1]}) must equal w's {axis} ({w[-2:][0]})"
+    return seen + f"their leading axes {x[:-2]} and {w[:-2]} must be equal, or 1, or missing"
+
+
+@implements(np.dot)
+def dot(a: Array, b: Array) -> Array:
+    """`np.dot`: the sum over a's last axis and b's second to last (or only) one; a scalar multiplies."""
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return a * b
+    return np.matmul(a, b) if np.ndim(b) <= 2 else np.tensordot(a, b, (-1, -2))
+
+
+@implements(np.vdot)
+def vdot(a: Array, b: Array) -> Array:
+    """`np.vdot`: the sum of all products, both arrays flattened."""
+    return np.matmul(np.ravel(a), np.ravel(b))
+
+
+@implements(np.inner)
+def inner(a: Array, b: Array) -> Array:
+    """`np.inner`: the sum over the last axis of both; a scalar multiplies."""
+    return a * b if np.ndim(a) == 0 or np.ndim(b) == 0 else np.tensordot(a, b, (-1, -1))
+
+
+@implements(np.outer)
+def outer(a: Array, b: Array) -> Array:
+    """`np.outer`: out[i, j] = a[i] · b[j], both arrays flattened."""
+    return np.reshape(a, (-1, 1)) * np.ravel(b)
+
+
+@implements(np.linalg.outer)
+def _outer_of_vectors(a: Array, b: Array) -> Array:
+    """`np.linalg.outer`: as np.outer, of vectors only."""
+    if np.ndim(a) != 1 or np.ndim(b) != 1:
+        raise ValueError(f"outer: both must be vectors, they have shapes {np.shape(a)} and {np.shape(b)}")
+    return np.outer(a, b)
+
+
+@implements(np.vecdot, np.linalg.vecdot)
+def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
+    """`np.vecdot`: the dot products of vectors that lie along `axis`."""
+    return np.einsum("...i,...i", np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1))
+
+
+@implements(np.kron)
+def kron(a: Array, b: Array) -> Array:
+    """`np.kron`: each element of a times the whole of b, side by side."""
+    ndim = max(np.ndim(a), np.ndim(b))
+    rows = (1,) * (ndim - np.ndim(a)) + np.shape(a)
+    columns = (1,) * (ndim - np.ndim(b)) + np.shape(b)
+    blocks = np.reshape(a, [n for size in rows for n in (size, 1)]) * np.reshape(b, [n for size in columns for n in (1, size)])
+    return np.reshape(blocks, [n * m for n, m in zip(rows, columns)])
+
+
+@implements(np.cross)
+def cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
+    """`np.cross`: out = (a₁b₂ - a₂b₁, a₂b₀ - a₀b₂, a₀b₁ - a₁b₀), of vectors along an axis of 3.
+
+    Raises:
+        ValueError: an axis of vectors does not have 3 elements.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    if np.shape(a)[-1] != 3 or np.shape(b)[-1] != 3:
+        raise ValueError(f"cross: vectors must have 3 elements, a's have {np.shape(a)[-1]} and b's {np.shape(b)[-1]}")
+    following = [1, 2, 0]
+    return np.moveaxis((a * b[..., following] - a[..., following] * b)[..., following], -1, axisc)
+
+
+@implements(np.linalg.cross)
+def _cross_along(a: Array, b: Array, axis: int = -1) -> Array:
+    """`np.linalg.cross`: as np.cross, along one axis of both."""
+    return np.cross(a, b, axis=axis)
+
+
+@implements(np.trace)
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """`np.trace`: the sum of a diagonal."""
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+
+
+@implements(np.linalg.trace)
+def _trace_of_matrices(a: Array, offset: int = 0) -> Array:
+    """`np.linalg.trace`: the sum of the diagonal of each matrix of a stack."""
+    return np.trace(a, offset, -2, -1)
+
+
+@implements(np.linalg.matrix_power)
+def matrix_power(a: Array, n: int) -> Array:
+    """`np.linalg.matrix_power`: a @ a @ … n times, by repeated squaring; of the inverse where n is negative.
+
+    Raises:
+        ValueError: a is not a square matrix (or a stack of them).
+        TypeError: n is not an integer.
+    """
+    if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
+        raise ValueError(f"matrix_power: a has shape {np.shape(a)}; its last two axes must be equal")
+    n = operator.index(n)
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    if n == 0:
+        return np.broadcast_to(np.eye(np.shape(a)[-1], dtype=a.dtype), np.shape(a))
+    if n == 1:
+        return a
+    half = matrix_power(a @ a, n // 2)
+    return half @ a if n % 2 else half
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Sequence[Array]) -> Array:
+    """`np.linalg.multi_dot`: the product of a chain of matrices in the order of fewest multiplications.
+
+    The first may be a row vector, the last a column vector.
+    """
+    if len(arrays) < 2:
+        raise ValueError(f"multi_dot: needs two arrays or more, got {len(arrays)}")
+    for i, a in enumerate(arrays):
+        if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(arrays) - 1)):
+            raise ValueError(f"multi_dot: array {i} has shape {np.shape(a)}; all must be matrices, the first and last may be vectors")
+    first, last = np.shape(arrays[0]), np.shape(arrays[-1])
+    sizes = [first[0] if len(first) == 2 else 1, *(np.shape(a)[0] for a in arrays[1:]), last[1] if len(last) == 2 else 1]
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """The fewest multiplications for arrays i … j, and after which of them to split."""
+        if i == j:
+            return 0, i
+        return min((best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+
+    def chain(i: int, j: int) -> Array:
+        split = best(i, j)[1]
+        return arrays[i] if i == j else np.matmul(chain(i, split), chain(split + 1, j))
+
+    return chain(0, len(arrays) - 1)
