@@ -58,17 +58,20 @@ def test_the_same_name_with_another_order_is_another_symbol() -> None:
 
 
 UNARY = [
-    np.negative, np.positive, np.absolute, np.square, np.sqrt, np.cbrt, np.reciprocal, np.exp, np.exp2, np.expm1, np.log, np.log2,
-    np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arctanh, np.deg2rad,
-    F.relu, F.sigmoid, F.softmax, F.log_softmax, F.softplus, F.silu, F.softsign, F.leaky_relu, F.elu, F.hardtanh,
-    np.sum, np.mean, np.prod, np.max, np.cumsum, np.var, np.std, np.ravel, np.transpose, np.flip, np.squeeze, np.diff, np.trace,
-    lambda x: np.linalg.norm(x), lambda x: x @ x, lambda x: np.einsum("ij,jk->ik", x, x), lambda x: np.tensordot(x, x, 1),
-    lambda x: np.outer(x, x), lambda x: np.kron(x, x), lambda x: x[[0, 1, 1]], lambda x: x[:, ::-1], lambda x: np.concatenate([x, x]),
-    lambda x: np.stack([x, x]), lambda x: np.pad(x, 1), lambda x: np.reshape(x, -1), lambda x: np.repeat(x, 2), lambda x: np.roll(x, 1),
-    lambda x: np.where(np.eye(2) > 0, x, 0), lambda x: np.tril(x), lambda x: x**3, lambda x: np.maximum(x, 0.3), lambda x: np.clip(x, 0.2, 0.5),
-    lambda x: F.linear(x, x), lambda x: F.conv2d(x[None, None], x[None, None]), lambda x: F.avg_pool2d(x[None], 2),
-    lambda x: F.max_pool2d(x[None], 2), lambda x: F.mse_loss(x, np.zeros((2, 2))), lambda x: F.cross_entropy(x, np.array([0, 1])),
-    lambda x: np.convolve(x[0], x[1]), lambda x: np.dot(x, x[0]), lambda x: np.take(x, [0, 0], axis=1), lambda x: np.broadcast_to(x, (3, 2, 2)),
+    np.negative, np.positive, np.absolute, np.square, np.sqrt, np.cbrt, np.reciprocal, np.exp, np.exp2, np.expm1,
+    np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arctan, np.sinh, np.cosh, np.tanh,
+    np.arcsinh, np.arctanh, np.deg2rad, F.relu, F.sigmoid, F.softmax, F.log_softmax, F.softplus, F.silu, F.softsign,
+    F.leaky_relu, F.elu, F.hardtanh, np.sum, np.mean, np.prod, np.max, np.cumsum, np.var, np.std, np.ravel,
+    np.transpose, np.flip, np.squeeze, np.diff, np.trace, lambda x: np.linalg.norm(x), lambda x: x @ x,
+    lambda x: np.einsum("ij,jk->ik", x, x), lambda x: np.tensordot(x, x, 1), lambda x: np.outer(x, x),
+    lambda x: np.kron(x, x), lambda x: x[[0, 1, 1]], lambda x: x[:, ::-1], lambda x: np.concatenate([x, x]),
+    lambda x: np.stack([x, x]), lambda x: np.pad(x, 1), lambda x: np.reshape(x, -1), lambda x: np.repeat(x, 2),
+    lambda x: np.roll(x, 1), lambda x: np.where(np.eye(2) > 0, x, 0), lambda x: np.tril(x), lambda x: x**3,
+    lambda x: np.maximum(x, 0.3), lambda x: np.clip(x, 0.2, 0.5), lambda x: F.linear(x, x),
+    lambda x: F.conv2d(x[None, None], x[None, None]), lambda x: F.avg_pool2d(x[None], 2),
+    lambda x: F.max_pool2d(x[None], 2), lambda x: F.mse_loss(x, np.zeros((2, 2))),
+    lambda x: F.cross_entropy(x, np.array([0, 1])), lambda x: np.convolve(x[0], x[1]), lambda x: np.dot(x, x[0]),
+    lambda x: np.take(x, [0, 0], axis=1), lambda x: np.broadcast_to(x, (3, 2, 2)),
 ]  # fmt: skip
 
 

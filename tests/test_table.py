@@ -13,7 +13,11 @@ from tinygrad_lite.graph import OPS
 from .cases import Case, all_cases
 
 CASES = all_cases()
-EVERY = [pytest.param(name, case, id=f"{name}-{case.label or i}") for name in sorted(CASES) for i, case in enumerate(CASES[name])]
+EVERY = [
+    pytest.param(name, case, id=f"{name}-{case.label or i}")
+    for name in sorted(CASES)
+    for i, case in enumerate(CASES[name])
+]
 BUILT_IN = {name: op for name, op in OPS.items() if op.rule.__module__.startswith("tinygrad_lite.")}
 
 

@@ -250,7 +250,10 @@ def _like(name: str, tree: Tree, models: Sequence[Any]) -> list[Any]:
 
 
 def jacobian(f: Function, argnum: int = 0) -> Function:
-    """∂f/∂argument: for a result of shape S and an argument of shape X, an array of shape S + X, one walk per element of S."""
+    """∂f/∂argument: for a result of shape S and an argument of shape X, an array of shape S + X.
+
+    It takes one walk back for each element of the result.
+    """
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
@@ -318,7 +321,7 @@ def checkpoint(f: Function) -> Function:
     """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
 
     `f` returns one tensor, the same each time it is run on the same arguments; random numbers (dropout) are drawn
-    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get their gradients too.
+    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs.
 
     Raises:
         TypeError: f returns something other than one tensor.

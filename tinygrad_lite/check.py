@@ -78,8 +78,8 @@ def _check(
             nearer = abs(value(i, step / 8 * v) - 2 * here + value(i, -step / 8 * v)) / (step / 8)
             if not bend / 16 < nearer < bend / 4:  # where f is smooth it falls to an eighth
                 raise GradientError(
-                    f"gradcheck: input {i} has a kink within {step:g} of its value (the slopes ahead, "
-                    f"{(above - here) / step:.6g}, and behind, {(here - below) / step:.6g}, differ): no derivative to check"
+                    f"gradcheck: input {i} has a kink within {step:g} of its value: there is no derivative. The slopes "
+                    f"ahead, {(above - here) / step:.6g}, and behind, {(here - below) / step:.6g}, differ"
                 )
         return float(np.sum(g * v)), (above - below) / (2 * step)
 

@@ -145,7 +145,8 @@ def symbols(name: str, shape: tuple[int, ...] = (), order: Any = None) -> Tensor
     Args:
         name: of the array; its elements are name₁₁, name₁₂, …, counted from 1.
         shape: as everywhere.
-        order: an array of that shape, in the order of whose numbers the symbols stand: it decides max, argmax and comparisons.
+        order: an array of that shape, in the order of whose numbers the symbols stand: it decides max, argmax and
+            comparisons.
 
     Raises:
         ImportError: sympy is not installed.
@@ -193,21 +194,22 @@ def _functions() -> dict[np.ufunc, Callable[..., Any]]:
     """sympy's function for NumPy's; NumPy itself does + - · / ** @ on objects."""
     s = sympy
     one = {
-        "exp": s.exp, "log": s.log, "sqrt": s.sqrt, "cbrt": s.cbrt, "sin": s.sin, "cos": s.cos, "tan": s.tan, "arcsin": s.asin,
-        "arccos": s.acos, "arctan": s.atan, "sinh": s.sinh, "cosh": s.cosh, "tanh": s.tanh, "arcsinh": s.asinh,
-        "arccosh": s.acosh, "arctanh": s.atanh, "absolute": s.Abs, "fabs": s.Abs, "sign": s.sign, "floor": s.floor, "ceil": s.ceiling,
-        "arctan2": s.atan2, "exp2": lambda x: 2**x, "expm1": lambda x: s.exp(x) - 1, "log1p": lambda x: s.log(1 + x),
-        "log2": lambda x: s.log(x, 2), "log10": lambda x: s.log(x, 10), "square": lambda x: x**2, "reciprocal": lambda x: 1 / x,
+        "exp": s.exp, "log": s.log, "sqrt": s.sqrt, "cbrt": s.cbrt, "sin": s.sin, "cos": s.cos, "tan": s.tan,
+        "arcsin": s.asin, "arccos": s.acos, "arctan": s.atan, "sinh": s.sinh, "cosh": s.cosh, "tanh": s.tanh,
+        "arcsinh": s.asinh, "arccosh": s.acosh, "arctanh": s.atanh, "absolute": s.Abs, "fabs": s.Abs, "sign": s.sign,
+        "floor": s.floor, "ceil": s.ceiling, "arctan2": s.atan2, "exp2": lambda x: 2**x,
+        "expm1": lambda x: s.exp(x) - 1, "log1p": lambda x: s.log(1 + x), "log2": lambda x: s.log(x, 2),
+        "log10": lambda x: s.log(x, 10), "square": lambda x: x**2, "reciprocal": lambda x: 1 / x,
         "hypot": lambda x, y: s.sqrt(x**2 + y**2), "logaddexp": lambda x, y: s.log(s.exp(x) + s.exp(y)),
-        "deg2rad": lambda x: x * s.pi / 180, "rad2deg": lambda x: x * 180 / s.pi,
-        "isfinite": lambda x: True, "isnan": lambda x: False, "isinf": lambda x: x in (s.oo, -s.oo),
+        "deg2rad": lambda x: x * s.pi / 180, "rad2deg": lambda x: x * 180 / s.pi, "isfinite": lambda x: True,
+        "isnan": lambda x: False, "isinf": lambda x: x in (s.oo, -s.oo),
         "maximum": _extreme(s.Max, lambda a, b: a >= b), "fmax": _extreme(s.Max, lambda a, b: a >= b),
         "minimum": _extreme(s.Min, lambda a, b: a <= b), "fmin": _extreme(s.Min, lambda a, b: a <= b),
         "greater": _compared(s.Gt, lambda a, b: a > b), "greater_equal": _compared(s.Ge, lambda a, b: a >= b),
         "less": _compared(s.Lt, lambda a, b: a < b), "less_equal": _compared(s.Le, lambda a, b: a <= b),
         "equal": _compared(s.Eq, lambda a, b: a == b), "not_equal": _compared(s.Ne, lambda a, b: a != b),
-        "logical_and": lambda x, y: x * y, "bitwise_and": lambda x, y: x * y, "logical_not": lambda x: 1 - x, "invert": lambda x: 1 - x,
-        "logical_or": lambda x, y: x + y - x * y, "bitwise_or": lambda x, y: x + y - x * y,
+        "logical_and": lambda x, y: x * y, "bitwise_and": lambda x, y: x * y, "logical_not": lambda x: 1 - x,
+        "invert": lambda x: 1 - x, "logical_or": lambda x, y: x + y - x * y, "bitwise_or": lambda x, y: x + y - x * y,
     }  # fmt: skip
     return {getattr(np, name): function for name, function in one.items()}
 

@@ -1,4 +1,4 @@
-"""derive: the formulas of a function and of its gradients, element by element, from the very code that computes them."""
+"""derive: the formulas of a function and of its gradients, element by element, out of the code that computes them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, 
         arguments: for each of its arrays the shape; leading axes of 1 (batch, channel) may be left out, and are left
             out of the result. What is no shape is passed on as it is: an array (the labels of a loss), and for an op
             everything that is no input (stride, axis).
-        order: for max-pooling and the like, an array of numbers by the argument's name, in whose order its symbols stand.
+        order: for max-pooling and the like, numbers for an argument, by its name, in whose order its symbols stand.
 
     Returns:
         A Derivation: shows itself in a notebook as mathematics, prints as text; `.latex()`, `.text()`, `.sympy()`.
 
     Raises:
-        ImportError: sympy is not installed. ValueError: f depends on an order that was not given, or on none of the arrays.
+        ImportError: sympy is not installed.
+        ValueError: f depends on an order that was not given, or on none of the arrays.
     """
     f = TABLE.get(f, f)  # what a Tensor does for NumPy's function
     parameters = inspect.signature(f).parameters
@@ -102,7 +103,7 @@ class Derivation:
         return tidy
 
     def equations(self) -> dict[str, list[tuple[Any, Any]]]:
-        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression), element by element."""
+        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression)."""
         groups = {"o": _equations("o", self.out)}
         for name, g in self.gradients.items():
             groups[f"∂L/∂{name}"] = _equations(f"∂L/∂{name}", g)

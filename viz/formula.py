@@ -73,7 +73,7 @@ class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
         if exponent == sympy.Rational(1, 2):
             return f"√({self._print(base)})"
         if exponent.is_Integer and exponent > 0:
-            return self.parenthesize(base, precedence(e)) + str(exponent).translate(SUPERSCRIPT)
+            return f"{self.parenthesize(base, precedence(e))}{str(exponent).translate(SUPERSCRIPT)}"
         if exponent.is_Number and exponent.is_negative:
             return f"1/{self.parenthesize(base**-exponent, precedence(e))}"
         return str(super()._print_Pow(e, rational))

@@ -122,7 +122,7 @@ def test_max_pooling_routes_by_the_order_that_is_given() -> None:
     assert {k for k, v in found.items() if v == "∂L/∂o₁₁"} == {"∂L/∂x₁₂"}
     assert {k for k, v in found.items() if v == "∂L/∂o₁₂"} == {"∂L/∂x₂₃"}
     assert sum(v == "0" for v in found.values()) == 6
-    with pytest.raises(ValueError, match="order of .* is not known"):
+    with pytest.raises(ValueError, match=r"order of .* is not known"):
         derive(F.max_pool2d, x=(2, 4), kernel_size=2)
 
 
