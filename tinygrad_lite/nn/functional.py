@@ -6,9 +6,13 @@ They take tensors and plain arrays alike; on plain arrays they return plain arra
 """
 
 from ..ops.activation import *
+from ..ops.attention import *
 from ..ops.conv import *
+from ..ops.cumulative import *
+from ..ops.distance import *
 from ..ops.indexing import *
 from ..ops.linear import *
 from ..ops.loss import *
+from ..ops.norm import *
 from ..ops.pool import *
 from ..ops.special import *

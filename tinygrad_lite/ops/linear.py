@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..graph import Array
+from .. import random
+from ..graph import Array, Node
 
-__all__ = ["linear"]
+__all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -27,3 +30,100 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         )
     out = x @ weight.T
     return out if bias is None else out + bias
+
+
+def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = None) -> Array:
+    """Σᵢⱼ input1ᵢ · weightₖᵢⱼ · input2ⱼ + biasₖ.
+
+    Args:
+        input1: of shape (…, in1).
+        input2: of shape (…, in2), with the same leading axes.
+        weight: of shape (out, in1, in2).
+        bias: of shape (out,).
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    a, b, w = np.shape(input1), np.shape(input2), np.shape(weight)
+    if len(w) != 3 or not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
+        raise ValueError(
+            f"bilinear: input1 has shape {a}, input2 {b} and weight {w}: they need (…, in1), (…, in2) and (out, in1, in2)"
+        )
+    out = np.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return out if bias is None else out + bias
+
+
+def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
+    """`indices` as plain integers, each at least 0 and below `end`."""
+    indices = indices.value if isinstance(indices, Node) else np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
+    wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
+    if wrong.size:
+        raise IndexError(f"{name}: index {wrong[0]} is out of range: {of}")
+    return indices
+
+
+def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Array:
+    """The rows of `weight` at the indices: weight[input].
+
+    Args:
+        input: integers of any shape.
+        weight: of shape (rows, width).
+        padding_idx: a row that gets no gradient; negative counts from the end.
+
+    Raises:
+        IndexError: an index, or padding_idx, is out of range.
+        TypeError: indices that are not integers.
+    """
+    rows = np.shape(weight)[0]
+    input = _whole_numbers("embedding", input, rows, f"weight has {rows} rows")
+    out = weight[input]
+    if padding_idx is None or not isinstance(weight, Node):
+        return out
+    if not -rows <= padding_idx < rows:
+        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range: weight has {rows} rows")
+    return np.where((input == padding_idx % rows)[..., None], weight.value[padding_idx], out)
+
+
+def one_hot(indices: Any, num_classes: int = -1) -> Array:
+    """1 at each index, 0 elsewhere: integers of shape (…) to int64 of shape (…, num_classes).
+
+    Args:
+        indices: integers, not negative.
+        num_classes: by default one more than the largest index.
+
+    Raises:
+        IndexError: an index is negative, or not below num_classes.
+        ValueError: no indices and no num_classes.
+        TypeError: indices that are not integers.
+    """
+    if num_classes < 0:
+        indices = _whole_numbers("one_hot", indices, None, "it must not be negative")
+        if not indices.size:
+            raise ValueError("one_hot: without any index num_classes cannot be told: give it")
+        num_classes = int(indices.max()) + 1
+    indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
+    return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
+
+
+def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
+    """x with each element set to 0 with probability p, and the others divided by 1 - p, so that the mean stays.
+
+    The mask is drawn once, here, from `tinygrad_lite.random.generator` (see `manual_seed`), and is a constant of the graph.
+
+    Args:
+        x: of any shape.
+        p: in [0, 1].
+        training: when False, x itself is returned.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p must lie in [0, 1], not {p}")
+    if not training or p == 0:
+        return x
+    kept = random.generator.random(np.shape(x), np.float32) >= p
+    dtype = np.result_type(x.dtype, np.float16)
+    return x * (kept * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(np.shape(x), dtype))

@@ -1,20 +1,26 @@
 """Losses: how far an output is from its target, reduced to one number.
 
-Every loss takes `reduction`: "mean" (the default), "sum", or "none" for the loss of each element. The mean of no
-elements is nan.
+Every loss takes `reduction`: "mean" (the default), "sum", or "none" for the loss of each element, and raises ValueError
+for any other, and for shapes that do not fit. The mean of no elements is nan.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, Node, Rule, op
 from ..kernels import softmax as kernels
-from .activation import log_softmax
+from .activation import log_softmax, logsigmoid, softplus
+from .distance import cosine_similarity, pairwise_distance
 
-__all__ = ["cross_entropy", "mse_loss"]
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
+    "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
+    "nll_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss", "triplet_margin_loss",
+]  # fmt: skip
 
 
 def _reduced(name: str, loss: Array, reduction: str) -> Array:
@@ -37,13 +43,246 @@ def _same_shape(name: str, input: Array, target: Array) -> None:
         )
 
 
+def _positive(x: Array) -> Array:
+    """max(x, 0), whose derivative at 0 is 1."""
+    return np.clip(x, 0, None)
+
+
+# ------------------------------------------------------------------------------------------------------------ numbers
+
+
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The squared error (input - target)²."""
     _same_shape("mse_loss", input, target)
     return _reduced("mse_loss", np.square(input - target), reduction)
 
 
-# --------------------------------------------------------------------------------------------------------- classes
+def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """The absolute error |input - target|."""
+    _same_shape("l1_loss", input, target)
+    return _reduced("l1_loss", np.absolute(input - target), reduction)
+
+
+def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
+    """½ · d² where |d| < δ, else δ · (|d| - ½ · δ), for d = input - target."""
+    _same_shape("huber_loss", input, target)
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, not {delta}")
+    d = np.absolute(input - target)
+    return _reduced("huber_loss", np.where(d < delta, 0.5 * np.square(d), delta * (d - 0.5 * delta)), reduction)
+
+
+def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
+    """½ · d² / β where |d| < β, else |d| - ½ · β, for d = input - target; l1_loss for β = 0."""
+    _same_shape("smooth_l1_loss", input, target)
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, and is {beta}")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    d = np.absolute(input - target)
+    return _reduced("smooth_l1_loss", np.where(d < beta, np.square(d) * (0.5 / beta), d - 0.5 * beta), reduction)
+
+
+def poisson_nll_loss(
+    input: Array,
+    target: Array,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Array:
+    """The negative log likelihood of counts: e^input - target · input, where the input is the logarithm of the rate.
+
+    With log_input=False the input is the rate itself: input - target · log(input + eps). `full` adds Stirling's
+    approximation of log target!, t · log t - t + ½ · log 2πt, where target > 1.
+    """
+    _same_shape("poisson_nll_loss", input, target)
+    loss = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
+    if full:
+        t = np.where(target > 1, target, 1)
+        loss = loss + np.where(target > 1, t * np.log(t) - t + 0.5 * np.log(2 * math.pi * t), 0)
+    return _reduced("poisson_nll_loss", loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Array, target: Array, var: Array, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Array:
+    """The negative log likelihood of a normal distribution: ½ · (log var + (input - target)² / var).
+
+    Args:
+        var: the variance, of input's shape, or with a last axis of 1, or without a last axis, or a number. Where it is
+            below eps, eps stands in its place (its gradient passes all the same).
+        full: add ½ · log 2π.
+
+    Raises:
+        ValueError: a variance is negative, or its shape does not fit.
+    """
+    name = "gaussian_nll_loss"
+    _same_shape(name, input, target)
+    shape = np.shape(input)
+    if np.shape(var) not in (shape, ()):
+        if np.shape(var) == shape[:-1]:
+            var = np.expand_dims(var, -1)
+        elif np.shape(var) != (*shape[:-1], 1):
+            raise ValueError(
+                f"{name}: input has shape {shape} but var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing"
+            )
+    plain = var.value if isinstance(var, Node) else var
+    if np.any(plain < 0):
+        raise ValueError(f"{name}: var has a negative element")
+    var = var + (np.maximum(plain, eps) - plain)
+    loss = 0.5 * (np.log(var) + np.square(input - target) / var)
+    return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+# ------------------------------------------------------------------------------------------------------- yes and no
+
+
+@op
+def bernoulli_nll(p: Array, y: Array) -> Rule:
+    """out = -y · log p - (1 - y) · log(1 - p)        ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
+
+    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12: at p = 0 and 1 all stays finite.
+    """
+    with np.errstate(divide="ignore"):
+        yes, no = np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
+    return -y * yes - (1 - y) * no, (
+        lambda g: g * (p - y) / np.maximum(p * (1 - p), 1e-12),
+        lambda g: g * (no - yes),
+    )
+
+
+def binary_cross_entropy(
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
+) -> Array:
+    """-target · log input - (1 - target) · log(1 - input), for probabilities in [0, 1].
+
+    Logarithms are taken to be no less than -100, so that the loss is finite at 0 and 1. Where the probability comes from
+    a sigmoid, binary_cross_entropy_with_logits is the exact form.
+
+    Args:
+        weight: of each element, in a shape that broadcasts to input's.
+
+    Raises:
+        ValueError: an input outside [0, 1]; shapes that differ; an unknown reduction.
+    """
+    name = "binary_cross_entropy"
+    _same_shape(name, input, target)
+    if not np.all((input >= 0) & (input <= 1)):
+        raise ValueError(f"{name}: input has elements outside [0, 1]; for logits use binary_cross_entropy_with_logits")
+    loss = bernoulli_nll(input, target)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Array:
+    """binary_cross_entropy of sigmoid(input), in the form that never overflows.
+
+    Args:
+        weight: of each element, in a shape that broadcasts to input's.
+        pos_weight: how much the yes counts, in a shape that broadcasts to input's: above 1 for better recall.
+    """
+    name = "binary_cross_entropy_with_logits"
+    _same_shape(name, input, target)
+    if pos_weight is None:
+        loss = softplus(input, threshold=math.inf) - target * input
+    else:
+        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+def soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
+    """log(1 + e^(-target · input)), for targets 1 and -1."""
+    _same_shape("soft_margin_loss", input, target)
+    return _reduced("soft_margin_loss", softplus(-target * input, threshold=math.inf), reduction)
+
+
+def hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
+    """input where target = 1, max(0, margin - input) where target = -1."""
+    _same_shape("hinge_embedding_loss", input, target)
+    loss = np.where(target != 1, _positive(margin - input), 0) + np.where(target != -1, input, 0)
+    return _reduced("hinge_embedding_loss", loss, reduction)
+
+
+# --------------------------------------------------------------------------------------------------------- rankings
+
+
+def margin_ranking_loss(
+    input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
+    """max(0, margin - target · (input1 - input2)): target is 1 where input1 should be the larger, else -1."""
+    _same_shape("margin_ranking_loss", input1, input2)
+    _same_shape("margin_ranking_loss", input1, target)
+    return _reduced("margin_ranking_loss", _positive(margin - target * (input1 - input2)), reduction)
+
+
+def triplet_margin_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d being pairwise_distance with p and eps.
+
+    `swap` takes the negative's distance to the anchor or to the positive, whichever is nearer (Balntas et al., 2016).
+    """
+    _same_shape("triplet_margin_loss", anchor, positive)
+    _same_shape("triplet_margin_loss", anchor, negative)
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = np.minimum(far, pairwise_distance(positive, negative, p, eps))
+    return _reduced("triplet_margin_loss", _positive(near - far + margin), reduction)
+
+
+def cosine_embedding_loss(
+    input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
+) -> Array:
+    """1 - cos(input1, input2) where target = 1, max(0, cos - margin) where target = -1.
+
+    Args:
+        input1, input2: of shape (N, D) or (D,).
+        target: of shape (N,) or (). 1e-12 is added to the squared lengths, so that the cosine with 0 is 0.
+    """
+    name = "cosine_embedding_loss"
+    _same_shape(name, input1, input2)
+    if np.shape(target) != np.shape(input1)[:-1]:
+        raise ValueError(
+            f"{name}: input1 has shape {np.shape(input1)} but target has shape {np.shape(target)}: it needs one for each row"
+        )
+    squares = [np.sum(np.square(x), axis=-1) + 1e-12 for x in (input1, input2)]
+    cosine = np.sum(input1 * input2, axis=-1) / np.sqrt(squares[0] * squares[1])
+    loss = np.where(target == 1, 1 - cosine, 0) + np.where(target == -1, _positive(cosine - margin), 0)
+    return _reduced(name, loss, reduction)
+
+
+# --------------------------------------------------------------------------------------------------- distributions
+
+
+def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
+    """target · (log target - input): how far the distribution e^input is from the target (Kullback and Leibler).
+
+    Args:
+        input: logarithms of probabilities.
+        target: probabilities, or their logarithms with log_target. Where one is 0 the loss is -0 · input, 0.
+        reduction: also "batchmean", the sum divided by the length of the first axis: the divergence as mathematics has it.
+    """
+    _same_shape("kl_div", input, target)
+    if log_target:
+        loss = np.exp(target) * (target - input)
+    else:
+        loss = target * np.log(np.where(target == 0, 1, target)) - target * input
+    if reduction == "batchmean":
+        return np.sum(loss) / (np.shape(input)[0] if np.ndim(input) else 1)
+    return _reduced("kl_div", loss, reduction)
 
 
 @op
@@ -60,28 +299,6 @@ def softmax_cross_entropy(x: Array, target: Any, axis: int = 1) -> Rule:
         np.squeeze(np.log(s) - picked, axis),
         (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),),
     )
-
-
-def _class_indices(name: str, input: Array, target: Any, ignore_index: int) -> tuple[Array, Array | None]:
-    """The targets as class indices that are all valid, and which of them count (None for all)."""
-    target = target.value if isinstance(target, Node) else np.asarray(target)
-    axis = min(np.ndim(input), 2) - 1
-    classes = np.shape(input)[axis]
-    expected = np.shape(input)[:axis] + np.shape(input)[axis + 1 :]
-    if target.shape != expected:
-        raise ValueError(
-            f"{name}: input has shape {np.shape(input)} but target has shape {target.shape}: class indices need "
-            f"{expected}, input's shape without its class axis"
-        )
-    counts = target != ignore_index
-    if np.all(counts):
-        counts = None
-    else:
-        target = np.where(counts, target, 0)
-    wrong = target[(target < 0) | (target >= classes)]
-    if wrong.size:
-        raise IndexError(f"{name}: target {wrong[0]} is out of range: input has {classes} classes, 0 to {classes - 1}")
-    return target, counts
 
 
 def cross_entropy(
@@ -113,33 +330,44 @@ def cross_entropy(
         raise ValueError(f"{name}: label_smoothing must lie in [0, 1], not {label_smoothing}")
     axis = _class_axis(name, input, weight)
     classes = np.shape(input)[axis]
-    if not hasattr(target, "dtype"):
-        target = np.asarray(target)
     column = None if weight is None else np.reshape(weight, (-1,) + (1,) * (np.ndim(input) - 1 - axis))
-    if target.dtype.kind in "fO":
+    target = target if hasattr(target, "dtype") else np.asarray(target)
+    if target.dtype.kind not in "iu":
         if np.shape(target) != np.shape(input):
             raise ValueError(
-                f"{name}: input has shape {np.shape(input)} but target has shape {np.shape(target)}: "
-                "probabilities need one for each class; class indices must be integers"
+                f"{name}: input has shape {np.shape(input)} but target has shape {np.shape(target)} and dtype "
+                f"{target.dtype}: class indices must be integers; probabilities need one for each class"
             )
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / classes
-        loss = -np.sum(target * log_softmax(input, axis) * (1 if column is None else column), axis=axis)
-        if reduction == "mean":
-            return np.sum(loss) / (np.size(input) // classes)
-        return _reduced(name, loss, reduction)
-    target, counts = _class_indices(name, input, target, ignore_index)
-    loss = softmax_cross_entropy(input, target, axis)
+        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
+        loss = -np.sum(target * logs, axis=axis)
+        return np.sum(loss) / loss.size if reduction == "mean" else _reduced(name, loss, reduction)
+    target, counts = _class_indices(name, input, target, axis, ignore_index)
     share = None if weight is None else weight[target]
+    loss = softmax_cross_entropy(input, target, axis)
     if share is not None:
         loss = loss * share
     if label_smoothing:
-        everything = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
-        loss = loss * (1 - label_smoothing) - np.sum(everything, axis=axis) * (label_smoothing / classes)
-    return _reduced_over(name, loss, share, counts, reduction)
+        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
+        loss = (1 - label_smoothing) * loss - (label_smoothing / classes) * np.sum(logs, axis=axis)
+    return _reduced_classes(name, loss, share, counts, reduction)
+
+
+def nll_loss(
+    input: Array, target: Any, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Array:
+    """-input[target]: cross_entropy where the input is already log p. Arguments as there, target class indices."""
+    name = "nll_loss"
+    axis = _class_axis(name, input, weight)
+    target, counts = _class_indices(name, input, target, axis, ignore_index)
+    share = None if weight is None else weight[target]
+    loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
+    return _reduced_classes(name, loss if share is None else loss * share, share, counts, reduction)
 
 
 def _class_axis(name: str, input: Array, weight: Array | None) -> int:
+    """Where the classes lie."""
     if not np.ndim(input):
         raise ValueError(f"{name}: input is a scalar; it needs an axis of classes: (C,), (N, C) or (N, C, d1, …)")
     axis = min(np.ndim(input), 2) - 1
@@ -151,8 +379,31 @@ def _class_axis(name: str, input: Array, weight: Array | None) -> int:
     return axis
 
 
-def _reduced_over(name: str, loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:
-    """Reduce over the targets that count, each with its class's weight."""
+def _class_indices(
+    name: str, input: Array, target: Any, axis: int, ignore_index: int
+) -> tuple[Array, Array | None]:
+    """The targets as class indices that are all valid, and which of them count (None where all do)."""
+    target = target.value if isinstance(target, Node) else np.asarray(target)
+    shape = np.shape(input)
+    expected = shape[:axis] + shape[axis + 1 :]
+    if np.shape(target) != expected:
+        raise ValueError(
+            f"{name}: input has shape {shape} but target has shape {np.shape(target)}: class indices need {expected}, "
+            "input's shape without its class axis"
+        )
+    counts = target != ignore_index
+    if np.all(counts):
+        counts = None
+    else:
+        target = np.where(counts, target, 0)
+    wrong = target[(target < 0) | (target >= shape[axis])]
+    if wrong.size:
+        raise IndexError(f"{name}: target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}")
+    return target, counts
+
+
+def _reduced_classes(name: str, loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:
+    """Reduced over the targets that count, each with its class's weight."""
     if counts is not None:
         loss = np.where(counts, loss, 0)
         share = counts.astype(loss.dtype) if share is None else np.where(counts, share, 0)

@@ -1,0 +1,61 @@
+"""Attention: a weighted mean of values, the weights told by how well queries and keys agree."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..graph import Array, Node
+from .activation import softmax
+from .linear import dropout
+
+__all__ = ["scaled_dot_product_attention"]
+
+
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    attn_mask: Array | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Array:
+    """softmax(query @ keyᵀ · scale + mask) @ value (Vaswani et al., 2017).
+
+    Args:
+        query: of shape (…, L, E).
+        key: of shape (…, S, E).
+        value: of shape (…, S, V).
+        attn_mask: of a shape that broadcasts to (…, L, S). Booleans: True where a query may attend; floats are added.
+        dropout_p: the probability with which a weight is dropped (see `dropout`).
+        is_causal: query i attends to the keys 0 to i alone.
+        scale: by default 1 / √E.
+
+    Returns:
+        of shape (…, L, V). A query that may attend to nothing gets 0.
+
+    Raises:
+        ValueError: shapes that do not fit; attn_mask and is_causal together.
+    """
+    name = "scaled_dot_product_attention"
+    q, k, v = np.shape(query), np.shape(key), np.shape(value)
+    if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
+        raise ValueError(f"{name}: query has shape {q}, key {k} and value {v}: they need (…, L, E), (…, S, E) and (…, S, V)")
+    if attn_mask is not None and is_causal:
+        raise ValueError(f"{name}: give attn_mask or is_causal, not both")
+    scores = (query * (1 / math.sqrt(q[-1]) if scale is None else scale)) @ np.swapaxes(key, -1, -2)
+    allowed: Array = np.True_
+    if is_causal:
+        allowed = np.tri(q[-2], k[-2], dtype=bool)
+    elif attn_mask is not None:
+        mask = attn_mask.value if isinstance(attn_mask, Node) else np.asarray(attn_mask)
+        allowed = mask if mask.dtype == bool else mask != -np.inf
+        if mask.dtype != bool:
+            scores = scores + np.where(allowed, attn_mask, 0)
+    if np.all(allowed):
+        return dropout(softmax(scores), dropout_p) @ value
+    some = np.any(allowed, axis=-1, keepdims=True)
+    weights = softmax(np.where(allowed | ~some, scores, -np.inf))
+    return dropout(weights if np.all(some) else np.where(some, weights, 0), dropout_p) @ value

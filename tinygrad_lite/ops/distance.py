@@ -1,0 +1,25 @@
+"""Lengths and distances of vectors along an axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..graph import Array
+
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
+
+
+def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Array:
+    """x / max(‖x‖, eps), the p-norm along `axis`: 0 stays 0."""
+    return x / np.clip(np.linalg.norm(x, p, axis=axis, keepdims=True), eps, None)
+
+
+def cosine_similarity(x1: Array, x2: Array, axis: int = 1, eps: float = 1e-8) -> Array:
+    """Σ x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `axis`; the other axes broadcast. 0 where a vector is 0."""
+    a, b = (x / np.clip(np.linalg.norm(x, axis=axis, keepdims=True), eps, None) for x in np.broadcast_arrays(x1, x2))
+    return np.sum(a * b, axis=axis)
+
+
+def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Array:
+    """‖x1 - x2 + eps‖, the p-norm along the last axis; eps keeps the gradient finite where the two are equal."""
+    return np.linalg.norm(x1 - x2 + eps, p, axis=-1, keepdims=keepdims)

@@ -1,0 +1,233 @@
+"""Normalisation: to mean 0 and variance 1 over some axes, and its relatives.
+
+The variance is the biased one, Σ (x - mean)² / n, and eps is added to it: one element alone, or equal ones, become 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph import Array, Node, Rule, op
+from ..kernels.norm import mean, mean_of_product, standardize_gradient
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
+
+Shape = tuple[int, ...]
+
+
+@op
+def standardize(x: Array, axis: Shape, eps: float) -> Rule:
+    """out = (x - mean x) / σ        ∂L/∂x = (g - mean g - out · mean(g · out)) / σ        σ = √(var x + eps)
+
+    The means run over all the axes together; axes count from 0.
+    """
+    d = x - mean(x, axis)
+    sigma = np.sqrt(mean_of_product(d, d, axis) + eps)
+    y = d / sigma
+    return y, (lambda g: standardize_gradient(g, y, sigma, axis),)
+
+
+def _scaled(x: Array, weight: Array | None, bias: Array | None, shape: Shape) -> Array:
+    """x · weight + bias, either of which may be missing, in a shape that fits x."""
+    if weight is not None:
+        x = x * np.reshape(weight, shape)
+    if bias is not None:
+        x = x + np.reshape(bias, shape)
+    return x
+
+
+def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) -> None:
+    """Each of the arrays that is given has `shape`."""
+    for argument, a in arrays.items():
+        if a is not None and np.shape(a) != shape:
+            raise ValueError(
+                f"{name}: {argument} has shape {np.shape(a)} but x has shape {np.shape(x)}: it needs {shape}, {of}"
+            )
+
+
+def _last(name: str, x: Array, normalized_shape: Any, **arrays: Array | None) -> tuple[Shape, Shape]:
+    """normalized_shape as a tuple, and the axes it stands for."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or np.shape(x)[-len(shape) :] != shape:
+        raise ValueError(f"{name}: x has shape {np.shape(x)}: its last axes must be normalized_shape, {shape}")
+    _expect(name, x, shape, "normalized_shape", **arrays)
+    return shape, tuple(range(np.ndim(x) - len(shape), np.ndim(x)))
+
+
+def layer_norm(
+    x: Array, normalized_shape: Any, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+) -> Array:
+    """(x - mean) / √(var + eps) · weight + bias over the last axes (Ba, Kiros and Hinton, 2016).
+
+    Args:
+        x: of shape (…, *normalized_shape).
+        normalized_shape: the lengths of the axes over which mean and variance run: a tuple, or an int for the last.
+        weight, bias: of shape normalized_shape.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    shape, axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    return _scaled(standardize(x, axes, eps), weight, bias, shape)
+
+
+def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
+    """x / √(mean x² + eps) · weight over the last axes (Zhang and Sennrich, 2019).
+
+    Args:
+        x: of shape (…, *normalized_shape).
+        normalized_shape: the lengths of the axes over which the mean runs: a tuple, or an int for the last.
+        weight: of shape normalized_shape.
+        eps: by default the machine epsilon of x's dtype.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    shape, axes = _last("rms_norm", x, normalized_shape, weight=weight)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    return _scaled(x / np.sqrt(mean(np.square(x), axes) + eps), weight, None, shape)
+
+
+def _channels(name: str, x: Array, **arrays: Array | None) -> Shape:
+    """The shape in which one number a channel (axis 1) fits x."""
+    if np.ndim(x) < 2:
+        raise ValueError(f"{name}: x has shape {np.shape(x)}: it needs (N, C, …)")
+    _expect(name, x, np.shape(x)[1:2], "one number a channel", **arrays)
+    return (1, -1) + (1,) * (np.ndim(x) - 2)
+
+
+def _follow(running: Any, seen: Array, momentum: float) -> None:
+    """running = (1 - momentum) · running + momentum · seen: a tensor is rebound, an array is written to."""
+    if isinstance(running, Node):
+        running.data = ((1 - momentum) * running.value + momentum * seen).astype(running.value.dtype)  # type: ignore[attr-defined]
+    elif running is not None:
+        running[...] = (1 - momentum) * running + momentum * seen
+
+
+def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
+    """The mean and the unbiased variance of x's value in each channel, over the axes; (the mean over N of those, if N is no axis)."""
+    x = x.value if isinstance(x, Node) else x
+    m = mean(x, axes)
+    d = x - m
+    n = np.size(x) // max(np.size(m), 1)
+    v = mean_of_product(d, d, axes) * (n / (n - 1))
+    return tuple(np.mean(s, axis=(0, *range(2, np.ndim(x)))) for s in (m, v))  # type: ignore[return-value]
+
+
+def _normalized(
+    name: str, x: Array, running_mean: Any, running_var: Any, weight: Any, bias: Any, axes: Shape | None, momentum: float, eps: float
+) -> Array:
+    """Standardised over the axes, or by the running statistics where axes is None; then scaled by channel."""
+    shape = _channels(name, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if axes is None:
+        if running_mean is None or running_var is None:
+            raise ValueError(f"{name}: running_mean and running_var are needed where the input's own statistics are not used")
+        y = (x - np.reshape(running_mean, shape)) / np.sqrt(np.reshape(running_var, shape) + eps)
+        return _scaled(y, weight, bias, shape)
+    n = np.prod([np.shape(x)[i] for i in axes], dtype=int)
+    if n == 1:
+        raise ValueError(
+            f"{name}: x has shape {np.shape(x)}: there is one value in each channel, whose variance is 0; training needs more"
+        )
+    y = standardize(x, axes, eps)
+    if running_mean is not None or running_var is not None:
+        m, v = _statistics(x, axes)
+        _follow(running_mean, m, momentum)
+        _follow(running_var, v, momentum)
+    return _scaled(y, weight, bias, shape)
+
+
+def batch_norm(
+    x: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Array:
+    """(x - mean) / √(var + eps) · weight + bias in each channel (Ioffe and Szegedy, 2015).
+
+    Args:
+        x: of shape (N, C, …).
+        running_mean, running_var: of shape (C,). In training they may be None, and otherwise follow the batch's mean and
+            unbiased variance by `momentum`: a tensor's data is rebound, an array is written to.
+        weight, bias: of shape (C,).
+        training: mean and variance over the batch (all axes but 1), or the running ones.
+
+    Raises:
+        ValueError: shapes that do not fit; a single value in each channel in training; no running statistics otherwise.
+    """
+    axes = (0, *range(2, np.ndim(x))) if training else None
+    return _normalized("batch_norm", x, running_mean, running_var, weight, bias, axes, momentum, eps)
+
+
+def instance_norm(
+    x: Array,
+    running_mean: Array | None = None,
+    running_var: Array | None = None,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Array:
+    """(x - mean) / √(var + eps) · weight + bias in each channel of each example (Ulyanov et al., 2016).
+
+    Args:
+        x: of shape (N, C, …).
+        running_mean, running_var: of shape (C,); as in `batch_norm`, with the mean over N of the examples' statistics.
+        weight, bias: of shape (C,).
+        use_input_stats: mean and variance over each example's axes from 2 on, or the running ones.
+
+    Raises:
+        ValueError: shapes that do not fit; a single value in each channel; no running statistics where they are used.
+    """
+    axes = tuple(range(2, np.ndim(x))) if use_input_stats else None
+    return _normalized("instance_norm", x, running_mean, running_var, weight, bias, axes, momentum, eps)
+
+
+def group_norm(
+    x: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+) -> Array:
+    """(x - mean) / √(var + eps) in each group of channels of each example, then · weight + bias (Wu and He, 2018).
+
+    Args:
+        x: of shape (N, C, …).
+        num_groups: how many groups the C channels are divided into.
+        weight, bias: of shape (C,).
+
+    Raises:
+        ValueError: num_groups does not divide C; shapes that do not fit.
+    """
+    shape = _channels("group_norm", x, weight=weight, bias=bias)
+    n, c = np.shape(x)[:2]
+    if num_groups < 1 or c % num_groups:
+        raise ValueError(f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups")
+    y = standardize(np.reshape(x, (n, num_groups, np.size(x) // max(n * num_groups, 1))), (2,), eps)
+    return _scaled(np.reshape(y, np.shape(x)), weight, bias, shape)
+
+
+def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
+    """x / (k + α · mean x²)^β, the mean over `size` neighbouring channels (Krizhevsky et al., 2012).
+
+    Beyond the first and last channel there are zeros, which count. An even window reaches further back than ahead.
+
+    Args:
+        x: of shape (N, C, …).
+
+    Raises:
+        ValueError: x has fewer than two axes; size is not positive.
+    """
+    _channels("local_response_norm", x)
+    if size < 1:
+        raise ValueError(f"local_response_norm: size must be positive, not {size}")
+    c = np.shape(x)[1]
+    around = [(0, 0)] * np.ndim(x)
+    around[1] = (size // 2, (size - 1) // 2)
+    squares = np.pad(np.square(x), around)
+    window = sum(squares[:, i : i + c] for i in range(size))
+    return x / (k + window * (alpha / size)) ** beta
