@@ -1,0 +1,139 @@
+"""The scene as DOT, Graphviz's language: blocks of fixed size with their text, frames as clusters; and back from its JSON."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+import graphviz
+
+from .card import printable
+from .layout import Block, Layout, Point, straight, title_width
+from .scene import Card, Frame, Scene, shape_text, shortened
+
+COLOURS = {"op": ("#c8ccd6", "#ffffff"), "parameter": ("#c77700", "#fff6e3"), "input": ("#6b7280", "#ffffff"), "module": ("#c8ccd6", "#eef1f6")}
+
+
+def source(scene: Scene, of_card: dict[Card, Block], direction: str) -> str:
+    return str(digraph(scene, of_card, direction).source)
+
+
+def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphviz.Digraph:
+    """The scene as the graphviz package's own object."""
+    graph = graphviz.Digraph("graph", node_attr={"shape": "plain", "fontname": "Helvetica,Arial,sans-serif", "fontsize": "11"},
+                             edge_attr={"arrowhead": "none"})  # fmt: skip
+    graph.attr(rankdir=direction, nodesep="0.3", ranksep="0.5", fontname="Helvetica,Arial,sans-serif", fontsize="11", pad="0.1")
+    add_frame(graph, scene.frame, of_card, direction)
+    for i, edge in enumerate(scene.edges):
+        out, into = (":c:e", ":c:w") if direction == "LR" else (":c:s", ":c:n")
+        style = {"style": "dashed"} if edge.source.role == "input" else {}
+        graph.edge(f"c{edge.source.key}{out}", f"c{edge.target.key}{into}", id=f"e{i}", **style)
+    return graph
+
+
+def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Block], direction: str) -> None:
+
+    for box in frame.boxes:
+        if isinstance(box, Card):
+            graph.node(f"c{box.key}", label=label(box, of_card[box], direction))
+        else:
+            with graph.subgraph(name=f"cluster_{box.key}") as cluster:
+                text = html(box.title, 60)
+                cluster.attr(
+                    label=f"<{table(cell(text, title_width(box.title), 18))}>", labeljust="l", style="rounded,filled", color="#dfe3ea",
+                    fillcolor="#eef1f6", margin="12",
+                )  # fmt: skip
+                add_frame(cluster, box, of_card, direction)
+
+
+def label(card: Card, block: Block, direction: str) -> str:
+    """A table as large as the block. The cell with port c stands where the card does, so that edges meet its middle."""
+    x, y = block.at[card]
+    if direction == "LR":
+        high = 2 * (block.line - y)
+        rows = [row(above(card, block), block.width, y), face_cell(card, block.width, high),
+                row(below(card, block), block.width, block.height - y - high)]  # fmt: skip
+        return f"<{table(''.join(f'<TR>{r}</TR>' for r in rows if r))}>"
+    stack = table("".join(f"<TR>{face_cell(c)}</TR>" for c in card.docks)) if card.docks else ""
+    left = cell(stack, x, block.height) if x > 0.5 else ""
+    return f"<{table('<TR>' + left + face_cell(card, block.width - x, block.height) + '</TR>')}>"
+
+
+def row(cards: list[Card], width: float, height: float) -> str:
+    return cell(table("".join(map(face_cell, cards))) if cards else "", width, height) if height > 0.5 else ""
+
+
+def above(card: Card, block: Block) -> list[Card]:
+    return [c for c in card.docks if block.at[c][1] < block.at[card][1]]
+
+
+def below(card: Card, block: Block) -> list[Card]:
+    return [c for c in card.docks if block.at[c][1] >= block.at[card][1]]
+
+
+def face_cell(card: Card, width: float = 0.0, height: float = 0.0) -> str:
+    border, fill = COLOURS[card.role]
+    text = html(card.pill, 24)
+    name = html("  ".join(filter(None, (card.name, card.kind))), 26)
+    lines = [f"<B>{text}</B>" if text else "", name, html(shape_text(card.shape), 40)]
+    more = f' BORDER="1" STYLE="rounded" COLOR="{"#b0367f" if card.output else border}" BGCOLOR="{fill}"'
+    return cell("<BR/>".join(filter(None, lines)), width, height, more + (' PORT="c"' if width else ""))
+
+
+def cell(content: str, width: float, height: float, more: str = "") -> str:
+    size = f' FIXEDSIZE="TRUE" WIDTH="{round(width)}" HEIGHT="{round(height)}"' if width else ""
+    return f"<TD{more}{size}>{content}</TD>"
+
+
+def table(rows: str) -> str:
+    rows = rows if rows.startswith("<TR>") else f"<TR>{rows}</TR>"
+    return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>'
+
+
+def html(text: str, most: int) -> str:
+    return escape(shortened(printable(text), most))
+
+
+# ------------------------------------------------------------------------------------------------------- and back
+
+
+def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, engine: str) -> Layout:
+    """Positions from `dot -Tjson`, whose y points up. Its JSON may hold bare control characters."""
+
+    data = json.loads(text, strict=False)
+    left, bottom, right, top = map(float, data["bb"].split(","))
+    found = Layout(direction, engine, right - left, top - bottom)
+    by_name: dict[str, Any] = {o["name"]: o for o in data.get("objects", ())}
+    for card, block in of_card.items():
+        x, y = map(float, by_name[f"c{card.key}"]["pos"].split(","))
+        dx, dy = block.at[card]
+        found.cards[card.key] = (x - left - block.width / 2 + dx, top - y - block.height / 2 + dy)
+    for frame in scene.frame.frames():
+        x0, y0, x1, y1 = map(float, by_name[f"cluster_{frame.key}"]["bb"].split(","))
+        found.frames[frame.key] = (x0 - left, top - y1, x1 - x0, y1 - y0)
+    paths: dict[str, list[Point]] = {}
+    for edge in data.get("edges", ()):
+        points = [tuple(map(float, p.split(","))) for p in edge["pos"].split()]
+        paths[edge["id"]] = [(x - left, top - y) for x, y in points]
+    for i, e in enumerate(scene.edges):
+        found.edges.append(to_cards(paths[f"e{i}"], found, e.source, e.target, of_card, direction))
+    return found
+
+
+def to_cards(path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Block], direction: str) -> list[Point]:
+    """From the border of a block, where the engine lets an edge end, straight on to the card."""
+
+    flow = 0 if direction == "LR" else 1
+    first, last = of_card[a], of_card[b]
+    start = found.cards[a.key][flow] - first.at[a][flow] + first.leave
+    end = found.cards[b.key][flow] - last.at[b][flow] + last.enter
+    head = (start, path[0][1]) if flow == 0 else (path[0][0], start)
+    tail = (end, path[-1][1]) if flow == 0 else (path[-1][0], end)
+    if abs(head[flow] - path[0][flow]) > 0.5:
+        path = [*straight(head, path[0])[:3], *path]
+    else:
+        path = [head, *path[1:]]
+    if abs(tail[flow] - path[-1][flow]) > 0.5:
+        return [*path, *straight(path[-1], tail)[1:]]
+    return [*path[:-1], tail]

@@ -1,0 +1,189 @@
+"""Folding: a graph that is too large to look at becomes one that isn't.
+
+First what repeats is drawn once ("block ×12", the last one shown); then groups collapse into one card each, the deepest
+first; then, where there are no groups, runs of ops become one card. A run of items that were computed one after the other
+can always stand as one item: nothing outside both depends on it and is needed by it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from .graph import Graph, Group, Item, Part, depth
+
+PERIOD = 64  # the longest pattern that is looked for
+MOST = 2000  # more cards than this are never drawn
+
+
+def fold(graph: Graph, levels: int | str | None, most: int) -> None:
+    """Fold until at most `most` items are seen, and to `levels` of modules (or all but the module of that name)."""
+    root = graph.root
+    if levels is not None:
+        collapse_to(root, levels)
+    elif seen(root) <= most:
+        return
+    fold_repeats(graph, levels is not None)
+    for deepest in range(max(map(depth, root.groups())), 0, -1):
+        if seen(root) <= most:
+            return
+        for group in list(root.groups()):
+            if depth(group) == deepest and not group.opened:
+                group.collapsed = True
+    if seen(root) > most:
+        gather(root, most)
+
+
+def seen(group: Group) -> int:
+    """How many tensors would be drawn."""
+    count, stack = 0, [group]
+    while stack:
+        for item in stack.pop().items:
+            if isinstance(item, Group) and not item.collapsed:
+                stack.append(item)
+            else:
+                count += 1 + (len(item.docks) if isinstance(item, Part) else 0)
+    return count
+
+
+def collapse_to(root: Group, levels: int | str) -> None:
+    groups = [group for group in root.groups() if group is not root]
+    if isinstance(levels, str):
+        asked = [g for g in groups if g.path == levels]
+        if not asked:
+            known = ", ".join(sorted({repr(g.path) for g in groups if g.path})[:20]) or "none: no module was called"
+            raise ValueError(f"draw: depth={levels!r} is no module of this graph; its modules are {known}")
+        for group in asked:
+            around: Group | None = group
+            while around is not None:
+                around.opened, around = True, around.group
+            for inner in group.groups():
+                inner.opened = True
+        for group in groups:
+            group.collapsed = not group.opened
+    else:
+        for group in groups:
+            group.collapsed = depth(group) > levels
+
+
+# ---------------------------------------------------------------------------------------------------- what repeats
+
+
+def fold_repeats(graph: Graph, groups_only: bool) -> None:
+    """Wherever a pattern of items repeats, keep the last and note how many there were."""
+    ids: dict[Any, int] = {}
+    contents: dict[Group, list[int]] = {}  # one number for each item of a group: alike items have the same
+    for group in reversed(list(graph.root.groups())):  # inner before outer
+        places = {item: i for i, item in enumerate(group.items)}
+        contents[group] = content = []
+        for i, item in enumerate(group.items):
+            sources = tuple([i - places[x] for x in graph.needs.get(item, ()) if x in places])
+            if isinstance(item, Group):
+                key: Any = (item.kind, tuple(contents[item]), tuple(sorted(set(sources))))
+            else:
+                key = (look(item), tuple(map(look, item.docks)), sources)
+            content.append(ids.setdefault(key, len(ids)))
+    stack = [graph.root]
+    while stack:
+        group = stack.pop()
+        fold_runs(group, np.array(contents.get(group, [])), groups_only)
+        stack.extend(item for item in group.items if isinstance(item, Group) and not item.collapsed)
+
+
+def look(part: Part) -> Any:
+    """What makes two parts alike."""
+    op = part.node.op.name if part.node is not None and part.node.op is not None else None
+    return op, np.shape(part.value), getattr(part.value, "dtype", None)
+
+
+def fold_runs(group: Group, signatures: np.ndarray[Any, Any], groups_only: bool) -> None:
+    items = group.items
+    if not len(signatures):
+        return
+    free = np.ones(len(items), bool)
+    chosen = []
+    for start, period, times in sorted(runs(signatures), key=lambda run: (-run[1] * (run[2] - 1), run[1])):
+        span = slice(start, start + period * times)
+        if not free[span].all():
+            continue
+        is_group = period == 1 and isinstance(items[start], Group)
+        if is_group or (not groups_only and (times > 2 or period > 2)):
+            free[span] = False
+            chosen.append((start, period, times))
+    folded: list[Item] = []
+    position = 0
+    for start, period, times in sorted(chosen):
+        folded += items[position:start]
+        position = start + period * times
+        folded.append(repeated(group, [items[i : i + period] for i in range(start, position, period)]))
+    group.items = folded + items[position:]
+
+
+def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
+    """(start, period, times) of every stretch that repeats."""
+    found = []
+    for period in range(1, min(PERIOD, len(signatures) // 2) + 1):
+        same = np.concatenate([[False], signatures[:-period] == signatures[period:], [False]])
+        edges = np.flatnonzero(same[1:] != same[:-1])
+        for start, stop in zip(edges[::2], edges[1::2]):
+            times = int(stop - start) // period + 1
+            if times > 1:
+                found.append((int(start), period, times))
+    return found
+
+
+def repeated(around: Group, turns: list[list[Item]]) -> Group:
+    """One group for all turns of a pattern: the last turn is shown, and what is hidden is drawn as its counterpart there."""
+    last = turns[-1]
+    if len(last) == 1 and isinstance(last[0], Group):
+        group = last[0]
+        group.name = name_of_run([turn[0].name for turn in turns])
+    else:
+        group = Group(around, None)
+        group.items = last
+        for item in (item for turn in turns for item in turn):
+            item.group = group
+    group.times = len(turns)
+    for i, turn in enumerate(turns):
+        for item, counterpart in zip(turn, last):
+            item.repeat = (group, i)
+            if item is not counterpart:
+                hidden = item.parts() if isinstance(item, Group) else [item]
+                shown = counterpart.parts() if isinstance(counterpart, Group) else [counterpart]
+                for a, b in zip(hidden, shown):
+                    a.shown_as = b
+    return group
+
+
+def name_of_run(names: list[str]) -> str:
+    """blocks.0, blocks.1, …, blocks.11 -> blocks.0…11"""
+    first, last = names[0], names[-1]
+    stem = re.fullmatch(r"(.*?)\d+", first)
+    if stem and last.startswith(stem[1]) and last != first:
+        return f"{first}…{last[len(stem[1]) :]}"
+    return first if first == last else f"{first} … {last}"
+
+
+# ------------------------------------------------------------------------------------------- when all else is too large
+
+
+def gather(group: Group, most: int) -> None:
+    """Cards for runs of items, so many that at most `most` are left; the last items stay: what came out is seen."""
+    items = group.items
+    keep = min(8, most // 4)
+    size = -(-(len(items) - keep) // max(1, most // 2 - keep))
+    runs_of_items = [items[i : i + size] for i in range(0, len(items) - keep, size)]
+    rest = items[len(items) - keep :] if keep else []
+    group.items = []
+    for run in runs_of_items:
+        if len(run) == 1:
+            group.items.append(run[0])
+            continue
+        card = Group(group, None, "", "")
+        card.items, card.collapsed = run, True
+        for item in run:
+            item.group = card
+        group.items.append(card)
+    group.items += rest

@@ -1,0 +1,225 @@
+"""The scene with its layout as SVG: one text, no script, no font, no link to anything outside; light and dark.
+
+For a program that shows or hides parts of it: each card is `g.c[data-n]`, with its pictures `image.v` and `image.g`, its
+gradient as a number `text.d` and its tooltip `title`; each edge is `g.e[data-s][data-t]` with the data-n of the cards it joins.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+
+from .card import PILL, Face, Picture, Text, printable, text_width
+from .heatmap import GRADIENT, VALUE, heatmap
+from .layout import Layout, Point
+from .scene import Card, Frame, Scene, facts, shortened
+
+SIDE = 14.0  # px around everything
+LIGHT = """
+{bg}{{fill:#fff}}
+text{{font:11px Helvetica,Arial,"Liberation Sans",sans-serif;fill:#5b6472;text-anchor:middle}}
+.title,.name,.k{{font-weight:700;fill:#1b2130}}.title{{font-size:15px}}.title,.sub,.l,.ft{{text-anchor:start}}.name{{font-size:12px}}
+.ft{{font-size:12px}}.shape,.note{{font-size:10px}}.shape,.number,.d{{font-family:"DejaVu Sans Mono",Menlo,Consolas,"Liberation Mono",monospace}}
+.number{{font-size:15px;font-weight:700;fill:#1b2130}}.d{{font-size:10.5px}}.bad{{font-size:10px;font-weight:700;fill:#c4009f}}
+.c>rect{{fill:#fff;stroke:#c3c8d4}}.parameter>rect{{fill:#fff6e3;stroke:#c77700;stroke-width:1.2}}
+.input>rect{{stroke:#6b7280;stroke-width:1.2;stroke-dasharray:5 3}}.module>rect{{fill:#e9eef8;stroke:#8fa0c4;stroke-width:1.2}}
+.out>rect{{fill:#fdf0f7;stroke:#b0367f;stroke-width:2;stroke-dasharray:none}}
+.c>.i{{fill:#f6f8fb;stroke:#d5dae3;stroke-width:1;stroke-dasharray:none}}
+.pill rect{{fill:#0067a8}}.pill text{{fill:#fff;font-size:11.5px;font-weight:700}}
+.f{{fill:#46587a;fill-opacity:.085;stroke:#b9c3d6}}
+.e{{fill:none;stroke:#848da3;stroke-width:1.5}}.e .h{{fill:#848da3;stroke:none}}.e.in{{stroke-dasharray:4 3}}
+.e.p{{stroke:#c77700;stroke-width:1.3}}.e.p .h{{fill:#c77700}}
+image{{image-rendering:pixelated}}
+"""
+DARK = """
+{bg}{{fill:#0d1117}}
+text{{fill:#9aa6b6}}.title,.name,.k,.number{{fill:#eef2f8}}.bad{{fill:#ff6ae6}}
+.c>rect{{fill:#1c2430;stroke:#445064}}.parameter>rect{{fill:#2e2410;stroke:#f0a830}}.input>rect{{stroke:#9aa6b6}}
+.module>rect{{fill:#1d2a44;stroke:#5e79ad}}.out>rect{{fill:#33182a;stroke:#f58cc8}}.c>.i{{fill:#111722;stroke:#39445a}}
+.pill rect{{fill:#5cb8f2}}.pill text{{fill:#06121d}}.f{{fill:#8fa8d8;fill-opacity:.09;stroke:#37445c}}
+.e{{stroke:#7f8ba0}}.e .h{{fill:#7f8ba0}}.e.p{{stroke:#f0a830}}.e.p .h{{fill:#f0a830}}
+"""
+
+
+def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, uid: str = "") -> str:
+    """The whole picture. `theme` is "light", "dark", or "auto": what the reader's system prefers."""
+    top = SIDE
+    head: list[str] = []
+    width = layout.width + 2 * SIDE
+    legend = list(legend_items(scene))
+    width = max(width, 2 * SIDE + min(560.0, sum(w for _, w in legend)))
+    if scene.title:
+        top += 16
+        head.append(f'<text class="title" x="{px(SIDE)}" y="{px(top)}">{said(scene.title, 60)}</text>')
+        width = max(width, text_width(shortened(scene.title, 60), 15) + 2 * SIDE)
+        top += 4
+    for line in wrapped(scene.subtitle, width - 2 * SIDE):
+        top += 14
+        head.append(f'<text class="sub" x="{px(SIDE)}" y="{px(top)}">{said(line)}</text>')
+    top += 14 if head else 0
+    left = (width - layout.width) / 2 if layout.direction == "TB" else SIDE
+    body: list[str] = []
+    for frame in scene.frame.frames():
+        body.append(draw_frame(frame, layout, left, top))
+    for i, edge in enumerate(scene.edges):
+        kind = "e in" if edge.source.role == "input" else "e"
+        body.append(arrow(shifted(layout.edges[i], left, top), kind, edge.source, edge.target))
+    for card in scene.cards():
+        for dock in card.docks:
+            kind = "e p" if dock.role == "parameter" else "e in"
+            body.append(arrow(shifted(layout.docks[dock.key], left, top), kind, dock, card))
+    for card in scene.cards():
+        x, y = layout.cards[card.key]
+        body.append(draw_card(card, faces[card], x + left, y + top))
+    y = top + layout.height + 10
+    foot = []
+    for line in wrapped(scene.note, width - 2 * SIDE):
+        y += 14
+        foot.append(f'<text class="l" x="{px(SIDE)}" y="{px(y)}">{said(line)}</text>')
+    x, y = SIDE, y + 8
+    for item, wide in legend:
+        if x > SIDE and x + wide > width - SIDE / 2:
+            x, y = SIDE, y + 20
+        foot.append(f'<g transform="translate({px(x)},{px(y)})">{item}</g>')
+        x += wide
+    height = y + 20 + SIDE / 2
+    content = "\n".join(filter(None, (*head, *body, *foot)))
+    uid = uid or f"tg{zlib.crc32(content.encode()):08x}"
+    name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" '
+        f'height="{px(height)}" style="max-width:100%;height:auto" role="img" aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
+        f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
+    )
+
+
+def style(uid: str, theme: str) -> str:
+    """The style sheet, each rule for the drawing `uid` alone."""
+
+    def scoped(css: str) -> str:
+        rules = [rule for rule in css.replace("{bg}", ".bg").replace("{{", "{").replace("}}", "}").replace("\n", "").split("}") if rule]
+        out = []
+        for rule in rules:
+            names, _, body = rule.partition("{")
+            out.append(",".join(f"#{uid} {name}" for name in names.split(",")) + "{" + body + "}")
+        return "".join(out)
+
+    dark = scoped(DARK)
+    return scoped(LIGHT) + {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}[theme]
+
+
+def draw_frame(frame: Frame, layout: Layout, left: float, top: float) -> str:
+    x, y, width, height = layout.frames[frame.key]
+    x, y = x + left, y + top
+    box = f'<rect class="f" x="{{}}" y="{{}}" width="{px(width)}" height="{px(height)}" rx="10"/>'
+    behind = "".join(box.format(px(x + d), px(y + d)) for d in ((8, 4) if frame.times > 1 else ()))
+    title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
+    title += said(frame.kind, 40) + (f' <tspan class="k">×{frame.times:,}</tspan>' if frame.times > 1 else "")
+    return f'{behind}{box.format(px(x), px(y))}<text class="ft" x="{px(x + 12)}" y="{px(y + 18)}">{title}</text>'
+
+
+def draw_card(card: Card, face: Face, x: float, y: float) -> str:
+    classes = f"c {card.role}" + (" out" if card.output else "")
+    title = shortened(printable(card.path), 200)
+    if card.role == "module":
+        title = f"{title} {card.kind}".strip()
+    tip = "\n".join(filter(None, (title, *(printable(fact) for fact in facts(card)))))
+    parts = [f'<g class="{classes}" data-n="{card.key}" transform="translate({px(x)},{px(y)})"><title>{escape(tip, quote=False)}</title>']
+    size = f'width="{px(face.width)}" height="{px(face.height)}" rx="8"'
+    if card.times > 1:
+        parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]
+    parts.append(f"<rect {size}/>")
+    for item in face.items:
+        parts.append(draw_text(item) if isinstance(item, Text) else draw_picture(item))
+    if face.pill:
+        wide = face.pill_width
+        parts.append(
+            f'<g class="pill"><rect x="{px((face.width - wide) / 2)}" y="{-PILL // 2}" width="{px(wide)}" height="{PILL}" rx="10"/>'
+            f'<text x="{px(face.width / 2)}" y="4">{said(face.pill)}</text></g>'
+        )
+    return "".join([*parts, "</g>"])
+
+
+def draw_text(item: Text) -> str:
+    look = item.look
+    if look == "number" and ("NaN" in item.text or "∞" in item.text):
+        return f'<text class="{look}" style="fill:#e000b8" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
+    return f'<text class="{look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
+
+
+def draw_picture(item: Picture) -> str:
+    at = f'x="{px(item.x)}" y="{px(item.y)}" width="{item.map.width}" height="{item.map.height}"'
+    return f'<rect class="i" {at}/><image class="{item.look}" {at} href="{item.map.uri}"/>'
+
+
+def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
+    """A path of cubic curves with a head at its end."""
+    (x0, y0), (x1, y1) = last_direction(path)
+    length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
+    ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    tip = path[-1]
+    ends = (tip[0] - 7 * ux, tip[1] - 7 * uy)
+    shaft = [*path[:-1], ends]
+    curve = f"M{pair(shaft[0])}C" + " ".join(pair(p) for p in shaft[1:])
+    head = f"M{pair(tip)}L{pair((ends[0] - 4 * uy - ux, ends[1] + 4 * ux - uy))} {pair((ends[0] + 4 * uy - ux, ends[1] - 4 * ux - uy))}z"
+    return f'<g class="{kind}" data-s="{source.key}" data-t="{target.key}"><path d="{curve}"/><path class="h" d="{head}"/></g>'
+
+
+def last_direction(path: list[Point]) -> tuple[Point, Point]:
+    end = path[-1]
+    return next((p for p in reversed(path) if abs(p[0] - end[0]) + abs(p[1] - end[1]) > 0.5), path[0]), end
+
+
+def shifted(path: list[Point], dx: float, dy: float) -> list[Point]:
+    return [(x + dx, y + dy) for x, y in path]
+
+
+def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
+    """(SVG, width) for each kind of thing that is in the picture."""
+    cards = scene.cards()
+    ramp = np.linspace(-1, 1, 41)[None, :]
+    drawn = [c for c in cards if not c.is_scalar]
+    for name, colours, there in (("value", VALUE, bool(drawn)), ("gradient", GRADIENT, any(c.gradient is not None for c in drawn))):
+        if there and (bar := heatmap(ramp, colours, 60, 12)):
+            x = text_width(name, 11) + 6
+            yield (
+                f'<text class="l" y="11">{name}</text><text x="{px(x + 3)}" y="11">−</text><rect class="i" x="{px(x + 10)}" y="2" width="60" '
+                f'height="10" style="fill:none"/><image x="{px(x + 10)}" y="2" width="60" height="10" preserveAspectRatio="none" href="{bar.uri}"/>'
+                f'<text x="{px(x + 77)}" y="11">+</text>',
+                x + 98,
+            )
+    roles = [(role, name) for role, name in (("parameter", "parameter"), ("input", "input"), ("module", "folded")) if any(c.role == role for c in cards)]
+    for role, name in (*roles, ("op out", "output")):
+        yield (
+            f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g><text class="l" x="24" y="11">{name}</text>',
+            24 + text_width(name, 11) + 18,
+        )
+    if " NaN" in scene.subtitle or "NaN " in scene.subtitle or "Inf " in scene.subtitle:
+        yield '<rect y="2" width="10" height="10" fill="#ff00dc"/><text class="l" x="16" y="11">NaN, Inf</text>', 80
+
+
+def wrapped(text: str, width: float) -> Iterator[str]:
+    line = ""
+    for word in text.split(" ") if text else ():
+        longer = f"{line} {word}".strip()
+        if line and text_width(longer, 11) > width:
+            yield line
+            longer = word
+        line = longer
+    if line:
+        yield line
+
+
+def said(text: str, most: int = 400) -> str:
+    return escape(printable(shortened(text, most)))
+
+
+def pair(p: Point) -> str:
+    return f"{px(p[0])},{px(p[1])}"
+
+
+def px(x: float) -> str:
+    return f"{x:.1f}".removesuffix(".0")

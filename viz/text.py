@@ -1,0 +1,61 @@
+"""The drawing as text for a terminal: one line a tensor, in the order in which they were computed, indented by module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from .card import printable
+from .heatmap import drawable
+from .scene import Card, Frame, Scene, bad_text, number, scalar, shape_text, shortened
+
+
+def tree(scene: Scene, values: bool) -> str:
+    heading = "  ".join(filter(None, (printable(shortened(scene.title, 60)), scene.subtitle)))
+    rows = list(lines(scene, scene.frame, "", values))
+    columns = [min(max((len(row[i]) for row in rows if len(row) > 1), default=0), most) for i, most in ((0, 60), (1, 24), (2, 32))]
+    body = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*columns, 0])).rstrip() if len(row) > 1 else row[0] for row in rows]
+    return "\n".join([heading, *body, *([scene.note] if scene.note else [])])
+
+
+def lines(scene: Scene, frame: Frame, indent: str, values: bool) -> Iterator[tuple[str, ...]]:
+    sources: dict[Card, list[str]] = {}
+    for edge in scene.edges:
+        sources.setdefault(edge.target, []).append(label(edge.source))
+    for i, box in enumerate(frame.boxes):
+        last = i == len(frame.boxes) - 1
+        branch, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
+        if isinstance(box, Frame):
+            yield (f"{indent}{branch}{printable(shortened(box.title, 60))}",)
+            yield from lines(scene, box, indent + below, values)
+        else:
+            yield row(box, indent + branch, sources.get(box, []), values)
+            for j, dock in enumerate(box.docks):
+                yield row(dock, indent + below + ("╰╴ " if j == len(box.docks) - 1 else "├╴ "), [], values)
+
+
+def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str, ...]:
+    times = f" ×{card.times:,}" if card.times > 1 else ""
+    name = printable(shortened(card.name, 26))
+    if card.role == "op":
+        shown = f"{card.pill}{times}" + (f" = {name}" if name else "")
+    else:
+        shown = "  ".join(filter(None, (name, card.kind, card.note))) + times or card.role
+    if sources and (len(sources) > 1 or card.role == "module"):
+        shown += f"  ← {', '.join(sources)}"
+    value = gradient = ""
+    numbers = drawable(card.value)
+    if values and numbers is not None and numbers.size:
+        finite = numbers[np.isfinite(numbers)]
+        value = number(numbers.reshape(()).item()) if numbers.size == 1 else f"{number(finite.min())} … {number(finite.max())}" if finite.size else ""
+        value = " ".join(filter(None, (value, bad_text(numbers) if numbers.size > 1 else "")))
+    if card.gradient is not None:
+        g = scalar(card.gradient) if card.is_scalar else drawable(card.gradient)
+        if g is not None:
+            gradient = f"∂ {number(g)}" if card.is_scalar else f"‖∂‖ {number(float(np.linalg.norm(g)))}"
+    return f"{indent}{shown}", shape_text(card.shape), value, gradient
+
+
+def label(card: Card) -> str:
+    return printable(shortened(card.name, 16)) or card.pill or card.role
