@@ -23,6 +23,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
     np.unique, np.searchsorted, np.digitize, np.bincount, np.histogram,
+    np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
 
@@ -273,6 +274,8 @@ class Tensor(Node):
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a tensor without axes")
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, item: Any) -> bool:
@@ -432,8 +435,8 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             "@tg.op, or apply it to t.data, where no gradient is needed"
         )
     if kwargs:
-        out = kwargs.pop("out", None)
-        if out is not None and out != (None,):
+        out = kwargs.pop("out", None)  # a ufunc's is a tuple
+        if out is not None and not (isinstance(out, tuple) and all(o is None for o in out)):
             raise TypeError(
                 f"np.{function.__name__}: a Tensor's result cannot be written into an existing array, the graph would "
                 "be cut: write a = a + t, not a += t or out=a"

@@ -62,7 +62,7 @@ def negative(x: Array) -> Rule:
     return -x, (lambda g: -g,)
 
 
-@op(np.positive, np.copy, np.conjugate, np.real_if_close, linear=True)
+@op(np.positive, np.conjugate, np.real_if_close, linear=True)
 def positive(x: Array) -> Rule:
     """out = x        ∂L/∂x = g"""
     return +x, (same,)
@@ -78,7 +78,7 @@ def power(x: Array, y: Array) -> Rule:
 
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
-            return g * (y * x ** (y - 1)) if y else g * 0
+            return g * (y * x ** (y - 1)) if y else zero(g)
         return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
 
     return out, (base, lambda g: g * out * np.log(np.where(x > 0, x, 1)))
@@ -117,7 +117,7 @@ def cbrt(x: Array) -> Rule:
     return out, (lambda g: g / (3 * out * out),)
 
 
-@op(np.absolute, np.fabs)
+@op(np.absolute)
 def absolute(x: Array) -> Rule:
     """out = |x|        ∂L/∂x = g · sign x
 
@@ -443,7 +443,7 @@ def trunc(x: Array) -> Rule:
     return np.trunc(x), (zero,)
 
 
-@op(np.round, np.around, np.rint, linear=True)
+@op(np.round, np.around, linear=True)
 def round(x: Array, decimals: int = 0) -> Rule:
     """out = x, rounded to even        ∂L/∂x = 0"""
     return np.round(x, decimals), (zero,)
@@ -499,6 +499,18 @@ def _clip(
 @implements(np.where)
 def _where(condition: Array, *choices: Array) -> Any:
     return where(condition, *choices) if choices else np.nonzero(condition)
+
+
+@implements(np.fabs)
+def fabs(x: Array) -> Any:
+    """np.absolute, of integers in floating point."""
+    return np.absolute(x * 1.0)
+
+
+@implements(np.rint)
+def rint(x: Array) -> Any:
+    """np.round, of integers in floating point."""
+    return np.round(x * 1.0)
 
 
 @implements(np.float_power)
