@@ -3,7 +3,7 @@ import numpy as np
 from . import Case, rand
 
 
-def _einsum(subscripts, *shapes):
+def _einsum(subscripts: str, *shapes: tuple[int, ...]) -> Case:
     inputs = [rand(*shape, seed=i) for i, shape in enumerate(shapes)]
     return Case(lambda *xs: np.einsum(subscripts, *xs), inputs, f"{subscripts}{shapes}")
 

@@ -1,30 +1,34 @@
+from typing import Any
+
 import numpy as np
 
 from tinygrad_lite.ops import linalg
 
 from . import Case, rand
 
+Array = Any
 
-def _square(*shape, seed=0):
+
+def _square(*shape: int, seed: int = 0) -> Array:
     """Invertible matrices, well away from singular ones."""
     return rand(*shape, seed=seed) + 2 * np.eye(shape[-1])
 
 
-def _symmetric(x):
+def _symmetric(x: Array) -> Array:
     return (x + np.swapaxes(x, -1, -2)) / 2
 
 
-def _positive(x):
+def _positive(x: Array) -> Array:
     return _symmetric(x) + 3 * np.eye(x.shape[-1], dtype=x.dtype)
 
 
-def _projectors(basis, n):
+def _projectors(basis: Array, n: int) -> Array:
     """What does not depend on which basis of a space is chosen: of the first n columns' space, and of the rest."""
     first, rest = basis[..., :n], basis[..., n:]
     return first @ np.swapaxes(first, -1, -2) - 2 * rest @ np.swapaxes(rest, -1, -2)
 
 
-def _sine(x):
+def _sine(x: Array) -> Array:
     """Of a matrix: sin of its eigenvalues."""
     w, v = np.linalg.eigh(x)
     return (v * np.sin(w)) @ v.T
@@ -34,7 +38,7 @@ TALL, WIDE = rand(4, 2), rand(2, 4)
 STACK = rand(2, 4, 3)
 
 CASES = {
-    "inv": [Case(np.linalg.inv, [_square(3, 3)]), Case(np.linalg.inv, [_square(2, 2, 2)]), Case(np.linalg.inv, [_square(1, 1)])],
+    "inv": [Case(np.linalg.inv, [_square(*shape)], f"{shape}") for shape in ((3, 3), (2, 2, 2), (1, 1), (0, 0))],
     "pinv": [
         Case(np.linalg.pinv, [_square(3, 3)], "square"),
         Case(np.linalg.pinv, [TALL], "tall"),
@@ -102,7 +106,7 @@ CASES = {
         Case(np.linalg.norm, [rand(3)], "vector"),
         Case(lambda x: np.linalg.norm(x, axis=1), [rand(2, 3)], "axis"),
         Case(lambda x: np.linalg.norm(x, axis=-1, keepdims=True), [rand(2, 3)], "keepdims"),
-        Case(lambda x: np.linalg.norm(x, keepdims=True), [rand(2, 3)], "keepdims of all"),
+        Case(lambda x: np.linalg.norm(x, axis=None, keepdims=True), [rand(2, 3)], "keepdims of all"),
         Case(lambda x: np.linalg.norm(x, "fro", axis=(0, 2)), [rand(2, 3, 2)], "fro"),
         Case(lambda x: np.linalg.norm(x, 3), [rand(4)], "3"),
         Case(lambda x: np.linalg.norm(x, 3.5, axis=0, keepdims=True), [rand(2, 3)], "3.5"),

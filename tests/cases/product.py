@@ -1,9 +1,14 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from . import Case, rand
 
+Shape = tuple[int, ...]
 
-def _products(f, *pairs):
+
+def _products(f: Callable[..., Any], *pairs: tuple[Shape, Shape]) -> list[Case]:
     return [Case(f, [rand(*a), rand(*b, seed=1)], f"{a}@{b}") for a, b in pairs]
 
 

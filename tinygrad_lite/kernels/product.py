@@ -12,7 +12,7 @@ import numpy as np
 from ..graph import Array, kernel
 
 
-@kernel(np.matmul)
+@kernel(np.matmul)  # type: ignore[arg-type]
 def matmul(x: Array, w: Array) -> Array:
     """x @ w, where a stack of x's against one w is one product (NumPy makes one for each: up to 3 times slower)."""
     if np.ndim(x) > 2 and np.ndim(w) == 2 and np.shape(x)[-1]:
@@ -21,7 +21,7 @@ def matmul(x: Array, w: Array) -> Array:
 
 
 def _plain_contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
-    return np.einsum(f"{','.join(inputs)}->{output}", *arrays)
+    return np.einsum(f"{','.join(inputs)}->{output}", *arrays, optimize=len(arrays) > 2)
 
 
 @kernel(_plain_contract)
@@ -68,7 +68,7 @@ def _order(
         i, j = min(itertools.combinations(range(len(terms)), 2), key=cost)
         result = output if len(terms) == 2 else left(i, j)
         steps.append((i, j, f"{terms[i]},{terms[j]}->{result}"))
-        b, a = terms.pop(j), terms.pop(i)
+        del terms[j], terms[i]
         terms.append(result)
     return tuple(steps)
 
@@ -88,9 +88,9 @@ def _contract_pair(a: Array, b: Array, subscripts: str) -> Array:
 
 @functools.lru_cache(1024)
 def _matrices(subscripts: str, shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> tuple[Any, ...] | None:
-    """How to make of two operands stacks of matrices, (*batch, rows, summed) @ (*batch, summed, columns), and of that the result.
+    """How to make matrices of two operands, (*batch, rows, summed) @ (*batch, summed, columns), and that the result.
 
-    Before that each loses, alone, the letters that nobody else has, its diagonals, and a 1 that broadcasts.
+    Before that each loses, by itself, the letters that nobody else has, its diagonals, and a 1 that broadcasts.
     None where nothing is summed, or only many short vectors: there NumPy's own loop does as well.
     """
     terms, out = subscripts.split("->")

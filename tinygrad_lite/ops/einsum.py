@@ -14,12 +14,12 @@ from ..graph import Array, Closure, Rule, implements, op
 from ..kernels.product import contract
 
 
-@op(np.einsum)
+@op(np.einsum, linear=False)
 def einsum(*operands: Any, optimize: Any = True) -> Rule:
     """out = Σ x · y · …        ∂L/∂x = Σ g · y · …, with x's letters in place of out's        ∂L/∂y = Σ g · x · …
 
-    `np.einsum("ij,jk->ik", x, y)` or, with a list of axes after each operand, `np.einsum(x, [0, 1], y, [1, 2], [0, 2])`;
-    the result may be left implicit, letters may be repeated, `...` stands for any further axes. So the gradients of
+    `np.einsum("ij,jk->ik", x, y)` or, with lists of axes after the operands, `np.einsum(x, [0, 1], y, [1, 2], [0, 2])`.
+    The result may be left implicit, letters may be repeated, `...` stands for any further axes. So the gradients of
     x @ y are einsum("ik,jk->ij", g, y) and einsum("ik,ij->jk", g, x). A letter that x has twice (a diagonal) has its
     gradient on that diagonal; a letter that x alone has was summed, and each of its elements gets the same.
 
@@ -81,7 +81,7 @@ def _letters(axes: Sequence[Any]) -> str:
 
 @functools.lru_cache(1024)
 def spell(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """A letter for each axis of each operand, and for each axis of the result: `...` and an implicit result spelt out."""
+    """A letter for each axis of each operand, and of the result: `...` and an implicit result spelt out."""
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ndims):
@@ -89,20 +89,23 @@ def spell(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
     named = [term.replace("...", "", 1) for term in terms]
     odd = set("".join(named) + output.replace("...", "", 1)) - set(string.ascii_letters)
     if odd:
-        raise ValueError(f"einsum: {subscripts!r} has {''.join(sorted(odd))!r}: only letters, ',', '...' and '->' can stand there")
+        raise ValueError(
+            f"einsum: {subscripts!r} has {''.join(sorted(odd))!r}: only letters, ',', '...' and '->' can stand there"
+        )
     for i, (term, letters, ndim) in enumerate(zip(terms, named, ndims)):
         if len(letters) > ndim or (len(letters) < ndim and "..." not in term):
-            raise ValueError(f"einsum: {term!r} has {len(letters)} letters, its operand {i} has {ndim} axes; they must match")
-    further = max(ndim - len(letters) for letters, ndim in zip(named, ndims))
+            raise ValueError(
+                f"einsum: {term!r} has {len(letters)} letters, but its operand {i} has {ndim} axes; they must match"
+            )
+    under = [ndim - len(letters) for letters, ndim in zip(named, ndims)]  # how many axes `...` stands for
+    further = max(under)
     fresh = "".join(c for c in string.ascii_letters if c not in subscripts)[:further]
-    inputs = tuple(
-        term.replace("...", fresh[further - (ndim - len(letters)) :]) for term, letters, ndim in zip(terms, named, ndims)
-    )
+    inputs = tuple(term.replace("...", fresh[further - n :]) for term, n in zip(terms, under))
     if not arrow:
         every = "".join(named)
         return inputs, fresh + "".join(c for c in sorted(set(every)) if every.count(c) == 1)
     if further and "..." not in output:
-        raise ValueError(f"einsum: the operands of {subscripts!r} have axes under '...', its result must have '...' too")
+        raise ValueError(f"einsum: operands of {subscripts!r} have axes under '...', so its result must have '...' too")
     output = output.replace("...", fresh)
     for c in output:
         if output.count(c) > 1 or c not in "".join(inputs):
@@ -117,6 +120,8 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     Raises:
         ValueError: the axes of a pair differ in size.
     """
+    axes_a: Any
+    axes_b: Any
     if isinstance(axes, (int, np.integer)):
         if not 0 <= axes <= min(np.ndim(a), np.ndim(b)):
             raise ValueError(f"tensordot: axes={axes}, but a has {np.ndim(a)} axes and b has {np.ndim(b)}")
@@ -130,7 +135,8 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     for i, j in zip(axes_a, axes_b):
         if np.shape(a)[i] != np.shape(b)[j]:
             raise ValueError(
-                f"tensordot: a has shape {np.shape(a)} but b has shape {np.shape(b)}: a's axis {i} must equal b's axis {j}"
+                f"tensordot: a has shape {np.shape(a)} but b has shape {np.shape(b)}: "
+                f"a's axis {i} ({np.shape(a)[i]}) must equal b's axis {j} ({np.shape(b)[j]})"
             )
         right[j] = left[i]
     kept = [c for c in left if c not in right] + [c for c in right if c not in left]

@@ -5,7 +5,7 @@ All work on a matrix, or on a stack of them along the leading axes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .product import T
 
 Axis = int | tuple[int, ...] | None
 Shape = tuple[int, ...]
+Triangle = Literal["L", "U"]  # which of a symmetric matrix is read
 
 # ---------------------------------------------------------------------------------- inverses, determinants, equations
 
@@ -129,7 +130,8 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
 
 def pack(*parts: Array) -> Array:
     """Matrices (or stacks of them) as one array, each flattened to a row."""
-    return np.concatenate([np.reshape(part, (*np.shape(part)[:-2], np.shape(part)[-2] * np.shape(part)[-1])) for part in parts], -1)
+    rows = [(*stack, n * m) for *stack, n, m in map(np.shape, parts)]
+    return np.concatenate([np.reshape(part, row) for part, row in zip(parts, rows)], -1)
 
 
 def unpack(packed: Array, *shapes: Shape) -> list[Array]:
@@ -157,7 +159,8 @@ def over_gaps(x: Array, values: Array) -> Array:
 def cholesky(x: Array) -> Rule:
     """out outᵀ = x        ∂L/∂x = ½ out⁻ᵀ P out⁻¹, P the symmetric matrix with the lower triangle of outᵀ g
 
-    Like NumPy's, it reads the lower triangle alone; x is symmetric, and so is its gradient. I. Murray, arXiv:1602.07527.
+    Like NumPy's, it reads the lower triangle alone; x is symmetric, and so is its gradient.
+    I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
     """
     lower = np.linalg.cholesky(x)
 
@@ -176,14 +179,15 @@ def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
 
 @op
 def qr(x: Array, complete: bool = False) -> Rule:
-    """out = [q, r], x = q r        ∂L/∂x = (∂L/∂q + q P) r⁻ᵀ, P symmetric with the lower triangle of r ∂L/∂rᵀ - ∂L/∂qᵀ q
+    """out = [q, r], x = q r        ∂L/∂x = (∂L/∂q + q P) r⁻ᵀ
 
-    For an x of full rank with at least as many rows as columns. Walter & Lehmann, arXiv:1001.1654. The further columns of a
-    complete q are some orthonormal basis of what is left: they turn with q as little as can be, so the derivative is
-    right for whatever does not depend on which basis it is.
+    P is the symmetric matrix with the lower triangle of r ∂L/∂rᵀ - ∂L/∂qᵀ q. For an x of full rank with as many rows as
+    columns, or more. The further columns of a complete q are some orthonormal basis of what is left: they are taken to
+    turn as little as can be, which gives the right derivative of whatever does not depend on the choice of that basis.
+    S. Walter and L. Lehmann, Algorithmic differentiation of linear algebra functions, arXiv:1001.1654.
     """
     q, r = np.linalg.qr(x, "complete" if complete else "reduced")
-    m, n = np.shape(x)[-2:]
+    n = np.shape(x)[-1]
 
     def grad(g: Array) -> Array:
         gq, gr = unpack(g, np.shape(q)[-2:], np.shape(r)[-2:])
@@ -194,7 +198,7 @@ def qr(x: Array, complete: bool = False) -> Rule:
 
 
 def turned(g: Array, basis: Array, n: int) -> Array:
-    """The gradient of the first n columns of an orthonormal basis, with what reaches them from the rest, their complement."""
+    """The gradient of the first n columns of an orthonormal basis, with what reaches them through the rest of it."""
     if np.shape(basis)[-1] == n:
         return g
     return g[..., :n] - basis[..., n:] @ T(g[..., n:]) @ basis[..., :n]
@@ -219,12 +223,12 @@ def _qr(a: Array, mode: str = "reduced") -> Any:
 
 
 @op
-def eigh(x: Array, UPLO: str = "L") -> Rule:
+def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
     """out = [w, v], x = v diag(w) vᵀ        ∂L/∂x = v (vᵀ ∂L/∂v / (wⱼ - wᵢ)) vᵀ, made symmetric
 
     The gradient of the vectors; that of the values is in `eigenvalues`. Like NumPy's, it reads one triangle; x is
-    symmetric, and so is its gradient. The vectors of equal values are any basis of a space and have no derivative: it comes out as inf or nan.
-    M. Giles, Collected matrix derivative results for forward and reverse mode AD (2008).
+    symmetric, and so is its gradient. The vectors of equal values are some basis of a space and have no derivative:
+    it comes out as inf or nan. M. Giles, Collected matrix derivative results for forward and reverse mode AD (2008).
     """
     w, v = np.linalg.eigh(x, UPLO)
     n = np.shape(x)[-1]
@@ -253,7 +257,7 @@ EighResult: Any = type(np.linalg.eigh(np.eye(1)))
 
 
 @implements(np.linalg.eigh)
-def _eigh(a: Array, UPLO: str = "L") -> Any:
+def _eigh(a: Array, UPLO: Triangle = "L") -> Any:
     """`np.linalg.eigh`: eigenvalues in ascending order and eigenvectors of symmetric matrices."""
     n = np.shape(a)[-1]
     decomposed = eigh(a, UPLO)
@@ -261,7 +265,7 @@ def _eigh(a: Array, UPLO: str = "L") -> Any:
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Array, UPLO: str = "L") -> Array:
+def eigvalsh(a: Array, UPLO: Triangle = "L") -> Array:
     """`np.linalg.eigvalsh`: eigenvalues in ascending order of symmetric matrices."""
     return eigenvalues(a, eigh(a, UPLO))
 
@@ -275,11 +279,12 @@ def _svd_shapes(x: Array, full_matrices: bool) -> tuple[Shape, Shape, Shape]:
 
 @op
 def svd(x: Array, full_matrices: bool = True) -> Rule:
-    """out = [u, s, vᵀ], x = u diag(s) vᵀ        ∂L/∂x = u (A diag(s) + diag(s) B) vᵀ, A and B how u and v turn
+    """out = [u, s, vᵀ], x = u diag(s) vᵀ        ∂L/∂x = u (A diag(s) + diag(s) B) vᵀ
 
-    The gradient of the vectors; that of the values is in `singular_values`. Aᵢⱼ = (uᵀ ∂L/∂u - ∂L/∂uᵀ u)ᵢⱼ / (sⱼ² - sᵢ²), B
-    likewise of v, and where x is not square what leaves the span of u, or of v, divided by s. The vectors of equal
-    values, and of a value of 0, have no derivative: it comes out as inf or nan. The further columns of full matrices are as in `qr`.
+    The gradient of the vectors; that of the values is in `singular_values`. Aᵢⱼ = (uᵀ ∂L/∂u - ∂L/∂uᵀ u)ᵢⱼ / (sⱼ² - sᵢ²)
+    says how u turns, B likewise how v does; where x is not square there is also what leaves the span of u, or of v,
+    divided by s. The vectors of equal values have no derivative, nor have those of a 0 in an x that is not square: it
+    comes out as inf or nan. The further columns of full matrices are as in `qr`.
     J. Townsend, Differentiating the singular value decomposition (2016).
     """
     shapes = _svd_shapes(x, full_matrices)
@@ -308,7 +313,7 @@ def svd(x: Array, full_matrices: bool = True) -> Rule:
 def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
     """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
 
-    Out of what `svd` gave. Equal values are no harm in the first derivative; the second depends on how the vectors turn.
+    Out of what `svd` gave. Equal values are no harm in the first derivative; the second depends on how vectors turn.
     """
     u, s, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
     k = np.shape(s)[-1]
@@ -355,7 +360,10 @@ def _length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
 
 @op
 def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Rule:
-    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹, for p = 2 that is g · x / out; 0 where out is 0"""
+    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹, for p = 2 that is g · x / out
+
+    Where out is 0 the gradient is 0.
+    """
     y = _length(x, p, axis, keepdims)
 
     def grad(g: Array) -> Array:
@@ -410,8 +418,11 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
     if len(axes) == 1:
         return _norm_of_vectors(x, 2 if ord is None else ord, axes[0], keepdims)
     if len(axes) == 2:
-        return _norm_of_matrices(x, ord, np.lib.array_utils.normalize_axis_tuple(axes, np.ndim(x)), keepdims)
-    raise ValueError(f"norm: ord={ord!r} needs one axis (vectors) or two (matrices), x has shape {np.shape(x)} and axis={axis}")
+        rows, columns = np.lib.array_utils.normalize_axis_tuple(axes, np.ndim(x))
+        return _norm_of_matrices(x, ord, (rows, columns), keepdims)
+    raise ValueError(
+        f"norm: ord={ord!r} needs one axis (vectors) or two (matrices), but x has shape {np.shape(x)} and axis={axis}"
+    )
 
 
 @implements(np.linalg.vector_norm)
@@ -428,7 +439,7 @@ def matrix_norm(x: Array, /, *, keepdims: bool = False, ord: Any = "fro") -> Arr
 
 @implements(np.linalg.cond)
 def cond(x: Array, p: Any = None) -> Array:
-    """`np.linalg.cond`: the norm of x times that of its inverse; by default the largest over the smallest singular value."""
+    """`np.linalg.cond`: the norm of x times that of its inverse; for None, largest over smallest singular value."""
     if p in (None, 2, -2):
         s = np.linalg.svd(x, compute_uv=False)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]

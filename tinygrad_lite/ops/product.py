@@ -134,8 +134,9 @@ def kron(a: Array, b: Array) -> Array:
     ndim = max(np.ndim(a), np.ndim(b))
     rows = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     columns = (1,) * (ndim - np.ndim(b)) + np.shape(b)
-    blocks = np.reshape(a, [n for size in rows for n in (size, 1)]) * np.reshape(b, [n for size in columns for n in (1, size)])
-    return np.reshape(blocks, [n * m for n, m in zip(rows, columns)])
+    a = np.reshape(a, [n for size in rows for n in (size, 1)])
+    b = np.reshape(b, [n for size in columns for n in (1, size)])
+    return np.reshape(a * b, [n * m for n, m in zip(rows, columns)])
 
 
 @implements(np.cross)
@@ -203,9 +204,11 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
         raise ValueError(f"multi_dot: needs two arrays or more, got {len(arrays)}")
     for i, a in enumerate(arrays):
         if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(arrays) - 1)):
-            raise ValueError(f"multi_dot: array {i} has shape {np.shape(a)}; all must be matrices, the first and last may be vectors")
-    first, last = np.shape(arrays[0]), np.shape(arrays[-1])
-    sizes = [first[0] if len(first) == 2 else 1, *(np.shape(a)[0] for a in arrays[1:]), last[1] if len(last) == 2 else 1]
+            raise ValueError(
+                f"multi_dot: array {i} has shape {np.shape(a)}; all must be matrices, the first and last may be vectors"
+            )
+    (*rows, _), (_, *columns) = np.shape(arrays[0]), np.shape(arrays[-1])
+    sizes = [*(rows or [1]), *(np.shape(a)[0] for a in arrays[1:]), *(columns or [1])]
 
     @functools.cache
     def best(i: int, j: int) -> tuple[int, int]:
