@@ -21,4 +21,5 @@ CASES = {
     "transpose": [Case(lambda x: np.transpose(x, (1, -1, 0)), [rand(2, 3, 4)])],
     "swapaxes": [Case(lambda x: np.swapaxes(x, 0, -1), [rand(2, 3, 4)])],
     "astype": [Case(lambda x: x.astype(x.dtype), [rand(2, 3)])],
+    "roll": [Case(curved(lambda x: np.roll(x, (1, -2), (0, 1))), [rand(2, 3)])],
 }

@@ -106,7 +106,7 @@ def _along(indices: Any, axis: int, shape: Shape) -> tuple[Array, ...]:
 
 @implements(np.take_along_axis)
 def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
-    """One element of every row along `axis` (or several) at `indices`, of as many axes as `arr`, as argsort gives them."""
+    """The elements of every row along `axis` at `indices`, which has as many axes as `arr`: what argsort gives."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
     return arr[_along(indices, axis, np.shape(arr))]
@@ -114,7 +114,7 @@ def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
 
 @implements(np.put_along_axis)
 def put_along_axis(arr: Array, indices: Any, values: Array, axis: int | None) -> Array:
-    """A new array: `arr` with `values` put where `take_along_axis` would take. NumPy's writes into `arr`; this does not."""
+    """A new array: `arr` with `values` where `take_along_axis` would take. (NumPy's own writes into `arr` instead.)"""
     if axis is None:
         return np.reshape(put_along_axis(np.ravel(arr), indices, values, 0), np.shape(arr))
     return setitem(arr, values, _along(indices, axis, np.shape(arr)))
@@ -168,7 +168,7 @@ def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
 def select(condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 0) -> Array:
     """Each element from the first of `choicelist` whose condition is true there, or else `default`."""
     if len(condlist) != len(choicelist) or not len(condlist):
-        raise ValueError(f"needs as many conditions as choices, and one at least, not {len(condlist)} and {len(choicelist)}")
+        raise ValueError(f"needs one condition for each choice, not {len(condlist)} for {len(choicelist)}")
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist)):
         out = np.where(plain(condition), choice, out)
@@ -254,7 +254,8 @@ def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
         input: an array of any shape; it stays as it is.
         axis: the axis along which `index` counts.
         index: integers, of as many axes as `input` and no longer along any but `axis`.
-        src: a number, or an array at least as long as `index` along each axis. Of several values for one place the last stays.
+        src: a number, or an array at least as long as `index` along each axis. Of several values for one place
+            the last stays.
 
     Raises:
         ValueError: `index` has another number of axes, or is longer than `input` or `src`.

@@ -1,42 +1,42 @@
-"""The same elements in another arrangement: reshape, transpose, broadcast_to, concatenate, pad."""
+"""The same elements in another arrangement: reshape, transpose, concatenate, pad, repeat, diagonal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Array, Closure, Rule, implements, op
+from ..graph import Array, Closure, Rule, identity, implements, op
+from .elementwise import same
+from .indexing import add_at
+
+Axis = int | tuple[int, ...] | None
 
 
 @op(np.reshape, linear=True)
 def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
     """out = x, in another shape        ∂L/∂x = g, in x's shape"""
-    before = np.shape(x)
     if order not in ("C", "F"):
-        raise ValueError(f"reshape: order must be 'C' or 'F', not {order!r}: a tensor has no memory order of its own")
+        raise ValueError(f"order must be 'C' or 'F', not {order!r}: a tensor has no memory order of its own")
+    before = np.shape(x)
     return np.reshape(x, shape, order=order), (lambda g: np.reshape(g, before, order=order),)
 
 
 @implements(np.ravel)
-def ravel(x: Array, order: Any = "C") -> Array:
+def ravel(a: Array, order: Any = "C") -> Array:
     """All elements along one axis."""
-    return np.reshape(x, -1, order=order)
+    return np.reshape(a, -1, order=order)
 
 
 @op(np.squeeze, linear=True)
-def squeeze(x: Array, axis: int | tuple[int, ...] | None = None) -> Rule:
+def squeeze(x: Array, axis: Axis = None) -> Rule:
     """out = x without axes of 1        ∂L/∂x = g with them"""
     before = np.shape(x)
     return np.squeeze(x, axis), (lambda g: np.reshape(g, before),)
-
-
-@op(np.broadcast_to, linear=True)
-def broadcast_to(x: Array, shape: Any) -> Rule:
-    """out = x, repeated along new axes and axes of 1        ∂L/∂x = Σ g over the repeats"""
-    return np.broadcast_to(x, shape), (lambda g: g,)  # the engine undoes broadcasting
 
 
 @op(np.expand_dims, linear=True)
@@ -46,17 +46,85 @@ def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Rule:
     return np.expand_dims(x, axis), (lambda g: np.reshape(g, before),)
 
 
+@op(np.ndarray.astype, linear=True)
+def astype(x: Array, dtype: Any) -> Rule:
+    """out = x, in another dtype        ∂L/∂x = g, in x's dtype"""
+    return x.astype(dtype), (same,)  # the engine gives a gradient its tensor's dtype
+
+
+@implements(np.copy)
+def copy(a: Array) -> Array:
+    """The same elements; an array in a graph never changes, so nothing needs copying."""
+    return identity(a)
+
+
+@implements(np.full_like)
+def full_like(a: Array, fill_value: Array, dtype: Any = None, *, shape: Any = None) -> Array:
+    """An array like `a` of `fill_value` everywhere; a gradient flows to `fill_value` alone."""
+    dtype = a.dtype if dtype is None else dtype
+    return np.broadcast_to(fill_value, np.shape(a) if shape is None else shape).astype(dtype)
+
+
+# --------------------------------------------------------------------------------------------- broadcasting, new axes
+
+
+@op(np.broadcast_to, linear=True)
+def broadcast_to(x: Array, shape: Any) -> Rule:
+    """out = x, repeated along new axes and axes of 1        ∂L/∂x = Σ g over the repeats"""
+    return np.broadcast_to(x, shape), (same,)  # the engine undoes broadcasting
+
+
+@implements(np.broadcast_arrays)
+def broadcast_arrays(*args: Array) -> tuple[Array, ...]:
+    """The arrays in their common shape."""
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple([np.broadcast_to(x, shape) for x in args])
+
+
+def _with_axes(arrays: Sequence[Array], *new: tuple[int, ...]) -> Any:
+    """Each array with the new axes for its number of axes: new[0] for 0-d, new[1] for 1-d, …; one array by itself."""
+    out = tuple([np.expand_dims(x, new[np.ndim(x)]) if np.ndim(x) < len(new) else x for x in arrays])
+    return out[0] if len(out) == 1 else out
+
+
+@implements(np.atleast_1d)
+def atleast_1d(*arys: Array) -> Any:
+    """() → (1,)"""
+    return _with_axes(arys, (0,))
+
+
+@implements(np.atleast_2d)
+def atleast_2d(*arys: Array) -> Any:
+    """() → (1, 1), (n,) → (1, n)"""
+    return _with_axes(arys, (0, 1), (0,))
+
+
+@implements(np.atleast_3d)
+def atleast_3d(*arys: Array) -> Any:
+    """() → (1, 1, 1), (n,) → (1, n, 1), (m, n) → (m, n, 1)"""
+    return _with_axes(arys, (0, 1, 2), (0, 2), (2,))
+
+
+@implements(np.meshgrid)
+def meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
+    """Coordinates as arrays of as many axes as there are vectors, each varying along its own axis."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing must be 'xy' or 'ij', not {indexing!r}")
+    axes = [*range(len(xi))]
+    if indexing == "xy":
+        axes[:2] = reversed(axes[:2])
+    grid = tuple([np.reshape(x, [-1 if i == axis else 1 for i in range(len(xi))]) for axis, x in zip(axes, xi)])
+    return grid if sparse else np.broadcast_arrays(*grid)
+
+
+# ------------------------------------------------------------------------------------------------- another order
+
+
 @op(np.transpose, linear=True)
 def transpose(x: Array, axes: Any = None) -> Rule:
     """out = xᵀ, its axes in another order        ∂L/∂x = gᵀ, in x's order"""
     back = None if axes is None else tuple(np.argsort([a % np.ndim(x) for a in axes]))
     return np.transpose(x, axes), (lambda g: np.transpose(g, back),)
-
-
-@op(np.ndarray.astype, linear=True)
-def astype(x: Array, dtype: Any) -> Rule:
-    """out = x, in another dtype        ∂L/∂x = g, in x's dtype"""
-    return x.astype(dtype), (lambda g: g,)  # the engine gives a gradient its tensor's dtype
 
 
 @op(np.swapaxes, linear=True)
@@ -65,35 +133,80 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Rule:
     return np.swapaxes(x, axis1, axis2), (lambda g: np.swapaxes(g, axis1, axis2),)
 
 
+@implements(np.matrix_transpose)
+def matrix_transpose(x: Array) -> Array:
+    """The last two axes swapped."""
+    return np.swapaxes(x, -1, -2)
+
+
 @implements(np.moveaxis)
-def moveaxis(x: Array, source: Any, destination: Any) -> Array:
+def moveaxis(a: Array, source: Any, destination: Any) -> Array:
     """The axes at `source` moved to `destination`, the others in the order they had."""
-    source, destination = (np.lib.array_utils.normalize_axis_tuple(a, np.ndim(x)) for a in (source, destination))
-    if len(source) != len(destination):
-        raise ValueError(f"moveaxis: source {source} and destination {destination} must have the same number of axes")
-    axes = [i for i in range(np.ndim(x)) if i not in source]
-    for to, axis in sorted(zip(destination, source)):
+    sources = normalize_axis_tuple(source, np.ndim(a), "source")
+    destinations = normalize_axis_tuple(destination, np.ndim(a), "destination")
+    if len(sources) != len(destinations):
+        raise ValueError(f"source {source} and destination {destination} must have the same number of axes")
+    axes = [i for i in range(np.ndim(a)) if i not in sources]
+    for to, axis in sorted(zip(destinations, sources)):
         axes.insert(to, axis)
-    return np.transpose(x, axes)
+    return np.transpose(a, axes)
+
+
+@implements(np.rollaxis)
+def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
+    """`axis` moved to before the one at `start`."""
+    axis = normalize_axis_index(axis, np.ndim(a))
+    start = normalize_axis_index(start + np.ndim(a) if start < 0 else start, np.ndim(a) + 1)
+    return np.moveaxis(a, axis, start - (axis < start))
 
 
 @op(np.flip, linear=True)
-def flip(x: Array, axis: int | tuple[int, ...] | None = None) -> Rule:
+def flip(x: Array, axis: Axis = None) -> Rule:
     """out = x, backwards along axis        ∂L/∂x = g, backwards along axis"""
     return np.flip(x, axis), (lambda g: np.flip(g, axis),)
+
+
+@implements(np.fliplr)
+def fliplr(m: Array) -> Array:
+    """Backwards along axis 1."""
+    return np.flip(m, 1)
+
+
+@implements(np.flipud)
+def flipud(m: Array) -> Array:
+    """Backwards along axis 0."""
+    return np.flip(m, 0)
+
+
+@implements(np.rot90)
+def rot90(m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
+    """Turned k times by 90°, from the first of `axes` towards the second."""
+    first, second = normalize_axis_tuple(axes, np.ndim(m))
+    if k % 2 == 0:
+        return np.flip(m, (first, second) if k % 4 else ())
+    return np.flip(np.swapaxes(m, first, second), first if k % 4 == 1 else second)
+
+
+@op(np.roll, linear=True)
+def roll(x: Array, shift: int | tuple[int, ...], axis: Axis = None) -> Rule:
+    """out[i + shift] = x[i], round the end        ∂L/∂x[i] = g[i + shift]"""
+    return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift), axis),)
+
+
+# --------------------------------------------------------------------------------------------- together and apart
 
 
 @op(linear=True)
 def concatenate(*arrays: Array, axis: int = 0) -> Rule:
     """out = [x₀, x₁, …], one after the other along axis        ∂L/∂xᵢ = g, the part where xᵢ stands"""
     out = np.concatenate(arrays, axis=axis)
-    stops = [*accumulate(np.shape(x)[axis] for x in arrays)]
     before = (slice(None),) * (axis % np.ndim(out))
 
-    def part(stop: int, size: int) -> Closure:
-        return lambda g: g[(*before, slice(stop - size, stop))]
+    def part(start: int, stop: int) -> Closure:
+        return lambda g: g[(*before, slice(start, stop))]
 
-    return out, tuple([part(stop, np.shape(x)[axis]) for stop, x in zip(stops, arrays)])
+    stops = accumulate([np.shape(x)[axis] for x in arrays], initial=0)
+    return out, tuple([part(start, stop) for start, stop in pairwise(stops)])
 
 
 @implements(np.concatenate)
@@ -107,13 +220,252 @@ def _concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
 @implements(np.stack)
 def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     """The arrays along a new axis, which is number `axis` of the result."""
+    shapes = [np.shape(x) for x in arrays]
+    if len(set(shapes)) != 1:
+        raise ValueError(f"needs one array at least, and all of one shape, not {', '.join(map(str, shapes)) or 'none'}")
     return concatenate(*[np.expand_dims(x, axis) for x in arrays], axis=axis)
 
 
-@op(np.pad, linear=True)
-def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Rule:
+@implements(np.vstack)
+def vstack(tup: Sequence[Array]) -> Array:
+    """Along axis 0, where a vector is a row."""
+    return concatenate(*[np.atleast_2d(x) for x in tup])
+
+
+@implements(np.hstack)
+def hstack(tup: Sequence[Array]) -> Array:
+    """Along axis 1, vectors along their only axis."""
+    arrays = [np.atleast_1d(x) for x in tup]
+    return concatenate(*arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1)
+
+
+@implements(np.dstack)
+def dstack(tup: Sequence[Array]) -> Array:
+    """Along axis 2, where a matrix is one layer."""
+    return concatenate(*[np.atleast_3d(x) for x in tup], axis=2)
+
+
+@implements(np.column_stack)
+def column_stack(tup: Sequence[Array]) -> Array:
+    """Along axis 1, where a vector is a column."""
+    return concatenate(*[_with_axes([x], (0, 1), (1,)) for x in tup], axis=1)
+
+
+@implements(np.append)
+def append(arr: Array, values: Array, axis: int | None = None) -> Array:
+    """`arr` and then `values` along `axis`, both flattened for None."""
+    return np.concatenate([arr, values], axis=axis)
+
+
+@implements(np.array_split)
+def array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """The parts before, between and after the indices along `axis`, or so many parts, the first ones longer by one."""
+    axis = normalize_axis_index(axis, np.ndim(ary))
+    n = np.shape(ary)[axis]
+    if np.ndim(indices_or_sections) == 0:
+        sections = int(indices_or_sections)
+        if sections < 1:
+            raise ValueError(f"the number of sections must be 1 or more, not {sections}")
+        sizes = [n // sections + (i < n % sections) for i in range(sections)]
+        stops = [*accumulate(sizes, initial=0)]
+    else:
+        stops = [0, *indices_or_sections, n]
+    return [ary[(slice(None),) * axis + (slice(start, stop),)] for start, stop in pairwise(stops)]
+
+
+@implements(np.split)
+def split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """The parts before, between and after the indices along `axis`, or so many equal parts.
+
+    Raises:
+        ValueError: the axis cannot be divided into so many equal parts.
+    """
+    if np.ndim(indices_or_sections) == 0 and np.shape(ary)[axis] % int(indices_or_sections):
+        raise ValueError(
+            f"axis {axis} of shape {np.shape(ary)} does not divide into {indices_or_sections} equal parts: "
+            "give the indices to split at, or use np.array_split"
+        )
+    return list(np.array_split(ary, indices_or_sections, axis))
+
+
+def _split_along(ary: Array, indices_or_sections: Any, axis: int, axes: int) -> list[Array]:
+    if np.ndim(ary) < axes:
+        raise ValueError(f"needs an array of {axes} axes or more, this one has shape {np.shape(ary)}")
+    return list(np.split(ary, indices_or_sections, axis))
+
+
+@implements(np.vsplit)
+def vsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along axis 0 of an array of two axes or more."""
+    return _split_along(ary, indices_or_sections, axis=0, axes=2)
+
+
+@implements(np.hsplit)
+def hsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along axis 1, a vector along its only axis."""
+    return _split_along(ary, indices_or_sections, axis=min(np.ndim(ary) - 1, 1), axes=1)
+
+
+@implements(np.dsplit)
+def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along axis 2."""
+    return _split_along(ary, indices_or_sections, axis=2, axes=3)
+
+
+# ------------------------------------------------------------------------------------------ repeated and left out
+
+
+@implements(np.repeat)
+def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
+    """Each element `repeats` times (a number, or one for each element) along `axis`, of the flattened `a` for None."""
+    if axis is None:
+        a, axis = np.ravel(a), 0
+    shape = np.shape(a)
+    axis = normalize_axis_index(axis, len(shape))
+    if np.ndim(repeats):
+        return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis)
+    spread = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
+    return np.reshape(spread, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+
+
+@implements(np.tile)
+def tile(A: Array, reps: Any) -> Array:
+    """`A` laid side by side, reps[i] times along axis i (counted from the last)."""
+    reps = tuple(np.ravel(reps).tolist())
+    shape = np.shape(A)
+    axes = max(len(reps), len(shape))
+    reps, shape = (1,) * (axes - len(reps)) + reps, (1,) * (axes - len(shape)) + shape
+    one = np.reshape(A, [n for size in shape for n in (1, size)])
+    many = np.broadcast_to(one, [n for pair in zip(reps, shape) for n in pair])
+    return np.reshape(many, [rep * size for rep, size in zip(reps, shape)])
+
+
+@implements(np.resize)
+def resize(a: Array, new_shape: Any) -> Array:
+    """The elements of `a`, again from the first when there are too few, in a new shape."""
+    shape = tuple(np.ravel(new_shape).tolist())
+    if not np.size(a):
+        return np.broadcast_to(np.sum(a), shape)  # there is nothing to repeat, and NumPy gives zeros
+    return np.reshape(np.take(a, np.arange(prod(shape)) % np.size(a)), shape)
+
+
+@implements(np.delete)
+def delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
+    """What is left of `arr` along `axis` without the indices `obj` (an int, a slice, a mask or integers)."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), obj), axis)
+
+
+@implements(np.insert)
+def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Array:
+    """`arr` with `values` before the indices `obj` along `axis`."""
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    axis = normalize_axis_index(axis, np.ndim(arr))
+    n = np.shape(arr)[axis]
+    values = np.expand_dims(values, tuple(range(np.ndim(arr) - np.ndim(values))))
+    if isinstance(obj, (int, np.integer)):
+        values = np.moveaxis(values, 0, axis)  # as NumPy: the rows of `values` are the slices inserted
+        count = np.shape(values)[axis]
+    else:
+        count = np.size(np.arange(n)[obj])
+    values = np.broadcast_to(values, (*np.shape(arr)[:axis], count, *np.shape(arr)[axis + 1 :])).astype(arr.dtype)
+    order = np.insert(np.arange(n), obj, np.arange(n, n + count))
+    return np.take(np.concatenate([arr, values], axis), order, axis)
+
+
+# --------------------------------------------------------------------------------------------------------- frames
+
+
+@op(linear=True)
+def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
-    out = np.pad(x, pad_width, mode=mode, constant_values=constant_values)
-    widths = np.broadcast_to(pad_width, (np.ndim(x), 2))
-    inner = tuple([slice(before, before + n) for (before, _), n in zip(widths.tolist(), np.shape(x))])
-    return out, (lambda g: g[inner],)
+    inner = tuple([slice(before, before + n) for (before, _), n in zip(pad_width.tolist(), np.shape(x))])
+    return np.pad(x, pad_width, constant_values=constant_values), (lambda g: g[inner],)
+
+
+@implements(np.pad)
+def _pad(
+    array: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0, reflect_type: str = "even"
+) -> Array:
+    """A frame around `array`: of `constant_values`, or of its own elements ("edge", "reflect", "symmetric", "wrap").
+
+    Args:
+        array: of any shape.
+        pad_width: ((before, after), …) for each axis, or one pair or one number for all, or a dict of some axes.
+        mode: what the frame is made of.
+        constant_values: numbers, as `pad_width`.
+        reflect_type: only "even".
+
+    Raises:
+        ValueError: a mode that mixes elements ("mean", "linear_ramp", …), a negative width, or an empty axis to repeat.
+    """
+    shape = np.shape(array)
+    if isinstance(pad_width, dict):
+        given = {normalize_axis_index(axis, len(shape)): width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(len(shape))]
+    widths = np.broadcast_to(pad_width, (len(shape), 2))
+    if mode == "constant":
+        return pad(array, widths, constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
+        raise ValueError(
+            f"mode {mode!r} with reflect_type {reflect_type!r} has no rule; "
+            "there are 'constant', 'edge', 'reflect', 'symmetric' and 'wrap', with reflect_type 'even'"
+        )
+    for axis, (n, width) in enumerate(zip(shape, widths.tolist())):
+        if any(width):
+            array = np.take(array, np.pad(np.arange(n), width, mode), axis)  # type: ignore[call-overload]
+    return array
+
+
+# ------------------------------------------------------------------------------------------- diagonals, triangles
+
+
+def _on_diagonal(shape: Sequence[int], offset: int) -> tuple[Array, Array]:
+    """The rows and the columns of a diagonal of a matrix."""
+    rows, columns = shape
+    i = np.arange(max(0, min(rows + min(offset, 0), columns - max(offset, 0))))
+    return i - min(offset, 0), i + max(offset, 0)
+
+
+@implements(np.diagonal)
+def diagonal(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The elements whose place along `axis2` is that along `axis1` plus `offset`, along a last axis."""
+    matrices = np.moveaxis(a, (axis1, axis2), (-2, -1))
+    *batch, rows, columns = np.shape(matrices)
+    return matrices[(slice(None),) * len(batch) + _on_diagonal((rows, columns), offset)]
+
+
+@implements(np.diag)
+def diag(v: Array, k: int = 0) -> Array:
+    """The k-th diagonal of a matrix, or a matrix with the vector `v` on its k-th diagonal."""
+    if np.ndim(v) == 2:
+        return np.diagonal(v, k)
+    if np.ndim(v) != 1:
+        raise ValueError(f"v has shape {np.shape(v)}, and must have one axis or two")
+    n = np.shape(v)[0] + abs(k)
+    return add_at(v, _on_diagonal((n, n), k), (n, n))
+
+
+@implements(np.diagflat)
+def diagflat(v: Array, k: int = 0) -> Array:
+    """A matrix with the elements of `v` on its k-th diagonal."""
+    return np.diag(np.ravel(v), k)
+
+
+def _lower(shape: Any, k: int) -> Array:
+    """True on the k-th diagonal of a matrix, and below it."""
+    return np.tril(np.ones(shape[-2:], bool), k)
+
+
+@implements(np.tril)
+def tril(m: Array, k: int = 0) -> Array:
+    """The lower triangle: 0 above the k-th diagonal."""
+    return np.where(_lower(np.shape(m), k), m, np.zeros((), m.dtype))
+
+
+@implements(np.triu)
+def triu(m: Array, k: int = 0) -> Array:
+    """The upper triangle: 0 below the k-th diagonal."""
+    return np.where(_lower(np.shape(m), k - 1), np.zeros((), m.dtype), m)
