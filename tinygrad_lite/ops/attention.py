@@ -42,7 +42,9 @@ def scaled_dot_product_attention(
     name = "scaled_dot_product_attention"
     q, k, v = np.shape(query), np.shape(key), np.shape(value)
     if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
-        raise ValueError(f"{name}: query has shape {q}, key {k} and value {v}: they need (…, L, E), (…, S, E) and (…, S, V)")
+        raise ValueError(
+            f"{name}: query has shape {q}, key {k} and value {v}: they need (…, L, E), (…, S, E) and (…, S, V)"
+        )
     if attn_mask is not None and is_causal:
         raise ValueError(f"{name}: give attn_mask or is_causal, not both")
     scores = (query * (1 / math.sqrt(q[-1]) if scale is None else scale)) @ np.swapaxes(key, -1, -2)

@@ -152,9 +152,7 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
     )
 
 
-def binary_cross_entropy(
-    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
-) -> Array:
+def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
     """-target · log input - (1 - target) · log(1 - input), for probabilities in [0, 1].
 
     Logarithms are taken to be no less than -100, so that the loss is finite at 0 and 1. Where the probability comes from
@@ -379,9 +377,7 @@ def _class_axis(name: str, input: Array, weight: Array | None) -> int:
     return axis
 
 
-def _class_indices(
-    name: str, input: Array, target: Any, axis: int, ignore_index: int
-) -> tuple[Array, Array | None]:
+def _class_indices(name: str, input: Array, target: Any, axis: int, ignore_index: int) -> tuple[Array, Array | None]:
     """The targets as class indices that are all valid, and which of them count (None where all do)."""
     target = target.value if isinstance(target, Node) else np.asarray(target)
     shape = np.shape(input)
@@ -398,7 +394,9 @@ def _class_indices(
         target = np.where(counts, target, 0)
     wrong = target[(target < 0) | (target >= shape[axis])]
     if wrong.size:
-        raise IndexError(f"{name}: target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}")
+        raise IndexError(
+            f"{name}: target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}"
+        )
     return target, counts
 
 

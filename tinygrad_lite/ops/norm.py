@@ -117,13 +117,23 @@ def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
 
 
 def _normalized(
-    name: str, x: Array, running_mean: Any, running_var: Any, weight: Any, bias: Any, axes: Shape | None, momentum: float, eps: float
+    name: str,
+    x: Array,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    axes: Shape | None,
+    momentum: float,
+    eps: float,
 ) -> Array:
     """Standardised over the axes, or by the running statistics where axes is None; then scaled by channel."""
     shape = _channels(name, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if axes is None:
         if running_mean is None or running_var is None:
-            raise ValueError(f"{name}: running_mean and running_var are needed where the input's own statistics are not used")
+            raise ValueError(
+                f"{name}: running_mean and running_var are needed where the input's own statistics are not used"
+            )
         y = (x - np.reshape(running_mean, shape)) / np.sqrt(np.reshape(running_var, shape) + eps)
         return _scaled(y, weight, bias, shape)
     n = np.prod([np.shape(x)[i] for i in axes], dtype=int)
@@ -206,7 +216,9 @@ def group_norm(
     shape = _channels("group_norm", x, weight=weight, bias=bias)
     n, c = np.shape(x)[:2]
     if num_groups < 1 or c % num_groups:
-        raise ValueError(f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups")
+        raise ValueError(
+            f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups"
+        )
     y = standardize(np.reshape(x, (n, num_groups, np.size(x) // max(n * num_groups, 1))), (2,), eps)
     return _scaled(np.reshape(y, np.shape(x)), weight, bias, shape)
 

@@ -40,7 +40,7 @@ def _scipy(name: str) -> Callable[..., Array]:
             raise ImportError(f"{name} needs SciPy: pip install scipy")
         import scipy.special
 
-        return getattr(scipy.special, name)(*args)
+        return getattr(scipy.special, name)(*args).astype(np.result_type(args[-1], np.float16))
 
     return kernel(function)(function)
 
