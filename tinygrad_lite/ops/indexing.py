@@ -33,6 +33,7 @@ def getitem(x: Array, index: Any) -> Rule:
     """
     index = plain(index)
     shape = np.shape(x)
+    x = x if hasattr(x, "__getitem__") else np.asarray(x)  # one symbol: no array
     return x[index], (lambda g: add_at(g, index, shape),)
 
 
@@ -99,6 +100,8 @@ def _along(indices: Any, axis: int, shape: Shape) -> tuple[Array, ...]:
     indices = np.asarray(plain(indices))
     if indices.ndim != len(shape):
         raise ValueError(f"the indices have {indices.ndim} axes, and must have {len(shape)}, as many as the array")
+    if indices.dtype.kind not in "iu":
+        raise IndexError(f"the indices must be integers, not {indices.dtype}")
     grid = [np.arange(n).reshape(-1, *(1,) * after) for n, after in zip(shape, range(len(shape) - 1, -1, -1))]
     grid[normalize_axis_index(axis, len(shape))] = indices
     return tuple(grid)

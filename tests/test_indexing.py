@@ -1,0 +1,318 @@
+"""Indexing and what chooses elements: NumPy's values in every calling form, right gradients, clear errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+import tinygrad_lite.nn.functional as F
+from tinygrad_lite.kernels.scatter import add_at
+
+from .cases import rand
+from .forms import check_gradient, check_symbols, check_value, forms
+
+A, C = (3, 4), (2, 3, 4)
+MASK = np.array([[True, False, False, True], [False, False, False, False], [False, True, True, True]])
+ROWS, PAIRS = np.array([2, 0, 2, -1]), np.array([[0, 2, 2], [1, -1, 0]])
+windows = np.lib.stride_tricks.sliding_window_view
+
+
+def indexed(shape: tuple[int, ...], *indices: Any) -> list[Any]:
+    return [(lambda x, i=i: x[i], shape) for i in indices]
+
+
+ALL = slice(None)
+
+FORMS = forms(
+    {
+        "basic": [
+            *indexed(A, 0, -1, (1, 2), (0, -1), ALL, ..., (), None, (None, ..., None)),
+            *indexed(A, slice(1, None), slice(None, None, -1), (ALL, slice(3, 0, -2)), (slice(2, 1),), (..., 0)),
+            *indexed(C, (0, None, ALL, 1), (ALL, np.int64(1)), (1, ..., slice(0, 2))),
+            *indexed((), (), ..., None, (None, ...)),
+            *indexed((0, 2), ALL, (ALL, 1)),
+        ],
+        "mask": [
+            *indexed(A, MASK, ~MASK, MASK & False, MASK[:, 0], (ALL, MASK[0]), (MASK[:, 0], MASK[0][[0, 1, 1, 0]][:4])),
+            *indexed(A, [True, False, True], True, False, np.True_),
+            *indexed(C, (0, MASK), (..., MASK[0]), (MASK[:2, :3], 1), (ALL, MASK[:, 0], slice(1, 3))),
+        ],
+        "integers": [
+            *indexed(A, ROWS, PAIRS, [0, 0, 1], [], np.array(1), [[0, 1], [1, 1]], ROWS.astype(np.uint8) % 3),
+            *indexed(A, (ROWS, ROWS), (PAIRS, [3, 0, 3]), (PAIRS[:, :1], PAIRS[0]), (1, ROWS), (ROWS, 1)),
+            *indexed(
+                A, (ALL, ROWS), (slice(1, None), PAIRS), (..., PAIRS), (None, ROWS), (ROWS, None), (np.array(1), ROWS)
+            ),
+            *indexed((4,), ROWS, np.zeros(0, int), (ROWS, None)),
+        ],
+        "mixed": [
+            *indexed((3, 4, 3), (ROWS, ALL, ROWS), (PAIRS, ..., [1, 1, 2]), (ALL, ROWS, ROWS), (0, ALL, ROWS)),
+            *indexed(
+                (3, 4, 3), (ROWS, slice(1, 3)), (MASK[:, 0], [0, 3]), (slice(0, 2), [1, 1], slice(None, None, -1))
+            ),
+            *indexed(
+                (3, 4, 3),
+                (slice(None, None, 2), PAIRS, 1),
+                (ALL, [[1], [2]], ROWS),
+                ([0, 2], MASK[0, :3].tolist()[:0] or ALL),
+            ),
+        ],
+        "take": [
+            (lambda x: np.take(x, ROWS), A),
+            (lambda x: np.take(x, 5), A),
+            (lambda x: np.take(x, PAIRS, axis=1), A),
+            (lambda x: np.take(x, -1, axis=0), A),
+            (lambda x: np.take(x, [[0]], axis=-2), C),
+            (lambda x: np.take(x, [5, -7, 2], axis=0, mode="wrap"), A),
+            (lambda x: np.take(x, [5, -7, 2], axis=0, mode="clip"), A),
+            (lambda x: x.take([0, 0], 1), A),
+            (lambda x: np.take(x, 0), ()),
+        ],
+        "take_along_axis": [
+            (lambda x: np.take_along_axis(x, PAIRS.T % 3, axis=1), A),
+            (lambda x: np.take_along_axis(x, np.array([[0, 0, 2, 1]]), axis=0), A),
+            (lambda x: np.take_along_axis(x, PAIRS[:1, :, None], axis=-2), C),
+            (lambda x: np.take_along_axis(x, ROWS, axis=None), A),
+        ],
+        "sort": [
+            (np.sort, A),
+            (lambda x: np.sort(x, axis=0), C),
+            (lambda x: np.sort(x, axis=None), A),
+            (lambda x: np.sort(x, 1, kind="stable"), A),
+            (np.sort, (0,)),
+        ],
+        "compress": [
+            (lambda x: np.compress([0, 1, 1], x, axis=0), A),
+            (lambda x: np.compress([True, False, True], x), A),
+            (lambda x: np.compress([False, True], x, axis=-1), A),
+        ],
+        "extract": [(lambda x: np.extract(MASK, x), A), (lambda x: np.extract([0, 1, 0, 2], x), A)],
+        "choose": [
+            (lambda x, y: np.choose([[0, 1, 1, 0]], [x, y]), A, (4,)),
+            (lambda x: np.choose([0, 2, 1, 1], x), A),
+            (lambda x: np.choose([0, 7, -1, 1], x, mode="wrap"), A),
+            (lambda x: np.choose([0, 7, -1, 1], x, mode="clip"), A),
+        ],
+        "select": [
+            (lambda x, y: np.select([MASK, ~MASK[0]], [x, y]), A, (4,)),
+            (lambda x, y: np.select([MASK, MASK], [x, y], default=7), A, (1,)),
+        ],
+        "sliding_window_view": [
+            (lambda x: windows(x, 3), (5,)),
+            (lambda x: windows(x, (2, 2)), A),
+            (lambda x: windows(x, 4, axis=-1), C),
+            (lambda x: windows(x, (2, 1), axis=(2, 0)), C),
+            (lambda x: windows(x, (2, 2), axis=(0, 0)), (5,)),
+        ],
+        "gather": [
+            (lambda x: F.gather(x, 1, PAIRS), A),
+            (lambda x: F.gather(x, 0, PAIRS), A),
+            (lambda x: F.gather(x, -1, PAIRS[:, :, None]), C),
+            (lambda x: F.gather(x, 0, np.zeros((0, 4), int)), A),
+        ],
+        "scatter": [
+            (lambda x, y: F.scatter(x, 1, PAIRS, y), A, (2, 3)),
+            (lambda x, y: F.scatter(x, 0, PAIRS, y), A, A),
+            (lambda x: F.scatter(x, 0, PAIRS, 2.5), A),
+            (lambda x, y: F.scatter(x, 0, PAIRS, y), A, ()),
+        ],
+        "scatter_add": [
+            (lambda x, y: F.scatter_add(x, 1, PAIRS, y), A, (2, 3)),
+            (lambda x, y: F.scatter_add(x, 0, PAIRS, y), A, A),
+        ],
+        "index_select": [(lambda x: F.index_select(x, 0, ROWS), A), (lambda x: F.index_select(x, -1, ROWS), C)],
+        "index_add": [
+            (lambda x, y: F.index_add(x, 0, ROWS, y), A, (4, 4)),
+            (lambda x, y: F.index_add(x, -1, [1, 1], y, alpha=2), A, (3, 2)),
+        ],
+        "masked_fill": [
+            (lambda x: F.masked_fill(x, MASK, -7.5), A),
+            (lambda x, y: F.masked_fill(x, MASK, y), A, ()),
+            (lambda x: F.masked_fill(x, MASK[0], 0), A),
+        ],
+        "masked_select": [(lambda x: F.masked_select(x, MASK), A), (lambda x: F.masked_select(x, MASK[0]), (3, 1))],
+    }
+)
+ORDERED = [form for form in FORMS if not form.id.startswith("sort")]  # symbols have no order
+
+
+@pytest.mark.parametrize(("f", "shapes"), FORMS)
+def test_value_is_numpys(f: Callable[..., Any], shapes: Any) -> None:
+    check_value(f, shapes)
+
+
+@pytest.mark.parametrize(("f", "shapes"), FORMS)
+def test_gradient_to_second_order(f: Callable[..., Any], shapes: Any) -> None:
+    check_gradient(f, shapes)
+
+
+@pytest.mark.parametrize(("f", "shapes"), ORDERED)
+def test_runs_on_symbols(f: Callable[..., Any], shapes: Any) -> None:
+    check_symbols(f, shapes)
+
+
+# ------------------------------------------------------------------------------------------------------- indexing
+
+
+def test_a_place_named_several_times_gets_the_sum() -> None:
+    t = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    t[[0, 2, 2, -1]].backward([1.0, 10.0, 100.0, 1000.0])
+    assert t.grad.data.tolist() == [1.0, 0.0, 1110.0]
+
+
+def test_an_index_may_be_a_tensor_or_hold_some() -> None:
+    x, rows, mask = rand(3, 4), tg.Tensor(ROWS), tg.Tensor(MASK)
+    t = tg.Tensor(x, requires_grad=True)
+    assert np.array_equal(t[rows].data, x[ROWS])
+    assert np.array_equal(t[:, rows].data, x[:, ROWS])
+    assert np.array_equal(t[mask].data, x[MASK])
+    assert np.array_equal(t[t > 0].data, x[x > 0])
+    assert np.array_equal(np.take(t, rows, axis=0).data, x[ROWS])
+    t[1:, rows].sum().backward()
+    assert t.grad.data.tolist() == [[0, 0, 0, 0], [1, 0, 2, 1], [1, 0, 2, 1]]
+
+
+def test_an_index_changed_afterwards_changes_no_gradient() -> None:
+    t, rows = tg.Tensor(rand(3, 4), requires_grad=True), ROWS.copy()
+    out = t[rows].sum() + t[:, rows].sum() + np.take(t, rows).sum() + F.gather(t, 1, rows[:, None][:3]).sum()
+    out.backward()
+    before, t.grad = t.grad, None
+    rows[:] = 1
+    out.backward()
+    assert np.array_equal(before.data, t.grad.data)
+
+
+def test_iterating_over_a_tensor_gives_its_rows() -> None:
+    t = tg.Tensor(rand(3, 4), requires_grad=True)
+    first, *_, last = t
+    (first * last).sum().backward()
+    assert np.array_equal(t.grad.data, [t.data[2], np.zeros(4), t.data[0]])
+
+
+def test_a_tensor_cannot_be_assigned_to() -> None:
+    with pytest.raises(TypeError, match=r"np\.where"):
+        tg.Tensor(rand(3))[0] = 1
+
+
+# ------------------------------------------------------------------------------------------------ choosing, putting
+
+
+def test_equal_elements_are_sorted_in_their_order() -> None:
+    t = tg.Tensor([2.0, 1.0, 2.0, 1.0], requires_grad=True)
+    np.sort(t).backward([1.0, 2.0, 3.0, 4.0])
+    assert t.grad.data.tolist() == [3.0, 1.0, 4.0, 2.0]
+
+
+@pytest.mark.parametrize("kth", [0, 3, -1, [1, 4]])
+def test_partition_puts_the_kth_in_its_place(kth: Any) -> None:
+    x = rand(2, 6)
+    t = tg.Tensor(x, requires_grad=True)
+    out = np.partition(t, kth)
+    assert np.array_equal(out.data[:, kth], np.sort(x)[:, kth])
+    assert np.array_equal(np.sort(out.data), np.sort(x))
+    (out * out).sum().backward()
+    assert np.array_equal(t.grad.data, 2 * x)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+def test_put_along_axis_is_numpys_but_leaves_its_array_as_it_is(axis: int | None) -> None:
+    x, indices = rand(3, 4), np.array([0, 5, 11, 0]) if axis is None else PAIRS[:, :2].repeat(2, 1)[[0, 1, 0]] % 3
+    values = rand(*indices.shape, seed=1)
+    expected = x.copy()
+    np.put_along_axis(expected, indices, values, axis)
+    t = tg.Tensor(x, requires_grad=True)
+    assert np.array_equal(np.put_along_axis(t, indices, values, axis).data, expected)
+    assert np.array_equal(t.data, x)
+    tg.gradcheck(lambda x, v: np.tanh(np.put_along_axis(x, indices, v, axis)), x, values)
+
+
+def test_a_value_put_over_another_takes_all_the_gradient() -> None:
+    t, src = tg.Tensor([0.0, 0.0], requires_grad=True), tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    out = F.scatter(t, 0, [1, 1, 1], src)
+    out.backward([10.0, 20.0])
+    assert out.data.tolist() == [0.0, 3.0]
+    assert t.grad.data.tolist() == [10.0, 0.0] and src.grad.data.tolist() == [0.0, 0.0, 20.0]
+
+
+def test_the_sum_over_windows_is_a_moving_sum() -> None:
+    t = tg.Tensor(np.arange(5.0), requires_grad=True)
+    moving = windows(t, 3).sum(axis=-1)
+    assert moving.data.tolist() == [3.0, 6.0, 9.0]
+    moving.sum().backward()
+    assert t.grad.data.tolist() == [1.0, 2.0, 3.0, 2.0, 1.0]
+
+
+def test_on_bare_arrays_the_result_is_a_bare_array() -> None:
+    x = rand(3, 4)
+    for out in (
+        F.gather(x, 1, PAIRS),
+        F.scatter(x, 1, PAIRS, 0.0),
+        F.index_add(x, 0, [0], x[:1]),
+        F.masked_fill(x, MASK, 0),
+    ):
+        assert type(out) is np.ndarray
+
+
+# ------------------------------------------------------------------------------------------------------ the kernel
+
+INDICES = [
+    *indexed((3, 4, 3), ROWS, PAIRS, (ALL, ROWS), (slice(1, None), slice(None, None, -2), PAIRS), (ROWS, ROWS, ROWS))
+]
+INDICES += indexed(
+    (3, 4, 3), (PAIRS[:, :1], ROWS[:3]), (ALL, PAIRS, [0, 0, 1]), (1, ROWS), (ROWS, ALL, ROWS), (..., ROWS)
+)
+INDICES += indexed((3, 4, 3), (None, ROWS), (MASK[:, 0], [0, 0]), [], (ROWS, slice(1, 2)), (slice(0, 0), ROWS), MASK, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+@pytest.mark.parametrize("i", range(len(INDICES)))
+def test_add_at_agrees_with_numpys(i: int, dtype: Any) -> None:
+    choose, shape = INDICES[i]
+    (index,) = choose.__defaults__
+    size = np.shape(np.empty(shape)[index])
+    x = np.random.default_rng(i).integers(-99, 99, size).astype(dtype)
+    expected = np.zeros(shape, dtype)
+    np.add.at(expected, index, x)
+    for f in (add_at, add_at.plain):  # type: ignore[attr-defined]
+        out = f(x, index, shape)
+        assert out.dtype == dtype and np.array_equal(out, expected)
+
+
+# ---------------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("f", "kind", "words"),
+    [
+        (lambda t: t[3], IndexError, ["getitem", "index 3", "axis 0", "(3, 4)"]),
+        (lambda t: t[0, 0, 0], IndexError, ["getitem", "too many indices", "(3, 4)"]),
+        (lambda t: t[[0, 3]], IndexError, ["getitem", "index 3", "(3, 4)"]),
+        (lambda t: t[MASK.T], IndexError, ["getitem", "boolean", "(3, 4)", "(4, 3)"]),
+        (lambda t: t[np.array([0.5])], IndexError, ["getitem", "integer", "float64"]),
+        (lambda t: t[ROWS, PAIRS], IndexError, ["getitem", "(4,)", "(2, 3)"]),
+        (lambda t: np.take(t, 9, axis=1), IndexError, ["getitem", "index 9", "axis 1"]),
+        (lambda t: np.take(t, 0, axis=2), ValueError, ["take", "axis 2"]),
+        (lambda t: np.take(t, 0, mode="bounce"), ValueError, ["take", "'bounce'", "'clip'"]),
+        (lambda t: np.take_along_axis(t, ROWS, axis=1), ValueError, ["take_along_axis", "1 axes", "must have 2"]),
+        (lambda t: np.take_along_axis(t, MASK, axis=1), IndexError, ["take_along_axis", "integers", "bool"]),
+        (lambda t: np.compress(MASK, t), ValueError, ["compress", "(3, 4)", "one axis"]),
+        (lambda t: np.choose([0, 3, 0, 0], t), ValueError, ["choose", "to 3", "there are 3"]),
+        (lambda t: np.select([MASK], [t, t]), ValueError, ["select", "1 for 2"]),
+        (lambda t: windows(t, 5, axis=1), ValueError, ["sliding_window_view", "(3, 4)"]),
+        (lambda t: F.gather(t, 1, ROWS), ValueError, ["gather", "(4,)", "(3, 4)"]),
+        (lambda t: F.gather(t, 1, ROWS[:, None]), ValueError, ["gather", "(4, 1)", "(3, 4)", "axis 1"]),
+        (lambda t: F.gather(t, 1, [[4]]), IndexError, ["getitem", "index 4"]),
+        (lambda t: F.scatter(t, 1, PAIRS, t[:, :2]), ValueError, ["scatter", "src", "(2, 3)", "(3, 2)"]),
+        (lambda t: F.scatter(tg.Tensor([1, 2]), 0, [0], t[0]), TypeError, ["setitem", "int64", "floating"]),
+        (lambda t: F.index_add(t, 0, [0], t), ValueError, ["index_add", "(3, 4)", "(1, 4)"]),
+    ],
+)
+def test_an_error_says_what_was_seen(f: Callable[..., Any], kind: type[Exception], words: list[str]) -> None:
+    with pytest.raises(kind) as caught:
+        f(tg.Tensor(rand(3, 4), requires_grad=True))
+    for word in words:
+        assert word in str(caught.value)
