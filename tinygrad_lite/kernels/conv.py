@@ -1,17 +1,25 @@
-"""Convolution and its two adjoints over n spatial axes.
+"""Convolution and its two adjoints over n spatial axes: windows unfolded into columns, and matrix products.
 
-Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places).
+Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost (see
+layout.py), so the columns of all examples stand beside each other. They are unfolded a block at a time, into a buffer that
+stays in the cache, so that a product reads what was just written. Blocks are independent of each other.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, kernel
-from .windows import Windows, overlap_add, view
+from .layout import batch_first, batch_last
+from .windows import Slices, Windows, overlap_add, view
+
+BLOCK = 1 << 18  # elements of the buffer of columns: 1 MB of float32
+CHUNK = 768  # columns of one matrix product: BLAS is fastest where all of it fits the cache
+
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -57,24 +65,6 @@ def plain_conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Arra
     return _merged(_einsum(v, seen, _grouped(g, 1, groups), out, w), 0)
 
 
-@kernel(plain_conv)
-def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
-    """out[n, o, p] = Σ_c Σ_k x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]"""
-    return plain_conv(x, weight, bias, windows, groups)
-
-
-@kernel(plain_conv_input)
-def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
-    """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over the p and k that visit input i, + bias[c]"""
-    return plain_conv_input(g, weight, bias, windows, groups)
-
-
-@kernel(plain_conv_weight)
-def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
-    """The adjoint of `conv` in the weight: out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]"""
-    return plain_conv_weight(x, g, windows, groups)
-
-
 def plain_unfold(x: Array, windows: Windows) -> Array:
     n = len(windows.size)
     v = np.moveaxis(view(x, windows), range(2, 2 + n), range(-n, 0))
@@ -85,6 +75,208 @@ def plain_fold(x: Array, windows: Windows) -> Array:
     n = len(windows.size)
     v = np.reshape(x, (len(x), np.shape(x)[1] // math.prod(windows.kernel), *windows.kernel, *windows.places))
     return overlap_add(np.moveaxis(v, range(-n, 0), range(2, 2 + n)), windows)
+
+
+# ------------------------------------------------------------------------------------------------------ columns of windows
+
+Block = tuple[Slices, int, int]  # places and examples; the first and the last of the columns that they make
+
+
+def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
+    """Every window of x, without a copy but for the padding: (C, *kernel, *places, N)."""
+    x = batch_last(x)
+    n = len(windows.size)
+    if windows.padded != windows.size or x.dtype != dtype:
+        inner = tuple(slice(b, b + size) for b, size in zip(windows.padding, windows.size))
+        padded = np.zeros((len(x), *windows.padded, x.shape[-1]), dtype)
+        padded[:, *inner] = x
+        x = padded
+    steps = x.strides[1:-1]
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (len(x), *windows.kernel, *windows.places, x.shape[-1]),
+        (
+            x.strides[0],
+            *(step * d for step, d in zip(steps, windows.dilation)),
+            *(step * s for step, s in zip(steps, windows.stride)),
+            x.strides[-1],
+        ),
+        writeable=False,
+    )
+
+
+def blocks(shape: tuple[int, ...], most: int) -> Iterator[Block]:
+    """`shape` (places and examples) cut into runs of at most about `most` columns, contiguous and of much the same length."""
+    inner, axis = 1, len(shape) - 1
+    while axis > 0 and inner * shape[axis] <= most:
+        inner *= shape[axis]
+        axis -= 1
+    count = max(1, -(-shape[axis] * inner // most))
+    step = -(-shape[axis] // count)
+    rest = tuple(slice(0, length) for length in shape[axis + 1 :])
+    for i, outer in enumerate(np.ndindex(shape[:axis])):
+        for first in range(0, shape[axis], step):
+            last = min(first + step, shape[axis])
+            base = i * shape[axis]
+            yield (*(slice(o, o + 1) for o in outer), slice(first, last), *rest), (base + first) * inner, (base + last) * inner
+
+
+class Columns:
+    """The windows seen, as a matrix (C · elements, columns) of which a block is unfolded at a time."""
+
+    def __init__(self, x: Array, windows: Windows, dtype: Any) -> None:
+        n = len(windows.size)
+        self.seen = seen_through(x, windows, dtype)
+        self.rows = math.prod(self.seen.shape[: n + 1])
+        self.places = self.seen.shape[n + 1 :]
+        self.copied = math.prod(windows.kernel) > 1
+        self.dtype = dtype
+
+    def blocks(self) -> list[Block]:
+        return list(blocks(self.places, max(CHUNK, BLOCK // max(1, self.rows))))
+
+    def buffer(self, blocks: Iterable[Block]) -> Array:
+        """Room for the largest block. Rows a cache line longer than a power of two do not fall on the same cache sets."""
+        longest = max((stop - start for _, start, stop in blocks), default=0)
+        return np.empty((self.rows, -(-longest // CHUNK) * CHUNK + 16) if self.copied else 0, self.dtype)
+
+    def unfold(self, block: Block, buffer: Array) -> Array:
+        """(C · elements, columns of the block)"""
+        places, start, stop = block
+        part = self.seen[..., *places]
+        if not self.copied:  # a 1 × 1 kernel has its columns in x itself
+            return part.reshape(self.rows, stop - start)
+        columns = buffer[:, : stop - start]
+        columns.reshape(part.shape)[...] = part
+        return columns
+
+
+def chunks(a: Array) -> tuple[Array, Array]:
+    """The matrix a (rows, columns) as a stack of CHUNK columns each, and what is left over."""
+    whole = a.shape[1] // CHUNK * CHUNK
+    return a[:, :whole].reshape(len(a), -1, CHUNK).transpose(1, 0, 2), a[:, whole:]
+
+
+def product(a: Array, b: Array, out: Array) -> None:
+    """out = a @ b, a chunk of columns at a time."""
+    for b_part, out_part in zip(chunks(b), chunks(out)):
+        np.matmul(a, b_part, out=out_part)
+
+
+def product_over_columns(a: Array, b: Array) -> Array:
+    """a @ bᵀ, a chunk of columns at a time."""
+    (a, a_rest), (b, b_rest) = chunks(a), chunks(b)
+    return np.matmul(a, b.transpose(0, 2, 1)).sum(axis=0) + a_rest @ b_rest.T
+
+
+def parts(count: int, groups: int) -> list[slice]:
+    """The rows of each group."""
+    size = count // groups
+    return [slice(i * size, (i + 1) * size) for i in range(groups)]
+
+
+# ---------------------------------------------------------------------------------------------------------- the kernels
+
+
+@kernel(plain_conv)
+def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
+    """out[n, o, p] = Σ_c Σ_k x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]
+
+    The columns of the windows, multiplied from the left by the weight: (O, C · elements) @ (C · elements, places · N).
+    """
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    columns = Columns(x, windows, dtype)
+    w = np.asarray(weight, dtype).reshape(len(weight), math.prod(weight.shape[1:]))
+    out = np.empty((len(w), *columns.places), dtype)
+    flat = out.reshape(len(w), math.prod(columns.places))
+
+    def fill(blocks: list[Block]) -> None:
+        buffer = columns.buffer(blocks)
+        for block in blocks:
+            u, y = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
+            for rows, outputs in zip(parts(len(u), groups), parts(len(w), groups)):
+                product(w[outputs], u[rows], y[outputs])
+            if bias is not None:
+                y += bias[:, None]
+
+    fill(columns.blocks())
+    return batch_first(out)
+
+
+@kernel(plain_conv_weight)
+def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
+    """The adjoint of `conv` in the weight: out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]
+
+    The columns of the windows, multiplied from the right by g: (C · elements, places · N) @ (places · N, O).
+    """
+    dtype = np.result_type(x, g)
+    columns = Columns(x, windows, dtype)
+    flat = batch_last(g).reshape(g.shape[1], math.prod(columns.places))
+
+    def total(blocks: list[Block]) -> Array:
+        buffer = columns.buffer(blocks)
+        total = np.zeros((columns.rows, len(flat) // groups), dtype)
+        for block in blocks:
+            u, gs = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
+            for rows, outputs in zip(parts(len(u), groups), parts(len(flat), groups)):
+                total[rows] += product_over_columns(u[rows], gs[outputs])
+        return total
+
+    w = total(columns.blocks())
+    shape = (groups, x.shape[1] // groups, *windows.kernel, len(flat) // groups)
+    return np.ascontiguousarray(np.moveaxis(w.reshape(shape), -1, 1)).reshape(len(flat), *shape[1:-1])
+
+
+@kernel(plain_conv_input)
+def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
+    """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over the p and k that visit input i, + bias[c]
+
+    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. Otherwise, or where that would unfold much more
+    than it has to, the columns are (C · elements, O) @ (O, places · N), and are added where the windows saw them.
+    """
+    back = turned(windows)
+    channels, outputs = weight.shape[1], len(weight) // groups
+    if back and math.prod(windows.size) * outputs * (channels + 2) <= math.prod(windows.places) * channels * (outputs + 9):
+        return conv(g, turned_weight(weight, groups), bias, back, groups)
+    dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
+    elements = math.prod(windows.kernel)
+    flat = batch_last(g).reshape(g.shape[1], math.prod(windows.places) * len(g))
+    out = np.zeros((channels * groups, *windows.size, len(g)), dtype)
+    if bias is not None:
+        out += bias[(slice(None), *[None] * (out.ndim - 1))]
+    most = max(CHUNK, BLOCK // max(1, elements * channels))
+
+    def add(group: int) -> None:
+        w = weight[parts(len(weight), groups)[group]].reshape(outputs, channels, elements)
+        w = np.ascontiguousarray(w.transpose(2, 1, 0), dtype).reshape(elements * channels, outputs)
+        gs, xs = flat[parts(len(flat), groups)[group]], out[parts(len(out), groups)[group]]
+        buffer = np.empty((len(w), -(-most // CHUNK + 1) * CHUNK + 16), dtype)
+        for places, start, stop in blocks((*windows.places, len(g)), most):
+            columns = buffer[:, : stop - start]
+            product(w, gs[:, start:stop], columns)
+            columns = columns.reshape(elements, channels, *(p.stop - p.start for p in places))
+            for k, inputs, within in windows.elements(places[:-1]):
+                xs[:, *inputs, places[-1]] += columns[k, :, *within]
+
+    for group in range(groups):
+        add(group)
+    return batch_first(out)
+
+
+def turned(windows: Windows) -> Windows | None:
+    """The windows of the full correlation: a conv over the places that gives the inputs. None if it is not one."""
+    if any(s != 1 for s in windows.stride):
+        return None
+    padding = tuple(span - 1 - p for span, p in zip(windows.span, windows.padding))
+    if min(padding) < 0:
+        return None
+    return Windows(windows.places, windows.kernel, windows.stride, windows.dilation, padding, windows.size)
+
+
+def turned_weight(weight: Array, groups: int) -> Array:
+    """The weight of the full correlation: the kernel turned by 180°, inputs and outputs of each group swapped."""
+    w = np.flip(weight, tuple(range(2, weight.ndim)))
+    return _merged(np.swapaxes(_grouped(w, 0, groups), 1, 2), 0)
 
 
 @kernel(plain_unfold)

@@ -52,21 +52,23 @@ class Windows:
         reach = ((p - 1) * s + span for p, s, span in zip(self.places, self.stride, self.span))
         return tuple(max(r, b + n) for r, b, n in zip(reach, self.padding, self.size))
 
-    def elements(self) -> Iterator[tuple[int, Slices, Slices]]:
+    def elements(self, within: Slices | None = None) -> Iterator[tuple[int, Slices, Slices]]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 
         Places where the element lies on padding are left out, so nothing needs to be padded:
-        `out[..., *places] += x[..., *inputs]` for every k sums over windows.
+        `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do, and
+        places are then counted from its start.
         """
+        block = [(0, count) if within is None else (b.start, b.stop) for b, count in zip(within or self.places, self.places)]
         for k, at in enumerate(itertools.product(*map(range, self.kernel))):
             inputs, places = [], []
-            for i, size, s, d, before, count in zip(at, self.size, self.stride, self.dilation, self.padding, self.places):
+            for i, size, s, d, before, (start, stop) in zip(at, self.size, self.stride, self.dilation, self.padding, block):
                 offset = i * d - before
-                first = max(0, -(offset // s))
-                last = min(count, (size - 1 - offset) // s + 1)
+                first = max(start, -(offset // s))
+                last = min(stop, (size - 1 - offset) // s + 1)
                 if last <= first:
                     break
-                places.append(slice(first, last))
+                places.append(slice(first - start, last - start))
                 inputs.append(slice(offset + first * s, offset + (last - 1) * s + 1, s))
             else:
                 yield k, tuple(inputs), tuple(places)
