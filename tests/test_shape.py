@@ -14,6 +14,7 @@ from .cases import rand
 from .forms import check_gradient, check_symbols, check_value, forms
 
 A, B, C = (2, 3), (2, 1, 3), (2, 3, 4)
+ODD: Any = "yx"  # no indexing of meshgrid
 COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 FORMS = forms(
@@ -228,7 +229,8 @@ def test_full_like_gives_its_gradient_to_what_it_is_full_of() -> None:
 
 def test_a_view_of_a_tensor_cannot_be_written_to() -> None:
     t = tg.Tensor(rand(2, 3), requires_grad=True)
-    for view in (t.T, t.reshape(6), np.flip(t), t.diagonal(), np.broadcast_to(t, (4, 2, 3))):
+    views: Any = (t.T, t.reshape(6), np.flip(t), t.diagonal(), np.broadcast_to(t, (4, 2, 3)))
+    for view in views:
         assert not view.data.flags.writeable
 
 
@@ -252,7 +254,7 @@ def test_a_view_of_a_tensor_cannot_be_written_to() -> None:
         (lambda t: np.pad(t, -1), ValueError, ["pad", "negative"]),
         (lambda t: np.pad(t, 1, constant_values=t[0, 0]), TypeError, ["pad", "no gradient flows"]),
         (lambda t: np.diag(t[None]), ValueError, ["diag", "(1, 2, 3)", "one axis or two"]),
-        (lambda t: np.meshgrid(t[0], indexing="yx"), ValueError, ["meshgrid", "'yx'"]),
+        (lambda t: np.meshgrid(t[0], indexing=ODD), ValueError, ["meshgrid", "'yx'"]),
         (lambda t: np.concatenate([t, t], out=np.empty((4, 3))), TypeError, ["concatenate", "out"]),
     ],
 )
