@@ -26,7 +26,8 @@ def positive(*shape: int, seed: int = 0) -> Floats:
 
 def probabilities(*shape: int, seed: int = 0, axis: int = 1) -> Floats:
     p = positive(*shape, seed=seed)
-    return p / p.sum(axis, keepdims=True)
+    p /= p.sum(axis, keepdims=True)
+    return p
 
 
 def integers(end: int, *shape: int, seed: int = 0) -> Floats:
@@ -47,7 +48,7 @@ SAMPLES: list[Any] = []
 def sample(name: str, *args: Any, second: bool = True, rough: bool = False, label: str = "", **kwargs: Any) -> None:
     """One call, of ours and of torch's.
 
-    `second=False` where PyTorch has no second derivative, or none that is one (0 for elu's at 0, NaN for mish's at 800).
+    `second=False` where PyTorch has no second derivative, or one that isn't (elu's at 0, mish's at 800: NaN).
     `rough=True` where PyTorch rounds a constant to float32 even in float64 (1/6 in hardsigmoid).
     """
     form = ",".join([*(f"{np.shape(getattr(a, 'value', a))}" for a in args), *(f"{k}={v}" for k, v in kwargs.items())])
@@ -55,21 +56,22 @@ def sample(name: str, *args: Any, second: bool = True, rough: bool = False, labe
 
 
 SHAPES = [(), (0,), (1,), (3, 4), (2, 3, 4)]
-for name in (
-    "relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid hardswish sigmoid logsigmoid "
-    "tanh tanhshrink softshrink hardshrink erf erfc"
-).split():
+ELEMENTWISE = """relu relu6 leaky_relu elu selu celu gelu silu mish softplus softsign hardtanh hardsigmoid
+hardswish sigmoid logsigmoid tanh tanhshrink softshrink hardshrink erf erfc"""
+for name in ELEMENTWISE.split():
     for shape in SHAPES:
         rough = name == "hardsigmoid"
         sample(name, rand(*shape, low=-7, high=7), second=not rough, rough=rough)
 CORNERS = np.array([-3.0, -1, -0.5, 0, 0.5, 1, 3, 6])
-for (
-    name
-) in "relu leaky_relu hardtanh relu6 hardsigmoid softshrink hardshrink elu selu celu softplus softsign mish".split():
+WITH_CORNERS = (
+    """relu leaky_relu hardtanh relu6 hardsigmoid softshrink hardshrink elu selu celu softplus softsign mish"""
+)
+for name in WITH_CORNERS.split():
     rough = name == "hardsigmoid"
     sample(name, CORNERS, label="corners", second=not rough and "elu" not in name, rough=rough)
 FAR = np.array([-1000.0, -800, -100, -40, -21, 19.9, 21, 40, 100, 800, 1000])
-for name in "sigmoid logsigmoid softplus silu mish gelu tanh erf erfc elu selu softsign".split():
+SATURATING = """sigmoid logsigmoid softplus silu mish gelu tanh erf erfc elu selu softsign"""
+for name in SATURATING.split():
     sample(name, FAR, label="far", second=name != "mish")
 sample("leaky_relu", rand(3, 4), 0.3)
 sample("leaky_relu", rand(3, 4), negative_slope=-0.3)
@@ -100,9 +102,9 @@ for name in ("softmax", "softmin", "log_softmax"):
     ]:
         sample(name, rand(*shape), axis=axis)
     sample(name, 1000 * rand(3, 4), axis=1, label="large")
-for shape, axis in [((4,), 0), ((3, 4), 1), ((3, 4), -2), ((2, 3, 4), (0, 2)), ((3, 1), 1), ((0, 3), 1), ((3, 0), 1)]:
-    sample("logsumexp", rand(*shape), axis=axis)
-    sample("logsumexp", rand(*shape), axis=axis, keepdims=True)
+for shape, axes in [((4,), 0), ((3, 4), 1), ((3, 4), -2), ((2, 3, 4), (0, 2)), ((3, 1), 1), ((0, 3), 1), ((3, 0), 1)]:
+    sample("logsumexp", rand(*shape), axis=axes)
+    sample("logsumexp", rand(*shape), axis=axes, keepdims=True)
 sample("logsumexp", 1000 * rand(3, 4), axis=1, label="large")
 sample("logsumexp", np.array([[0, -np.inf, 1.0]]), axis=1, label="inf", second=False)
 for name in ("lgamma", "digamma"):
@@ -179,7 +181,7 @@ sample("pairwise_distance", rand(4), rand(4, seed=1), eps=1e-3)
 sample("pairwise_distance", rand(3, 4), rand(3, 4), label="equal")
 
 for reduction in ("mean", "sum", "none"):
-    r = {"reduction": reduction}
+    r: Any = {"reduction": reduction}
     for shape in [(), (0,), (1,), (3, 4), (2, 3, 4)]:
         x, y = rand(*shape), rand(*shape, seed=1)
         sample("mse_loss", x, y, **r)
@@ -275,6 +277,7 @@ def converted(a: Any, dtype: str, leaves: list[Any], make: Callable[[Floats, boo
     a = a.value if constant else a
     if not isinstance(a, (np.ndarray, np.generic)):
         return a
+    a = np.asarray(a)
     floating = a.dtype.kind == "f"
     t = make(a.astype(dtype) if floating else a, floating and not constant)
     if floating and not constant:
@@ -294,7 +297,7 @@ def torch_function(name: str) -> Any:
     )
 
 
-TENSOR_FUNCTIONS = "erf erfc lgamma digamma polygamma logsumexp cummax cummin logcumsumexp".split()
+TENSOR_FUNCTIONS = {"erf", "erfc", "lgamma", "digamma", "polygamma", "logsumexp", "cummax", "cummin", "logcumsumexp"}
 NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 

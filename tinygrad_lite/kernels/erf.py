@@ -1,8 +1,8 @@
 """The error function and its complement, to the accuracy of their dtype, vectorised.
 
-Of our own rather than SciPy's: no dependency, the same numbers everywhere, and more of them right. Against 60 digits the
-relative error of erfc is below 6e-16 all the way to 27, where SciPy 1.17 loses two digits. The coefficients are those of
-Chebyshev interpolants, computed with 60 digits.
+Of our own rather than SciPy's: no dependency, the same numbers everywhere, and more of them right. Against 60 digits
+the relative error of erfc is below 6e-16 all the way to 27, where SciPy 1.17 loses two digits. The coefficients are
+those of Chebyshev interpolants, computed with 60 digits.
 """
 
 from __future__ import annotations
@@ -52,8 +52,12 @@ def tail(x: Array) -> Array:
     return e * polynomial(TAIL, (x - 3) / (x + 3)) / (1 + 2 * x)
 
 
+_erf: Array = np.frompyfunc(math.erf, 1, 1)
+_erfc: Array = np.frompyfunc(math.erfc, 1, 1)
+
+
 def plain_erf(x: Array) -> Array:
-    return np.frompyfunc(math.erf, 1, 1)(x).astype(np.result_type(x, np.float16))
+    return _erf(x).astype(np.result_type(x, np.float16))
 
 
 @kernel(plain_erf)
@@ -74,7 +78,7 @@ def erf(x: Array) -> Array:
 
 
 def plain_erfc(x: Array) -> Array:
-    return np.frompyfunc(math.erfc, 1, 1)(x).astype(np.result_type(x, np.float16))
+    return _erfc(x).astype(np.result_type(x, np.float16))
 
 
 @kernel(plain_erfc)

@@ -17,7 +17,7 @@ def mean(x: Array, axis: Axes) -> Array:
 
 
 def mean_of_product(x: Array, y: Array, axis: Axes) -> Array:
-    """The mean of x · y over the axes, kept as axes of 1; without the product as an array of its own where that is faster."""
+    """The mean of x · y over the axes, kept as axes of 1; along the last one without an array for the product."""
     if axis == (np.ndim(x) - 1,) and type(x) is type(y) is np.ndarray:
         return np.vecdot(x, y)[..., None] / np.shape(x)[-1]
     return mean(x * y, axis)

@@ -10,7 +10,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def peak(x: Array, axis: Axis) -> Array:
-    """max x along `axis`, as a constant: whatever is subtracted, softmax is the same, and with this eˣ cannot overflow."""
+    """max x along `axis`, as a constant: softmax is the same whatever is subtracted; with this, eˣ cannot overflow."""
     if isinstance(x, Node):
         x = x.value
     m = np.max(x, axis=axis, keepdims=True) if np.size(x) else np.sum(x, axis=axis, keepdims=True)

@@ -53,8 +53,8 @@ def _shift(x: Array, axis: int, reverse: bool) -> Array:
 def discounted_sum(x: Array, discount: Array, axis: int = -1, reverse: bool = False) -> Rule:
     """outᵢ = xᵢ + discountᵢ · outᵢ₋₁        ∂L/∂xᵢ = gᵢ + discountᵢ₊₁ · ∂L/∂xᵢ₊₁        ∂L/∂discountᵢ = ∂L/∂xᵢ · outᵢ₋₁
 
-    The first discount along `axis` has nothing before it and does not count; `reverse` runs from the end. x and discount
-    have the same shape.
+    The first discount along `axis` has nothing before it and does not count; `reverse` runs from the end. x and
+    discount have the same shape.
     """
     out = kernels.discounted_sum(x, discount, axis, reverse)
 

@@ -47,7 +47,8 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
     a, b, w = np.shape(input1), np.shape(input2), np.shape(weight)
     if len(w) != 3 or not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
         raise ValueError(
-            f"bilinear: input1 has shape {a}, input2 {b} and weight {w}: they need (…, in1), (…, in2) and (out, in1, in2)"
+            f"bilinear: input1 has shape {a}, input2 {b} and weight {w}: "
+            "they need (…, in1), (…, in2) and (out, in1, in2)"
         )
     out = np.einsum("...i,kij,...j->...k", input1, weight, input2)
     return out if bias is None else out + bias
@@ -110,7 +111,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
 def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
     """x with each element set to 0 with probability p, and the others divided by 1 - p, so that the mean stays.
 
-    The mask is drawn once, here, from `tinygrad_lite.random.generator` (see `manual_seed`), and is a constant of the graph.
+    The mask is drawn once, here, from `tinygrad_lite.random.generator` (see `manual_seed`): a constant of the graph.
 
     Args:
         x: of any shape.

@@ -14,7 +14,7 @@ import numpy as np
 from ..graph import Array, Node, Rule, op
 from ..kernels import softmax as kernels
 from .activation import log_softmax, logsigmoid, softplus
-from .distance import cosine_similarity, pairwise_distance
+from .distance import pairwise_distance
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -125,7 +125,8 @@ def gaussian_nll_loss(
             var = np.expand_dims(var, -1)
         elif np.shape(var) != (*shape[:-1], 1):
             raise ValueError(
-                f"{name}: input has shape {shape} but var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing"
+                f"{name}: input has shape {shape} but var has shape {np.shape(var)}: "
+                f"it needs {shape}, its last axis 1 or missing"
             )
     plain = var.value if isinstance(var, Node) else var
     if np.any(plain < 0):
@@ -140,7 +141,8 @@ def gaussian_nll_loss(
 
 @op
 def bernoulli_nll(p: Array, y: Array) -> Rule:
-    """out = -y · log p - (1 - y) · log(1 - p)        ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
+    """out = -y · log p - (1 - y) · log(1 - p)
+    ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
 
     Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12: at p = 0 and 1 all stays finite.
     """
@@ -155,8 +157,8 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
 def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
     """-target · log input - (1 - target) · log(1 - input), for probabilities in [0, 1].
 
-    Logarithms are taken to be no less than -100, so that the loss is finite at 0 and 1. Where the probability comes from
-    a sigmoid, binary_cross_entropy_with_logits is the exact form.
+    Logarithms are taken to be no less than -100, so that the loss is finite at 0 and 1. Where the probability comes
+    from a sigmoid, binary_cross_entropy_with_logits is the exact form.
 
     Args:
         weight: of each element, in a shape that broadcasts to input's.
@@ -254,7 +256,8 @@ def cosine_embedding_loss(
     _same_shape(name, input1, input2)
     if np.shape(target) != np.shape(input1)[:-1]:
         raise ValueError(
-            f"{name}: input1 has shape {np.shape(input1)} but target has shape {np.shape(target)}: it needs one for each row"
+            f"{name}: input1 has shape {np.shape(input1)} but target has shape {np.shape(target)}: "
+            "it needs one for each row"
         )
     squares = [np.sum(np.square(x), axis=-1) + 1e-12 for x in (input1, input2)]
     cosine = np.sum(input1 * input2, axis=-1) / np.sqrt(squares[0] * squares[1])
@@ -271,7 +274,7 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
     Args:
         input: logarithms of probabilities.
         target: probabilities, or their logarithms with log_target. Where one is 0 the loss is -0 · input, 0.
-        reduction: also "batchmean", the sum divided by the length of the first axis: the divergence as mathematics has it.
+        reduction: also "batchmean", the sum divided by the length of the first axis: the divergence as it is defined.
     """
     _same_shape("kl_div", input, target)
     if log_target:
@@ -292,11 +295,8 @@ def softmax_cross_entropy(x: Array, target: Any, axis: int = 1) -> Rule:
     x = x - kernels.peak(x, axis)
     e = np.exp(x)
     s = kernels.total(e, axis)
-    picked = np.take_along_axis(x, np.expand_dims(target, axis), axis)
-    return (
-        np.squeeze(np.log(s) - picked, axis),
-        (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),),
-    )
+    out = np.log(s) - np.take_along_axis(x, np.expand_dims(target, axis), axis)
+    return np.squeeze(out, axis), (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 
 def cross_entropy(

@@ -5,12 +5,14 @@ The variance is the biased one, Σ (x - mean)² / n, and eps is added to it: one
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Node, Rule, op
+from ..graph import Array, Rule, op
 from ..kernels.norm import mean, mean_of_product, standardize_gradient
+from ..tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
@@ -100,20 +102,21 @@ def _channels(name: str, x: Array, **arrays: Array | None) -> Shape:
 
 def _follow(running: Any, seen: Array, momentum: float) -> None:
     """running = (1 - momentum) · running + momentum · seen: a tensor is rebound, an array is written to."""
-    if isinstance(running, Node):
-        running.data = ((1 - momentum) * running.value + momentum * seen).astype(running.value.dtype)  # type: ignore[attr-defined]
+    if isinstance(running, Tensor):
+        running.data = ((1 - momentum) * running.data + momentum * seen).astype(running.dtype)
     elif running is not None:
         running[...] = (1 - momentum) * running + momentum * seen
 
 
 def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
-    """The mean and the unbiased variance of x's value in each channel, over the axes; (the mean over N of those, if N is no axis)."""
-    x = x.value if isinstance(x, Node) else x
+    """Each channel's mean and unbiased variance over the axes; where those are without the batch, its mean."""
+    x = x.data if isinstance(x, Tensor) else x
     m = mean(x, axes)
     d = x - m
-    n = np.size(x) // max(np.size(m), 1)
+    n = np.size(x) / np.size(m)
     v = mean_of_product(d, d, axes) * (n / (n - 1))
-    return tuple(np.mean(s, axis=(0, *range(2, np.ndim(x)))) for s in (m, v))  # type: ignore[return-value]
+    others = (0, *range(2, np.ndim(x)))
+    return np.mean(m, axis=others), np.mean(v, axis=others)
 
 
 def _normalized(
@@ -136,10 +139,9 @@ def _normalized(
             )
         y = (x - np.reshape(running_mean, shape)) / np.sqrt(np.reshape(running_var, shape) + eps)
         return _scaled(y, weight, bias, shape)
-    n = np.prod([np.shape(x)[i] for i in axes], dtype=int)
-    if n == 1:
+    if prod(np.shape(x)[i] for i in axes) == 1:
         raise ValueError(
-            f"{name}: x has shape {np.shape(x)}: there is one value in each channel, whose variance is 0; training needs more"
+            f"{name}: x has shape {np.shape(x)}: a single value in each channel has variance 0; training needs more"
         )
     y = standardize(x, axes, eps)
     if running_mean is not None or running_var is not None:
@@ -163,7 +165,7 @@ def batch_norm(
 
     Args:
         x: of shape (N, C, …).
-        running_mean, running_var: of shape (C,). In training they may be None, and otherwise follow the batch's mean and
+        running_mean, running_var: of shape (C,). In training they may be None, or else follow the batch's mean and
             unbiased variance by `momentum`: a tensor's data is rebound, an array is written to.
         weight, bias: of shape (C,).
         training: mean and variance over the batch (all axes but 1), or the running ones.

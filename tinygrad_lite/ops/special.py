@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import import_module
 
 import numpy as np
 
@@ -32,20 +32,20 @@ def erfc(x: Array) -> Rule:
     return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),)
 
 
-def _scipy(name: str) -> Callable[..., Array]:
+def _scipy(name: str, of: str) -> Callable[..., Array]:
     """SciPy's function of that name, imported when it is first called."""
 
     def function(*args: Array) -> Array:
-        if find_spec("scipy") is None:
-            raise ImportError(f"{name} needs SciPy: pip install scipy")
-        import scipy.special
-
-        return getattr(scipy.special, name)(*args).astype(np.result_type(args[-1], np.float16))
+        try:
+            special = import_module("scipy.special")
+        except ImportError as error:
+            raise ImportError(f"{of}: needs SciPy, which is not installed: pip install scipy") from error
+        return getattr(special, name)(*args).astype(np.result_type(args[-1], np.float16))
 
     return kernel(function)(function)
 
 
-_gammaln, _psi, _polygamma = map(_scipy, ("gammaln", "psi", "polygamma"))
+_gammaln, _psi, _polygamma = _scipy("gammaln", "lgamma"), _scipy("psi", "digamma"), _scipy("polygamma", "polygamma")
 
 
 @op
