@@ -8,12 +8,14 @@ can always stand as one item: nothing outside both depends on it and is needed b
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from .graph import Graph, Group, Item, Part, depth
 
+BINS = 16  # cards for a graph that has neither modules nor repeats
 PERIOD = 64  # the longest pattern that is looked for
 MOST = 2000  # more cards than this are never drawn
 
@@ -33,7 +35,7 @@ def fold(graph: Graph, levels: int | str | None, most: int) -> None:
             if depth(group) == deepest and not group.opened:
                 group.collapsed = True
     if seen(root) > most:
-        gather(root, most)
+        gather(graph, most)
 
 
 def seen(group: Group) -> int:
@@ -78,8 +80,10 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
     for group in reversed(list(graph.root.groups())):  # inner before outer
         places = {item: i for i, item in enumerate(group.items)}
         contents[group] = content = []
+        uses = Counter(x for item in group.items for x in graph.needs.get(item, ()))
         for i, item in enumerate(group.items):
-            sources = tuple([i - places[x] for x in graph.needs.get(item, ()) if x in places])
+            # Where each input comes from: so many items before, or, if many use it, this very item.
+            sources = tuple([-places[x] if is_shared(x, uses) else i - places[x] for x in graph.needs.get(item, ()) if x in places])
             if isinstance(item, Group):
                 key: Any = (item.kind, tuple(contents[item]), tuple(sorted(set(sources))))
             else:
@@ -88,8 +92,12 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
     stack = [graph.root]
     while stack:
         group = stack.pop()
-        fold_runs(group, np.array(contents.get(group, [])), groups_only)
+        fold_runs(graph, group, np.array(contents.get(group, [])), groups_only)
         stack.extend(item for item in group.items if isinstance(item, Group) and not item.collapsed)
+
+
+def is_shared(item: Item, uses: Counter[Item]) -> bool:
+    return uses[item] > 3 or (isinstance(item, Part) and not item.is_op)
 
 
 def look(part: Part) -> Any:
@@ -98,7 +106,7 @@ def look(part: Part) -> Any:
     return op, np.shape(part.value), getattr(part.value, "dtype", None)
 
 
-def fold_runs(group: Group, signatures: np.ndarray[Any, Any], groups_only: bool) -> None:
+def fold_runs(graph: Graph, group: Group, signatures: np.ndarray[Any, Any], groups_only: bool) -> None:
     items = group.items
     if not len(signatures):
         return
@@ -107,6 +115,8 @@ def fold_runs(group: Group, signatures: np.ndarray[Any, Any], groups_only: bool)
     for start, period, times in sorted(runs(signatures), key=lambda run: (-run[1] * (run[2] - 1), run[1])):
         span = slice(start, start + period * times)
         if not free[span].all():
+            continue
+        if not is_chain_or_fan(graph, items[start : start + period], items[start + period : start + 2 * period]):
             continue
         is_group = period == 1 and isinstance(items[start], Group)
         if is_group or (not groups_only and (times > 2 or period > 2)):
@@ -119,6 +129,13 @@ def fold_runs(group: Group, signatures: np.ndarray[Any, Any], groups_only: bool)
         position = start + period * times
         folded.append(repeated(group, [items[i : i + period] for i in range(start, position, period)]))
     group.items = folded + items[position:]
+
+
+def is_chain_or_fan(graph: Graph, turn: list[Item], following: list[Item]) -> bool:
+    """Whether what comes next builds on this turn, or both go to the same place (as the heads of an attention do)."""
+    if any(x in turn for item in following for x in graph.needs.get(item, ())):
+        return True
+    return {u for item in turn for u in graph.users(item)} - {*turn} == {u for item in following for u in graph.users(item)} - {*following}
 
 
 def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
@@ -169,21 +186,34 @@ def name_of_run(names: list[str]) -> str:
 # ------------------------------------------------------------------------------------------- when all else is too large
 
 
-def gather(group: Group, most: int) -> None:
-    """Cards for runs of items, so many that at most `most` are left; the last items stay: what came out is seen."""
-    items = group.items
-    keep = min(8, most // 4)
-    size = -(-(len(items) - keep) // max(1, most // 2 - keep))
-    runs_of_items = [items[i : i + size] for i in range(0, len(items) - keep, size)]
-    rest = items[len(items) - keep :] if keep else []
-    group.items = []
-    for run in runs_of_items:
-        if len(run) == 1:
-            group.items.append(run[0])
+def gather(graph: Graph, most: int) -> None:
+    """One card for all items of about the same depth: how many ops lie between them and the inputs. The last stay as they are."""
+    root = graph.root
+    depths: dict[Item, int] = {}
+    for item in root.items:
+        depths[item] = max((depths[x] + 1 for x in graph.needs.get(item, ()) if x in depths), default=0)
+    for item in reversed(root.items):  # what needs nothing belongs to what needs it
+        for x in graph.needs.get(item, ()):
+            if x in depths and not graph.needs.get(x):
+                depths[x] = max(depths[x], depths[item] - 1)
+    kept: list[Item] = sorted(root.items, key=lambda item: depths[item])[-min(BINS // 2, most // 2) :]
+    last = depths[kept[0]]  # a depth is kept whole or not at all
+    kept = [item for item in root.items if depths[item] > last]
+    if len(kept) > most // 2:
+        kept, last = [], max(depths.values())
+    size = -(-(last + 1) // min(BINS, max(1, most // 2)))
+    bins: dict[int, list[Item]] = {}
+    for item in root.items:
+        if depths[item] <= last:
+            bins.setdefault(depths[item] // size, []).append(item)
+    root.items = []
+    for _, items in sorted(bins.items()):
+        if len(items) == 1:
+            root.items.append(items[0])
             continue
-        card = Group(group, None, "", "")
-        card.items, card.collapsed = run, True
-        for item in run:
+        card = Group(root, None)
+        card.items, card.collapsed = items, True
+        for item in items:
             item.group = card
-        group.items.append(card)
-    group.items += rest
+        root.items.append(card)
+    root.items += kept

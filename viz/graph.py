@@ -15,28 +15,27 @@ from tinygrad_lite.graph import Node
 from tinygrad_lite.nn import Module
 
 Item: TypeAlias = "Part | Group"
+VIEWS = {"transpose", "swapaxes", "moveaxis", "matrix_transpose", "reshape", "expand_dims", "broadcast_to"}
 
 
 class Part:
     """A tensor in the picture. `inputs` has one entry for each place it was used in, so twice x for x + x."""
 
-    __slots__ = ("node", "value", "name", "inputs", "uses", "docks", "docked", "group", "repeat", "shown_as")
+    __slots__ = ("node", "value", "name", "is_op", "inputs", "uses", "docks", "docked", "view", "group", "repeat", "shown_as")
 
-    def __init__(self, node: Node | None, value: Any, name: str) -> None:
+    def __init__(self, node: Node | None, value: Any, name: str, is_op: bool) -> None:
         self.node = node
         self.value = value
         self.name = name
+        self.is_op = is_op
         self.inputs: list[Part] = []
         self.uses: list[Part] = []
         self.docks: list[Part] = []  # leaves that only this op uses: they stand beside it
         self.docked = False
+        self.view: Node | None = None  # the op through which a docked leaf is seen: weightᵀ in x @ weightᵀ
         self.group: Group
         self.repeat: tuple[Group, int] | None = None  # see fold.py
         self.shown_as: Part | None = None
-
-    @property
-    def is_op(self) -> bool:
-        return self.node is not None and self.node.op is not None
 
 
 class Group:
@@ -88,6 +87,7 @@ class Graph:
         self._groups: dict[int, Group] = {}
         self._collect()
         self._name_leaves()
+        self._view()
         self._dock()
         self._place()
         self._simplify()
@@ -113,7 +113,7 @@ class Graph:
                     self._add(node)
 
     def _add(self, node: Node) -> None:
-        part = Part(node, node.value, self.given.get(node) or node.name or "")
+        part = Part(node, node.value, self.given.get(node) or node.name or "", node.op is not None)
         if node.op is not None:
             for i, a in enumerate(node.args):
                 if isinstance(a, Node):
@@ -125,7 +125,7 @@ class Graph:
                 elif isinstance(a, np.ndarray) and a.size > 1:
                     source = self.parts.get(id(a))
                     if source is None:
-                        source = self.parts[id(a)] = Part(None, node.values[i], parameter_name(node, i))
+                        source = self.parts[id(a)] = Part(None, node.values[i], parameter_name(node, i), False)
                 else:
                     continue
                 part.inputs.append(source)
@@ -164,12 +164,26 @@ class Graph:
         """Whether a module holds this leaf."""
         return any(self._holds(module, part) for module in self.modules)
 
+    def _view(self) -> None:
+        """A leaf that only goes through one rearrangement to one op is that op's own input: weight, not weightᵀ."""
+        roots = set(self.roots)
+        for part in list(self.parts.values()):
+            if part.is_op and part.node.op.name in VIEWS and len(part.uses) == 1 and part.node not in roots:  # type: ignore[union-attr]
+                leaf, use = part.inputs[0], part.uses[0]
+                if not leaf.is_op and leaf.view is None and len(leaf.uses) == 1 and len(part.inputs) == 1 and len(use.inputs) > 1:
+                    leaf.view = part.node
+                    leaf.uses = [use]
+                    use.inputs[use.inputs.index(part)] = leaf
+                    del self.parts[part.node]
+
     def _dock(self) -> None:
         """Leaves that one op alone uses stand beside it, all but one if it has no other input: the data's path runs straight."""
         for part in self.parts.values():
             single = [x for x in part.inputs if not x.is_op and len(x.uses) == 1]
-            if single and len(single) == len(part.inputs):
-                single.remove(next((x for x in single if not self.is_parameter(x)), single[0]))
+            if not single:
+                continue
+            if len(single) == len(part.inputs):
+                single.remove(next((x for x in single if not self.is_parameter(x) and x.view is None), single[0]))
             part.docks = single
             for x in single:
                 x.docked = True
@@ -215,6 +229,11 @@ class Graph:
         around.items[place : place + 1] = group.items
         for item in group.items:
             item.group = around
+
+    def users(self, item: Item) -> set[Item]:
+        """What uses what this item computed: items of its level, or of those around it."""
+        parts = item.parts() if isinstance(item, Group) else (item,)
+        return {at_one_level(item, use)[1] for part in parts for use in part.uses if item not in lineage(use)}
 
     # ------------------------------------------------------------------------------------------------ the order
 

@@ -21,9 +21,11 @@ VALUE: tuple[Colour, Colour] = ((0, 90, 190), (222, 96, 0))  # negative blue, po
 GRADIENT: tuple[Colour, Colour] = ((112, 48, 168), (0, 130, 84))  # negative purple, positive green
 MAGENTA: Colour = (255, 0, 220)
 LEVELS = 24  # shades of each sign: as many as an eye tells apart in a cell, and few enough to compress well
-BAD, GAP = 2 * LEVELS + 1, 2 * LEVELS + 2  # palette entries after -LEVELS … 0 … +LEVELS
-MOST = 40  # cells along one side; beyond, cells are pooled
-GRID = (4, 8)  # rows and columns of small images shown of a batch
+BAD, LINE = 2 * LEVELS + 1, 2 * LEVELS + 2  # palette entries after -LEVELS … 0 … +LEVELS
+MOST = 40  # cells along one side of a picture; beyond, cells are pooled
+CELL, TILE = 13, 16  # px: the largest cell, and the least that one image of a grid is given
+WIDTH, HEIGHT = 144, 84  # px for a picture
+GAP = 2  # px between the images of a grid
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ def drawable(a: Array) -> np.ndarray[Any, Any] | None:
     return a.astype(np.float64) if a.dtype.kind in "fiub" else None
 
 
-def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = 104, height: int = 66) -> HeatMap | None:
-    """The picture of `a`, within `width` × `height` pixels unless one pixel a cell needs more.
+def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = WIDTH, height: int = HEIGHT) -> HeatMap | None:
+    """The picture of `a`, in at most `width` × `height` pixels.
 
     Vectors become a strip, matrices a matrix, (N, C, H, W) a grid of images, one row for each n; kernels likewise.
     None for an array without elements, or without numbers.
@@ -57,47 +59,44 @@ def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = 104, height: 
     numbers = drawable(a)
     if numbers is None or not numbers.size:
         return None
-    tiles, left_out = as_tiles(numbers)
-    rows, columns = tiles.shape[:2]
-    most_high, most_wide = max(1, min(MOST, height) // rows), max(1, min(2 * MOST, width) // columns)
-    pooled = pool(tiles, most_high, most_wide)
-    high, wide = pooled.shape[2:]
-    gap = 2 if rows * columns > 1 else 0
-    scale = (min((width + gap) // columns - gap, (width - gap * (columns - 1)) // columns) // wide,
-             (height - gap * (rows - 1)) // rows // high)  # fmt: skip
-    factor = max(1, min(*scale, 13))
-    sideways, upwards = factor, factor
-    if rows * columns == 1 and min(high, wide) * factor < 10:  # a long strip is drawn thick enough to be seen
-        sideways, upwards = (max(factor, 10 // wide), factor) if wide < high else (factor, max(factor, 10 // high))
-    cells = shades(pooled, limit(numbers)).repeat(upwards, 2).repeat(sideways, 3)
+    tiles, left_out = as_tiles(numbers, width, height)
+    rows, columns, high, wide = tiles.shape
+    gap = GAP if rows * columns > 1 else 0
+    factor = min(CELL, ((width + gap) // columns - gap) // wide, ((height + gap) // rows - gap) // high)
+    down, across = factor, factor
+    if not gap:  # a long strip is drawn thick enough to be seen
+        down, across = max(factor, -(-CELL // high)), max(factor, -(-CELL // wide))
+        down, across = (down, factor) if high <= wide else (factor, across)
+    cells = shades(tiles, limit(numbers)).repeat(down, 2).repeat(across, 3)
+    if factor >= 6:  # large cells are told apart by a line between them
+        cells[:, :, down - 1 : -1 : down] = cells[:, :, :, across - 1 : -1 : across] = LEVELS
     if gap:
-        cells = np.pad(cells, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=GAP)
+        cells = np.pad(cells, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=LINE)
     picture = cells.transpose(0, 2, 1, 3).reshape(rows * cells.shape[2], columns * cells.shape[3])
-    if gap:
-        picture = picture[:-gap, :-gap]
+    picture = picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
     return HeatMap(picture.shape[1], picture.shape[0], png(picture, colours), left_out)
 
 
-def as_tiles(a: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], str]:
-    """`a` as a grid of images, (rows, columns, height, width), and what was left out of the grid."""
+def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarray[Any, Any], str]:
+    """`a` as a grid of images, (rows, columns, height, width), as many as can be seen well, and what was left out."""
     if a.ndim <= 2:
-        return a.reshape(1, 1, *a.reshape(1, -1).shape if a.ndim < 2 else a.shape), ""
-    rows = int(np.prod(a.shape[:-3])) if a.ndim > 3 else 1
-    tiles = a.reshape(rows, *a.shape[-3:])
-    if rows == 1 or tiles.shape[1] == 1:  # one list of images: in lines, about twice as wide as high
-        tiles = tiles.reshape(-1, *a.shape[-2:])
-        shown = min(len(tiles), GRID[0] * GRID[1])
-        high, wide = a.shape[-2:]
-        columns = int(min(GRID[1], shown, max(1, np.ceil(np.sqrt(1.6 * shown * high / wide)))))
-        lines = -(-shown // columns)
-        grid = np.zeros((lines * columns, *a.shape[-2:]))
-        grid[:shown] = tiles[:shown]
-        total = f"the first {shown} of {len(tiles)}" if shown < len(tiles) else ""
-        return grid.reshape(lines, columns, *a.shape[-2:]), total
-    grid = tiles[: GRID[0], : GRID[1]]
-    if grid.shape == tiles.shape:
-        return grid, ""
-    return grid, f"the first {grid.shape[0]}×{grid.shape[1]} of {tiles.shape[0]}×{tiles.shape[1]}"
+        return pool(a.reshape(1, 1, *(a.shape if a.ndim == 2 else (1, -1))), min(MOST, height), min(2 * MOST, width)), ""
+    many = pool(a.reshape(-1, *a.shape[-3:]), MOST, MOST)
+    high, wide = many.shape[2:]
+    least = max(1, -(-TILE // max(high, wide)))  # px for a cell
+    most_rows, most_columns = max(1, (height + GAP) // (high * least + GAP)), max(1, (width + GAP) // (wide * least + GAP))
+    if 1 in many.shape[:2]:  # one list of images: in lines, so that it is about twice as wide as high
+        images = many.reshape(-1, high, wide)
+        columns = int(min(most_columns, np.ceil(np.sqrt(2 * len(images) * high / wide))))
+        rows = min(most_rows, -(-len(images) // columns))
+        shown = images[: rows * columns]
+        grid = np.zeros((rows * columns, high, wide))
+        grid[: len(shown)] = shown
+        return grid.reshape(rows, columns, high, wide), f"the first {len(shown)} of {len(images)}" if len(shown) < len(images) else ""
+    shown = many[:most_rows, :most_columns]
+    if shown.shape == many.shape:
+        return shown, ""
+    return shown, f"the first {shown.shape[0]}×{shown.shape[1]} of {many.shape[0]}×{many.shape[1]}"
 
 
 def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from .layout import MARGIN, TITLE, Block, Layout, Point, title_width
 from .scene import Box, Card, Edge, Frame, Scene
 
-GAP = 22.0  # px between neighbours in a layer
+GAP, NARROW = 22.0, 10.0  # px between neighbours in a layer, and beside an edge that passes
 SWEEPS = 8
 MOST_BENDS = 20_000  # beyond so many points, long edges run straight
 
@@ -126,6 +126,7 @@ class _Levels:
             spot.rank = last + 1
         layers: list[list[Spot]] = [[] for _ in range(last + 1 + (1 if leaving else 0))]
         chains = {}
+        long = []
         for spot in (*entering.values(), *spots.values(), *leaving.values()):
             layers[spot.rank].append(spot)
         straight = sum(layers_between(a, source, ends, spots, entering, leaving) for (a, source), ends in targets.items()) > MOST_BENDS
@@ -139,12 +140,15 @@ class _Levels:
                     layers[r].append(bend)
                     join(chain[-1], bend, source)
                     chain.append(bend)
+            if len(chain) > 2:
+                long.append(chain[1:])
             for b, goal in zip(ends, goals):
                 via = chain[: max(1, goal.rank - start.rank)]
                 join(via[-1], goal, source)
                 chains[source, b if b is not None else None, a is None] = (*via, goal)
         order_layers(layers)
         space(layers)
+        straighten(layers, long)
         return self.measured(frame, layers, spots, entering, leaving, chains)
 
     def spot(self, box: Box) -> Spot:
@@ -169,6 +173,9 @@ class _Levels:
         for box in reversed(boxes):
             if box in after and len(after[box]) > len(before.get(box, ())):
                 spots[box].rank = min(spots[x].rank for x in after[box]) - 1
+        ranks = {rank: i for i, rank in enumerate(sorted({spot.rank for spot in spots.values()}))}  # none is left empty
+        for spot in spots.values():
+            spot.rank = ranks[spot.rank]
 
     def measured(
         self, frame: Frame, layers: list[list[Spot]], spots: dict[Box, Spot], entering: dict[Card, Spot], leaving: dict[Card, Spot], chains: dict[Any, tuple[Spot, ...]]
@@ -292,12 +299,12 @@ def order_layers(layers: list[list[Spot]]) -> None:
         down = sweep % 2 == 0
         for layer, fixed in zip(layers[1:], layers) if down else zip(layers[-2::-1], layers[::-1]):
             places = {spot: float(i) for i, spot in enumerate(fixed)}
-            own = {spot: i for i, spot in enumerate(layer)}
+            own = {spot: i * len(fixed) / len(layer) for i, spot in enumerate(layer)}
 
             def middle(spot: Spot) -> float:
                 near = sorted(places[s] + s.exit(c) / (s.cross + 1) for s, c in (spot.before if down else spot.after) if s in places)
                 if not near:
-                    return own[spot] * len(fixed) / len(layer)
+                    return own[spot]
                 half = len(near) // 2
                 return near[half] if len(near) % 2 else (near[half - 1] + near[half]) / 2
 
@@ -343,6 +350,23 @@ def space(layers: list[list[Spot]]) -> None:
             settle(layer, wishes)
 
 
+def straighten(layers: list[list[Spot]], long: list[list[Spot]]) -> None:
+    """All bends of a long edge on one line, where their neighbours leave room for it."""
+    place = {spot: i for layer in layers for i, spot in enumerate(layer)}
+    for bends in long:
+        lowest, highest = -1e9, 1e9
+        for bend in bends:
+            layer, i = layers[bend.rank], place[bend]
+            if i:
+                lowest = max(lowest, layer[i - 1].at + layer[i - 1].cross + NARROW)
+            if i + 1 < len(layer):
+                highest = min(highest, layer[i + 1].at - bend.cross - NARROW)
+        if lowest <= highest:
+            at = min(max(median([(b.at, 1.0) for b in bends]), lowest), highest)
+            for bend in bends:
+                bend.at = at
+
+
 def weight(a: Spot, b: Spot) -> float:
     bends = (a.box is None) + (b.box is None)
     return (2.0, 1.0, 8.0)[bends] if len(a.after) == 1 or bends else 1.5
@@ -367,7 +391,7 @@ def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:
             count += n
             where = median(pool)
         pools.append((where, pool, count))
-        offset += spot.cross + (GAP if spot.box is not None else 10.0)
+        offset += spot.cross + (GAP if spot.box is not None else NARROW)
     i = 0
     for where, _, count in pools:
         for _ in range(count):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -106,6 +108,25 @@ def build(
     roots: Sequence[Node], names: dict[Node, str], title: str, values: bool, grads: bool, depth: int | str | None, max_nodes: int
 ) -> Scene:
     """The scene of the graph that `roots` came out of."""
+    with collector_at_rest():
+        return _build(roots, names, title, values, grads, depth, max_nodes)
+
+
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """A large graph is millions of objects, and none of them garbage: the collector would walk them again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _build(
+    roots: Sequence[Node], names: dict[Node, str], title: str, values: bool, grads: bool, depth: int | str | None, max_nodes: int
+) -> Scene:
     graph = Graph(roots, names)
     total = len(graph.parts)
     folding.fold(graph, depth, min(max_nodes, folding.MOST))
@@ -199,6 +220,8 @@ class _Maker:
         if not part.is_op and part.group.path and name.startswith(part.group.path + "."):
             name = name[len(part.group.path) + 1 :]
         made = Card(self.key(), role, name, part.name, part.value, node, pill=pill(node) if part.is_op else "")  # type: ignore[arg-type]
+        if part.view is not None:
+            made.pill = pill(part.view)
         made.output = node in self.roots
         made.docks = [self.card(x) for x in part.docks]
         self.made[part] = made
@@ -231,10 +254,12 @@ class _Maker:
                 if source is not target:
                     place = place if target.role != "module" else 0
                     found.setdefault((source.key, target.key, place), Edge(source, target, place))
-        return list(found.values())
+        return without_implied(list(found.values()))
 
     def seen(self, x: Part, part: Part) -> tuple[Card, Card] | None:
         """The cards that an edge joins; None for an edge from one turn of a repeated pattern to another."""
+        if x.repeat is not None and part.repeat is not None and x.repeat[0] is part.repeat[0] and x.repeat[1] != part.repeat[1]:
+            return None  # as below, without looking around: a long chain is made of these
         while True:
             turns = {id(item.repeat[0]): item.repeat[1] for item in lineage(x) if item.repeat is not None}
             for item in lineage(part) if turns else ():
@@ -249,6 +274,26 @@ class _Maker:
             if item in self.made:
                 return self.made[item]
         raise AssertionError("a part that is neither seen nor folded")
+
+
+def without_implied(edges: list[Edge]) -> list[Edge]:
+    """Of the edges into cards that stand for many ops, those that no longer path implies: else every one joins every other."""
+    sources: dict[Card, set[Card]] = {}
+    for edge in edges:
+        sources.setdefault(edge.target, set()).add(edge.source)
+    kept = []
+    for edge in edges:
+        if edge.target.role == "module" and not edge.target.kind:
+            stack, seen = list(sources[edge.target] - {edge.source}), set()
+            while stack:
+                card = stack.pop()
+                if card not in seen:
+                    seen.add(card)
+                    stack.extend(sources.get(card, ()))
+            if edge.source in seen:
+                continue
+        kept.append(edge)
+    return kept
 
 
 # ------------------------------------------------------------------------------------------------------- as text

@@ -43,7 +43,7 @@ def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str,
     else:
         shown = "  ".join(filter(None, (name, card.kind, card.note))) + times or card.role
     if sources and (len(sources) > 1 or card.role == "module"):
-        shown += f"  ← {', '.join(sources)}"
+        shown += f"  ← {', '.join(sources[:4])}{', …' if len(sources) > 4 else ''}"
     value = gradient = ""
     numbers = drawable(card.value)
     if values and numbers is not None and numbers.size:
