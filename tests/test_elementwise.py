@@ -81,7 +81,8 @@ def test_of_two_the_value_and_dtype_are_numpys(f: Callable[..., Any], dtype: Any
 @pytest.mark.parametrize("number", [2, 2.0, True])
 @pytest.mark.parametrize("f", [f for f in TWO if f is not np.float_power], ids=lambda f: f.__name__)
 def test_python_numbers_are_weak_to_third_order(f: Callable[..., Any], number: Any) -> None:
-    for call in (lambda x: f(x, number), lambda x: f(number, x)):
+    calls: list[Callable[[Any], Any]] = [lambda x: f(x, number), lambda x: f(number, x)]
+    for call in calls:
         x = leaf(np.array([0.5, 1.5, 3.5]), np.float32)
         y = call(x)
         assert y.dtype == np.float32

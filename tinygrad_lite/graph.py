@@ -127,7 +127,9 @@ def op(
 @overload
 def op(rule: Callable[P, Rule], /) -> Callable[P, Any]: ...
 @overload
-def op(*numpy_functions: Callable[..., Any], linear: bool = False) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
+def op(
+    *numpy_functions: Callable[..., Any], linear: bool = False
+) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
 def op(*functions: Any, linear: bool = False) -> Any:
     """Make an op of a rule: a function of arrays that returns `(value, closures)`.
 
@@ -178,8 +180,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             raise errors.named(error, this.name, this.parameters, args) from error
         if records and len(closures) < len(args):
             for a in args[len(closures) :]:
-                if isinstance(a, Node) and a.requires_grad:
-                    raise TypeError(f"{this.name}: no gradient flows to its argument of {errors.describe(a)}: detach() it")
+                _constant(this, a)
         if records and flowing < len(args):
             closures = tuple(map(_flowing, args, closures))
             records = any(closures)
@@ -232,7 +233,14 @@ def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 
 def _node(
-    kind: Any, value: Array, op: Op, args: Any, values: Any, kwargs: Any, closures: tuple[Closure | None, ...], scope: Any
+    kind: Any,
+    value: Array,
+    op: Op,
+    args: Any,
+    values: Any,
+    kwargs: Any,
+    closures: tuple[Closure | None, ...],
+    scope: Any,
 ) -> Node:
     """The result of an op; without closures it is a leaf."""
     if value.__class__ is np.ndarray:
@@ -301,7 +309,16 @@ def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tupl
             bound.append(parameter.default)
         else:
             break  # the rule itself says what is missing
-    return tuple(bound), rest
+    return tuple(bound), {name: frozen(_constant(this, v)) for name, v in rest.items()}
+
+
+def _constant(this: Op, a: Any) -> Any:
+    """An argument that no gradient flows to, by its value: a mask, an index, a weight of a loss."""
+    if not isinstance(a, Node):
+        return a
+    if a.requires_grad:
+        raise TypeError(f"{this.name}: no gradient flows to its argument of {errors.describe(a)}: detach() it")
+    return a.value
 
 
 def frozen(a: Any) -> Any:
