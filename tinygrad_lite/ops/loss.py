@@ -287,7 +287,7 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
 
 
 @op
-def softmax_cross_entropy(x: Array, target: Any, axis: int = 1) -> Rule:
+def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     """out = log Σ eˣ - x[target]        ∂L/∂x = g · (p - y), p = softmax x, y = 1 at the target and 0 elsewhere
 
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
