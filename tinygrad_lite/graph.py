@@ -364,7 +364,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
                 gradient[x] = gx
                 if x.op is not None:
                     heappush(waiting, (-x.age, x))
-            elif x in ours:
+            elif x in ours and gx.__class__ is np.ndarray:
                 np.add(gradient[x], gx, out=gradient[x])
             else:
                 gradient[x] = total = gradient[x] + gx
