@@ -87,3 +87,82 @@ def test_a_function_that_returns_no_tensor_is_refused() -> None:
 
 def test_size_0() -> None:
     assert tg.gradcheck(np.tanh, np.zeros((0, 3)))
+
+
+class TestDetectAnomaly:
+    """The first op whose value or gradient is NaN or infinite is named, with the line that made it."""
+
+    @pytest.fixture(autouse=True)
+    def no_warnings(self) -> Iterator[None]:
+        with np.errstate(all="ignore"):
+            yield
+
+    def test_log_of_0(self) -> None:
+        x = tg.Tensor([1.0, 0.0, 2.0], requires_grad=True)
+        with pytest.raises(FloatingPointError) as error, tg.detect_anomaly():
+            y = x * 2
+            z = np.log(y)  # this line
+            z.sum().backward()
+        assert str(error.value).splitlines() == [
+            "log: its value is -inf in 1 of 3 elements, first at [1]",
+            f"  made at test_check.py:{line_of('z = np.log(y)  # this line')}: z = np.log(y)  # this line",
+            "  x: shape (3,) float64, from 0 to 4",
+        ]
+
+    def test_0_by_0(self) -> None:
+        x = tg.Tensor(0.0, requires_grad=True)
+        said = r"divide: its value is nan\n  made at .*: x / x\n"
+        with pytest.raises(FloatingPointError, match=said), tg.detect_anomaly():
+            x / x
+
+    def test_an_overflow_in_exp(self) -> None:
+        x = tg.Tensor([1.0, 1000.0], requires_grad=True)
+        with pytest.raises(FloatingPointError, match=r"exp: its value is inf in 1 of 2"), tg.detect_anomaly():
+            np.exp(x)
+
+    def test_the_gradient_of_the_root_of_0_points_to_the_forward_line(self) -> None:
+        x = tg.Tensor([4.0, 0.0], requires_grad=True)
+        with tg.detect_anomaly():
+            y = np.sqrt(x)  # where the root was taken
+            with pytest.raises(FloatingPointError) as error:
+                y.sum().backward()
+        lines = str(error.value).splitlines()
+        assert lines[0] == "sqrt: ∂L/∂x is inf in 1 of 2 elements, first at [1]"
+        line = line_of("y = np.sqrt(x)  # where the root was taken")
+        assert lines[1] == f"  made at test_check.py:{line}: y = np.sqrt(x)  # where the root was taken"
+        assert x.grad is None
+
+    def test_the_module_is_named_by_its_attributes(self) -> None:
+        class Log(tg.nn.Module):
+            def forward(self, x: Any) -> Any:
+                return np.log(x)
+
+        class Net(tg.nn.Module):
+            def __init__(self) -> None:
+                self.blocks = [Log(), Log()]
+
+            def forward(self, x: Any) -> Any:
+                return self.blocks[1](self.blocks[0](x))
+
+        with pytest.raises(FloatingPointError, match=r"  in Net\.blocks\.1\n"), tg.detect_anomaly():
+            Net()(tg.Tensor(1.0, requires_grad=True))
+
+    def test_values_that_need_no_gradient_are_watched_too(self) -> None:
+        with pytest.raises(FloatingPointError, match="log: its value is -inf"), tg.detect_anomaly(), tg.no_grad():
+            np.log(tg.Tensor([0.0]))
+
+    def test_outside_nothing_is_watched(self) -> None:
+        x = tg.Tensor(0.0, requires_grad=True)
+        with tg.detect_anomaly():
+            x * 2
+        assert np.isnan((x / x).data)
+
+    def test_a_node_made_before_says_so(self) -> None:
+        y = np.sqrt(tg.Tensor(0.0, requires_grad=True))
+        with pytest.raises(FloatingPointError, match="made outside detect_anomaly"), tg.detect_anomaly():
+            y.backward()
+
+
+def line_of(code: str) -> int:
+    with open(__file__, encoding="utf-8") as file:
+        return next(i for i, line in enumerate(file, 1) if line.strip() == code)

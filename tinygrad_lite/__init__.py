@@ -16,6 +16,7 @@ from .calculus import jacobian as jacobian
 from .calculus import jvp as jvp
 from .calculus import value_and_grad as value_and_grad
 from .calculus import vjp as vjp
+from .check import detect_anomaly as detect_anomaly
 from .check import gradcheck as gradcheck
 from .graph import no_grad as no_grad
 from .graph import op as op

@@ -1,13 +1,18 @@
-"""Is a gradient right? Central differences against backprop, to any order."""
+"""Is a gradient right? Central differences against backprop, to any order; and where a NaN came from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import linecache
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from .graph import backpropagate
+from .graph import THREAD, Array, Node, Op, backpropagate
 from .tensor import Tensor
 
 Function = Callable[..., Any]
@@ -111,3 +116,100 @@ def _worst(i: int, g: Any, shape: tuple[int, ...], compare: Callable[[int, Any, 
     index, (got, expected) = max(pairs.items(), key=lambda item: abs(item[1][0] - item[1][1]))
     element = f"input {i}" + (f" of shape {shape}, element {list(index)}" if index else "")
     return f"{element}: backprop gives {got:.10g}, central differences give {expected:.10g}"
+
+
+# ------------------------------------------------------------------------------------------------ where a NaN came from
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Inside, the first op whose value or gradient is NaN or infinite raises: `with tg.detect_anomaly(): ...`.
+
+    Both the forward run and `.backward()` belong inside.
+
+    Raises:
+        FloatingPointError: names the op, the module that was called, the shapes and ranges of the inputs, and the line
+            outside this library that made it.
+    """
+    mode = THREAD.mode
+    outer, mode.watch = mode.watch, _Watch()
+    try:
+        yield
+    finally:
+        mode.watch = outer
+
+
+class _Watch:
+    """Sees every value and gradient as it is made, and remembers which line of the user's made each node."""
+
+    def __init__(self) -> None:
+        self.lines: dict[int, tuple[weakref.ref[Node], str]] = {}  # by id: a tensor's == compares its elements
+
+    def value(self, out: Node, op: Op, values: Sequence[Any]) -> None:
+        """Called with every result of an op."""
+        if not _is_finite(out.value):
+            module = _module(THREAD.mode.scope)
+            raise FloatingPointError(
+                f"{op.name}: its value {_anomaly(out.value)}\n{_users_line()}\n{module}{_ranges(op, values)}"
+            )
+        self.lines[id(out)] = weakref.ref(out), _users_line()
+
+    def gradient(self, node: Node, x: Node, g: Array, gx: Array) -> None:
+        """Called with every gradient that a closure returns."""
+        g, gx = (a.value if isinstance(a, Node) else a for a in (g, gx))
+        if _is_finite(gx):
+            return
+        assert node.op is not None
+        reference, line = self.lines.get(id(node), (None, ""))
+        made = line if reference is not None and reference() is node else "  made outside detect_anomaly()"
+        name = next((name for name, a in zip(node.op.parameters, node.args) if a is x), "its input")
+        raise FloatingPointError(
+            f"{node.op.name}: ∂L/∂{name} {_anomaly(gx)}\n{made}\n{_module(node.scope)}"
+            f"{_ranges(node.op, node.values)}\n  g: {_range(g)}"
+        )
+
+
+def _is_finite(a: Array) -> bool:
+    return getattr(a, "dtype", np.dtype(object)).kind != "f" or bool(np.isfinite(a).all())
+
+
+def _anomaly(a: Array) -> str:
+    bad = ~np.isfinite(a)
+    first = np.unravel_index(int(np.argmax(bad)), np.shape(a)) if np.ndim(a) else ()
+    place = f" in {np.count_nonzero(bad)} of {np.size(a)} elements, first at [{', '.join(map(str, first))}]"
+    return f"is {np.asarray(a)[first]}{place if first else ''}"
+
+
+def _users_line() -> str:
+    """The innermost line outside this library and NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in (__package__, "numpy"):
+        frame = frame.f_back
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    return f"  made at {os.path.basename(file)}:{number}: {linecache.getline(file, number, frame.f_globals).strip()}"
+
+
+def _module(scope: Any) -> str:
+    """The module that was being called, as the attributes that lead to it."""
+    path = []
+    while scope is not None:
+        outer, module = scope
+        held = outer[1].children() if outer is not None else ()
+        path.append(next((name for name, part in held if part is module), type(module).__name__))
+        scope = outer
+    return f"  in {'.'.join(reversed(path))}\n" if path else ""
+
+
+def _ranges(op: Op, values: Sequence[Any]) -> str:
+    return "\n".join(f"  {name}: {_range(v)}" for name, v in zip(op.parameters, values) if hasattr(v, "dtype"))
+
+
+def _range(a: Array) -> str:
+    """Shape, dtype and range of an array, and how many of its elements are NaN or infinite already."""
+    finite = np.asarray(a)[np.isfinite(a)]
+    said = f"shape {np.shape(a)} {a.dtype}"
+    if finite.size:
+        said += f", from {finite.min():.6g} to {finite.max():.6g}"
+    if finite.size < np.size(a):
+        said += f", {np.size(a) - finite.size} not finite"
+    return said

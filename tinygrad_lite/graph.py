@@ -88,12 +88,13 @@ class Node:
 class Mode:
     """What recording depends on."""
 
-    __slots__ = ("recording", "again", "scope")
+    __slots__ = ("recording", "again", "scope", "watch")
 
     def __init__(self) -> None:
         self.recording = True  # False inside no_grad()
         self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_closures`
         self.scope: Any = None  # the module that is being called
+        self.watch: Any = None  # inside detect_anomaly(): sees every value and every gradient
 
 
 class _Thread(threading.local):
@@ -186,7 +187,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             records = any(closures)
         if not records:
             closures = ()
-        return _node(kind, value, this, args, values, kwargs or NO_KEYWORDS, closures, mode.scope)
+        return _node(kind, value, this, args, values, kwargs or NO_KEYWORDS, closures, mode)
 
     apply.op = this  # type: ignore[attr-defined]
     OPS[this.name] = this
@@ -227,7 +228,7 @@ def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         if not (x_flows and y_flows):
             closures = (closures[0], None) if x_flows else (None, closures[1])
             closures = closures if any(closures) else ()
-        return _node(kind, value, this, (x, y), (x_value, y_value), NO_KEYWORDS, closures, mode.scope)
+        return _node(kind, value, this, (x, y), (x_value, y_value), NO_KEYWORDS, closures, mode)
 
     return operator
 
@@ -240,7 +241,7 @@ def _node(
     values: Any,
     kwargs: Any,
     closures: tuple[Closure | None, ...],
-    scope: Any,
+    mode: Mode,
 ) -> Node:
     """The result of an op; without closures it is a leaf."""
     if value.__class__ is np.ndarray:
@@ -258,12 +259,14 @@ def _node(
         out.values = values
         out.kwargs = kwargs
         out.closures = closures
-        out.scope = scope
+        out.scope = mode.scope
         out.age = age()
     else:
         out.requires_grad = False
         out.op = None
         out.args = out.closures = ()
+    if mode.watch is not None:
+        mode.watch.value(out, op, values)
     return out
 
 
@@ -347,6 +350,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its
     uses, and the leaves come last. With `create_graph` the gradients are Tensors.
     """
+    watch = THREAD.mode.watch
     gradient = {root: seed}
     ours: set[Node] = set()  # nodes whose gradient is a sum made here, so that more can be added in place
     waiting = [] if root.op is None else [(-root.age, root)]  # a heap, the youngest node first
@@ -360,6 +364,8 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
             gx = closure(g)
             if not gx.__class__ is np.float64 is x.value.__class__:
                 gx = fit(gx, x.value)
+            if watch is not None:
+                watch.gradient(node, x, g, gx)
             if x not in gradient:
                 gradient[x] = gx
                 if x.op is not None:
