@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import string
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,49 +33,49 @@ def matmul(x: Array, w: Array) -> Rule:
         if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
             return x @ w, (lambda g: g @ w.T, lambda g: x.T @ g)
         value = kernels.matmul(x, w)
+        if np.ndim(x) > 2 == np.ndim(w):  # one w for all: the stack is only more rows
+            return value, (lambda g: kernels.matmul(g, T(w)), lambda g: T(_rows(x)) @ _rows(g))
     except ValueError as error:
         raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
     row, column = np.ndim(x) == 1, np.ndim(w) == 1
     stack = np.shape(value)[: np.ndim(value) - 2 + row + column]
 
-    def matrices() -> tuple[Array, Array]:
-        return np.expand_dims(x, 0) if row else x, np.expand_dims(w, 1) if column else w
+    def matrices(g: Array) -> tuple[Array, Array, Array]:
+        x2, w2 = np.expand_dims(x, 0) if row else x, np.expand_dims(w, 1) if column else w
+        return x2, w2, np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
 
     def grad_x(g: Array) -> Array:
-        x2, w2 = matrices()
-        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
-        return np.reshape(_product(g, T(w2), np.shape(x2)), np.shape(x))
+        x2, w2, g2 = matrices(g)
+        return _summed(g2, T(w2), np.shape(x2))
 
     def grad_w(g: Array) -> Array:
-        x2, w2 = matrices()
-        g = np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
-        return np.reshape(_product(T(x2), g, np.shape(w2)), np.shape(w))
+        x2, w2, g2 = matrices(g)
+        gw = _summed(T(x2), g2, np.shape(w2))
+        return gw[..., 0] if column else gw
 
     return value, (grad_x, grad_w)
 
 
-def _product(a: Array, b: Array, shape: tuple[int, ...]) -> Array:
-    """a @ b, summed over those axes of the stack where `shape`, that of the result, has a 1 or no axis at all.
+def _rows(x: Array) -> Array:
+    """A stack of matrices as one, all their rows below each other."""
+    return np.reshape(x, (math.prod(np.shape(x)[:-1]), np.shape(x)[-1]))
 
-    Σᵢ aᵢ @ bᵢ is one product of all aᵢ side by side with all bᵢ below each other; no stack of products is formed.
+
+def _summed(a: Array, b: Array, shape: tuple[int, ...]) -> Array:
+    """a @ b, a stack of products that is to be summed to `shape`: along axes where that has a 1, or none at all.
+
+    The engine would do that. But if the stack is larger than both factors, one product of all a's side by side with all
+    b's below each other is cheaper.
     """
+    (n, k), m = np.shape(a)[-2:], np.shape(b)[-1]
     stack = np.broadcast_shapes(np.shape(a)[:-2], np.shape(b)[:-2])
     wanted = (1,) * (len(stack) + 2 - len(shape)) + shape[:-2]
-    summed = [i for i, n in enumerate(stack) if n != 1 == wanted[i]]
-    if not summed:
+    if stack == wanted or n * m <= (n + m) * k:
         return kernels.matmul(a, b)
-    kept = [i for i in range(len(stack)) if i not in summed]
-
-    def gathered(x: Array, side: int) -> Array:
-        """x with the summed axes merged into the matrices' axis `side`."""
-        *before, n, k = np.shape(x)
-        before = [1] * (len(stack) - len(before)) + before
-        order = [*kept, *((len(stack), *summed, -1) if side == -1 else (*summed, len(stack), -1))]
-        merged = math.prod(before[i] for i in summed)
-        x = np.transpose(np.reshape(x, (*before, n, k)), order)
-        return np.reshape(x, (*(before[i] for i in kept), *((n, merged * k) if side == -1 else (merged * n, k))))
-
-    return np.reshape(kernels.matmul(gathered(a, -1), gathered(b, -2)), shape)
+    letters = string.ascii_lowercase[: len(stack)]
+    left, right = (letters[len(stack) + 2 - np.ndim(x) :] for x in (a, b))
+    kept = "".join(c for c, size in zip(letters, wanted) if size != 1)
+    return np.reshape(kernels.contract(a, b, inputs=(left + "NK", right + "KM"), output=kept + "NM"), shape)
 
 
 def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:
@@ -115,7 +116,7 @@ def outer(a: Array, b: Array) -> Array:
 
 
 @implements(np.linalg.outer)
-def _outer_of_vectors(a: Array, b: Array) -> Array:
+def _outer(a: Array, b: Array) -> Array:
     """`np.linalg.outer`: as np.outer, of vectors only."""
     if np.ndim(a) != 1 or np.ndim(b) != 1:
         raise ValueError(f"outer: both must be vectors, they have shapes {np.shape(a)} and {np.shape(b)}")
@@ -156,7 +157,7 @@ def cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1,
 
 
 @implements(np.linalg.cross)
-def _cross_along(a: Array, b: Array, axis: int = -1) -> Array:
+def _cross(a: Array, b: Array, axis: int = -1) -> Array:
     """`np.linalg.cross`: as np.cross, along one axis of both."""
     return np.cross(a, b, axis=axis)
 
@@ -168,7 +169,7 @@ def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
 
 
 @implements(np.linalg.trace)
-def _trace_of_matrices(a: Array, offset: int = 0) -> Array:
+def _trace(a: Array, offset: int = 0) -> Array:
     """`np.linalg.trace`: the sum of the diagonal of each matrix of a stack."""
     return np.trace(a, offset, -2, -1)
 
