@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
+from . import depthwise
 from .layout import batch_first, batch_last
-from .windows import Slices, Windows, overlap_add, view
+from .windows import Slices, Windows, overlap_add, seen_through, view
 
 BLOCK = 1 << 18  # elements of the buffer of columns: 1 MB of float32
 CHUNK = 768  # columns of one matrix product: BLAS is fastest where all of it fits the cache
@@ -82,43 +83,32 @@ def plain_fold(x: Array, windows: Windows) -> Array:
 Block = tuple[Slices, int, int]  # places and examples; the first and the last of the columns that they make
 
 
-def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
-    """Every window of x, without a copy but for the padding: (C, *kernel, *places, N)."""
-    x = batch_last(x)
-    n = len(windows.size)
-    if windows.padded != windows.size or x.dtype != dtype:
-        inner = tuple(slice(b, b + size) for b, size in zip(windows.padding, windows.size))
-        padded = np.zeros((len(x), *windows.padded, x.shape[-1]), dtype)
-        padded[:, *inner] = x
-        x = padded
-    steps = x.strides[1:-1]
-    return np.lib.stride_tricks.as_strided(
-        x,
-        (len(x), *windows.kernel, *windows.places, x.shape[-1]),
-        (
-            x.strides[0],
-            *(step * d for step, d in zip(steps, windows.dilation)),
-            *(step * s for step, s in zip(steps, windows.stride)),
-            x.strides[-1],
-        ),
-        writeable=False,
-    )
-
-
 def blocks(shape: tuple[int, ...], most: int) -> Iterator[Block]:
-    """`shape` (places and examples) cut into runs of at most about `most` columns, contiguous and of much the same length."""
+    """`shape` (places and examples) cut into contiguous runs of at most `most` columns, of much the same length."""
+    if 0 in shape:
+        return
     inner, axis = 1, len(shape) - 1
     while axis > 0 and inner * shape[axis] <= most:
         inner *= shape[axis]
         axis -= 1
-    count = max(1, -(-shape[axis] * inner // most))
-    step = -(-shape[axis] // count)
-    rest = tuple(slice(0, length) for length in shape[axis + 1 :])
+    length = shape[axis]
+    count = -(-length // (most // inner))
+    rest = tuple(slice(0, n) for n in shape[axis + 1 :])
     for i, outer in enumerate(np.ndindex(shape[:axis])):
-        for first in range(0, shape[axis], step):
-            last = min(first + step, shape[axis])
-            base = i * shape[axis]
-            yield (*(slice(o, o + 1) for o in outer), slice(first, last), *rest), (base + first) * inner, (base + last) * inner
+        for j in range(count):
+            first, last = length * j // count, length * (j + 1) // count
+            start, stop = (i * length + first) * inner, (i * length + last) * inner
+            yield (*(slice(o, o + 1) for o in outer), slice(first, last), *rest), start, stop
+
+
+def columns_at_a_time(rows: int) -> int:
+    return max(CHUNK, BLOCK // max(1, rows))
+
+
+def buffer(rows: int, columns: int, dtype: Any) -> Array:
+    """An empty matrix whose rows lie a cache line further apart than they are long: the rows of one that is a power of two
+    wide would all fall on the same few sets of the cache."""
+    return np.empty((rows, columns + 16), dtype)[:, :columns]
 
 
 class Columns:
@@ -129,16 +119,14 @@ class Columns:
         self.seen = seen_through(x, windows, dtype)
         self.rows = math.prod(self.seen.shape[: n + 1])
         self.places = self.seen.shape[n + 1 :]
+        self.most = columns_at_a_time(self.rows)
         self.copied = math.prod(windows.kernel) > 1
-        self.dtype = dtype
 
-    def blocks(self) -> list[Block]:
-        return list(blocks(self.places, max(CHUNK, BLOCK // max(1, self.rows))))
+    def blocks(self) -> Iterator[Block]:
+        return blocks(self.places, self.most)
 
-    def buffer(self, blocks: Iterable[Block]) -> Array:
-        """Room for the largest block. Rows a cache line longer than a power of two do not fall on the same cache sets."""
-        longest = max((stop - start for _, start, stop in blocks), default=0)
-        return np.empty((self.rows, -(-longest // CHUNK) * CHUNK + 16) if self.copied else 0, self.dtype)
+    def buffer(self) -> Array:
+        return buffer(self.rows, min(self.most, math.prod(self.places)), self.seen.dtype) if self.copied else None
 
     def unfold(self, block: Block, buffer: Array) -> Array:
         """(C · elements, columns of the block)"""
@@ -151,10 +139,13 @@ class Columns:
         return columns
 
 
-def chunks(a: Array) -> tuple[Array, Array]:
+def chunks(a: Array) -> Iterator[Array]:
     """The matrix a (rows, columns) as a stack of CHUNK columns each, and what is left over."""
     whole = a.shape[1] // CHUNK * CHUNK
-    return a[:, :whole].reshape(len(a), -1, CHUNK).transpose(1, 0, 2), a[:, whole:]
+    if whole:
+        yield a[:, :whole].reshape(len(a), -1, CHUNK).transpose(1, 0, 2)
+    if whole < a.shape[1]:
+        yield a[None, :, whole:]
 
 
 def product(a: Array, b: Array, out: Array) -> None:
@@ -165,8 +156,7 @@ def product(a: Array, b: Array, out: Array) -> None:
 
 def product_over_columns(a: Array, b: Array) -> Array:
     """a @ bᵀ, a chunk of columns at a time."""
-    (a, a_rest), (b, b_rest) = chunks(a), chunks(b)
-    return np.matmul(a, b.transpose(0, 2, 1)).sum(axis=0) + a_rest @ b_rest.T
+    return sum(np.matmul(p, q.transpose(0, 2, 1)).sum(axis=0) for p, q in zip(chunks(a), chunks(b)))
 
 
 def parts(count: int, groups: int) -> list[slice]:
@@ -184,14 +174,16 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
     The columns of the windows, multiplied from the left by the weight: (O, C · elements) @ (C · elements, places · N).
     """
+    if groups == x.shape[1] > 1:
+        return depthwise.conv(x, weight, bias, windows)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     columns = Columns(x, windows, dtype)
     w = np.asarray(weight, dtype).reshape(len(weight), math.prod(weight.shape[1:]))
     out = np.empty((len(w), *columns.places), dtype)
     flat = out.reshape(len(w), math.prod(columns.places))
 
-    def fill(blocks: list[Block]) -> None:
-        buffer = columns.buffer(blocks)
+    def fill(blocks: Iterable[Block]) -> None:
+        buffer = columns.buffer()
         for block in blocks:
             u, y = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
             for rows, outputs in zip(parts(len(u), groups), parts(len(w), groups)):
@@ -209,12 +201,14 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 
     The columns of the windows, multiplied from the right by g: (C · elements, places · N) @ (places · N, O).
     """
+    if groups == x.shape[1] > 1:
+        return depthwise.conv_weight(x, g, windows)
     dtype = np.result_type(x, g)
     columns = Columns(x, windows, dtype)
     flat = batch_last(g).reshape(g.shape[1], math.prod(columns.places))
 
-    def total(blocks: list[Block]) -> Array:
-        buffer = columns.buffer(blocks)
+    def total(blocks: Iterable[Block]) -> Array:
+        buffer = columns.buffer()
         total = np.zeros((columns.rows, len(flat) // groups), dtype)
         for block in blocks:
             u, gs = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
@@ -238,21 +232,23 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     channels, outputs = weight.shape[1], len(weight) // groups
     if back and math.prod(windows.size) * outputs * (channels + 2) <= math.prod(windows.places) * channels * (outputs + 9):
         return conv(g, turned_weight(weight, groups), bias, back, groups)
+    if channels == 1 < groups:
+        return depthwise.conv_input(g, weight, bias, windows, groups)
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     elements = math.prod(windows.kernel)
     flat = batch_last(g).reshape(g.shape[1], math.prod(windows.places) * len(g))
     out = np.zeros((channels * groups, *windows.size, len(g)), dtype)
     if bias is not None:
         out += bias[(slice(None), *[None] * (out.ndim - 1))]
-    most = max(CHUNK, BLOCK // max(1, elements * channels))
+    most = columns_at_a_time(elements * channels)
 
     def add(group: int) -> None:
         w = weight[parts(len(weight), groups)[group]].reshape(outputs, channels, elements)
         w = np.ascontiguousarray(w.transpose(2, 1, 0), dtype).reshape(elements * channels, outputs)
         gs, xs = flat[parts(len(flat), groups)[group]], out[parts(len(out), groups)[group]]
-        buffer = np.empty((len(w), -(-most // CHUNK + 1) * CHUNK + 16), dtype)
+        room = buffer(len(w), min(most, flat.shape[1]), dtype)
         for places, start, stop in blocks((*windows.places, len(g)), most):
-            columns = buffer[:, : stop - start]
+            columns = room[:, : stop - start]
             product(w, gs[:, start:stop], columns)
             columns = columns.reshape(elements, channels, *(p.stop - p.start for p in places))
             for k, inputs, within in windows.elements(places[:-1]):

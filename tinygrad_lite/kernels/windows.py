@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 from ..graph import Array
+from .layout import batch_last
 
 Ints = int | tuple[int, ...]
 Slices = tuple[slice, ...]
@@ -101,6 +102,29 @@ def slide(size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: 
         places = [math.ceil(r / s) + 1 for r, s in zip(room, stride)]
         places = [c - ((c - 1) * s >= length + p) for c, s, length, p in zip(places, stride, size, padding)]
     return Windows(size, kernel, stride, dilation, padding, tuple(places))
+
+
+def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
+    """Every window of x, without a copy but for the padding: (C, *kernel, *places, N)."""
+    x = batch_last(x)
+    n = len(windows.size)
+    if windows.padded != windows.size or x.dtype != dtype:
+        inner = tuple(slice(b, b + size) for b, size in zip(windows.padding, windows.size))
+        padded = np.zeros((len(x), *windows.padded, x.shape[-1]), dtype)
+        padded[:, *inner] = x
+        x = padded
+    steps = x.strides[1:-1]
+    return as_strided(
+        x,
+        (len(x), *windows.kernel, *windows.places, x.shape[-1]),
+        (
+            x.strides[0],
+            *(step * d for step, d in zip(steps, windows.dilation)),
+            *(step * s for step, s in zip(steps, windows.stride)),
+            x.strides[-1],
+        ),
+        writeable=False,
+    )
 
 
 # ------------------------------------------------------------- plain versions: NumPy's protocols and no writing in place
