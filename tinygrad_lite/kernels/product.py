@@ -47,7 +47,9 @@ def _order(
             if sizes.setdefault(c, n) == 1:
                 sizes[c] = n
             elif n not in (1, sizes[c]):
-                raise ValueError(f"{c!r} is {sizes[c]} in one operand but {n} in another; they must be equal, or 1")
+                raise ValueError(
+                    f"einsum: {c!r} is {sizes[c]} in one operand but {n} in another; they must be equal, or 1"
+                )
     terms, steps = list(inputs), []
     if len(terms) == 1:
         return ((0, None, f"{terms[0]}->{output}"),)
