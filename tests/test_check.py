@@ -158,7 +158,7 @@ class TestDetectAnomaly:
         assert np.isnan((x / x).data)
 
     def test_a_node_made_before_says_so(self) -> None:
-        y = np.sqrt(tg.Tensor(0.0, requires_grad=True))
+        y: Any = np.sqrt(tg.Tensor(0.0, requires_grad=True))
         with pytest.raises(FloatingPointError, match="made outside detect_anomaly"), tg.detect_anomaly():
             y.backward()
 

@@ -1,0 +1,206 @@
+"""Learn backprop by writing it: `python -m tinygrad_lite.exercises out/` writes rules without their closures.
+
+One file an op, in an order in which none needs a later one. Each is the library's own code with `...` in the place of
+every closure's body; run it, and it says which gradients are right. The solutions are in tinygrad_lite/ops/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import sys
+import textwrap
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import graph
+from .check import GradientError, gradcheck
+from .graph import OPS, Op
+from .ops import conv, pool
+
+# The op, the function that holds its closures where that is another one, and its examples: (inputs' shapes, the rest).
+Example = tuple[Sequence[tuple[int, ...]], dict[str, Any]]
+EXERCISES: dict[str, tuple[Callable[..., Any] | None, Sequence[Example]]] = {
+    "add": (None, [([(2, 3), (2, 3)], {}), ([(2, 3), (3,)], {})]),
+    "multiply": (None, [([(2, 3), (2, 3)], {}), ([(), ()], {})]),
+    "divide": (None, [([(2, 3), (2, 3)], {})]),
+    "exp": (None, [([(2, 3)], {})]),
+    "log": (None, [([(2, 3)], {})]),
+    "tanh": (None, [([(2, 3)], {})]),
+    "relu": (None, [([(2, 3)], {})]),
+    "transpose": (None, [([(2, 3)], {}), ([(2, 3, 4)], {"axes": (1, 2, 0)})]),
+    "matmul": (None, [([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(3,), (3,)], {}), ([(2, 3), (3,)], {})]),
+    "softmax": (None, [([(2, 3)], {})]),
+    "avg_pool2d": (pool.average_of_windows, [([(2, 2, 4, 4)], {"kernel_size": 2})]),
+    "max_pool2d": (
+        pool.maximum_of_windows,
+        [([(2, 2, 4, 4)], {"kernel_size": 2}), ([(1, 5, 5)], {"kernel_size": 3, "stride": 1})],
+    ),
+    "conv2d": (
+        conv.correlation,
+        [([(1, 1, 3, 3), (1, 1, 2, 2)], {}), ([(2, 3, 5, 5), (4, 3, 3, 3), (4,)], {"padding": 1})],
+    ),
+}
+
+HEAD = '''"""Exercise {number}: {name}.
+
+Each closure below maps g = ∂L/∂out to the gradient of one input. Put the mathematics in the place of every `...`, then
+run this file: it compares what you wrote with central differences.
+"""
+
+from __future__ import annotations
+
+{imports}
+
+
+{code}
+
+if __name__ == "__main__":
+    check({name})
+'''
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the exercises into `folder`.
+
+    Raises:
+        FileExistsError: one of them is there already; then none is written.
+    """
+    paths = {folder / f"{number:02}_{name}.py": name for number, name in enumerate(EXERCISES, 1)}
+    there = [path for path in paths if path.exists()]
+    if there:
+        raise FileExistsError(
+            f"{there[0]} is there already, and what you wrote is never overwritten: give another folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (path, name) in enumerate(paths.items(), 1):
+        path.write_text(exercise(name, number), encoding="utf-8")
+    return list(paths)
+
+
+def exercise(name: str, number: int, blank: bool = True) -> str:
+    """The text of one exercise; with `blank=False` its solution, the library's own code."""
+    rule, inner = OPS[name].rule, EXERCISES[name][0]
+    linear = "(linear=True)" if OPS[name].linear else ""
+    parts = [inner, rule] if inner is not None else [rule]
+    sources = [_undecorated(part) for part in parts]
+    code = [*map(_blanked, sources)] if blank else [*sources]
+    code[-1] = f"@op{linear}\n{code[-1]}\n"
+    return HEAD.format(number=number, name=name, imports=_imports(parts, sources), code="\n\n\n".join(code))
+
+
+def _undecorated(function: Callable[..., Any]) -> str:
+    source = textwrap.dedent(inspect.getsource(function))
+    node = ast.parse(source).body[0]
+    return "".join(source.splitlines(keepends=True)[node.lineno - 1 :]).rstrip()
+
+
+def _blanked(source: str) -> str:
+    """Every closure that the function returns, as `lambda g: ...`; a named one inside the function is left out."""
+    tree = ast.parse(source).body[0]
+    named = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node is not tree}
+    blanks = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Return)
+            and isinstance(node.value, ast.Tuple)
+            and isinstance(node.value.elts[-1], ast.Tuple)
+        ):
+            for closure in node.value.elts[-1].elts:
+                argument = closure.args.args[0].arg if isinstance(closure, ast.Lambda) else "g"
+                blanks.add((*_span(source, closure), f"lambda {argument}: ..."))
+                if isinstance(closure, ast.Name) and closure.id in named:
+                    start, end = _span(source, named[closure.id])
+                    blanks.add((start, end + len(source[end:]) - len(source[end:].lstrip()), ""))
+    for start, end, text in sorted(blanks, reverse=True):
+        source = source[:start] + text + source[end:]
+    return source
+
+
+def _span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
+    """Where a node stands in the text; ast counts columns in bytes."""
+    lines = source.splitlines(keepends=True)
+
+    def place(line: int, column: int) -> int:
+        return sum(map(len, lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
+
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    return place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
+
+
+def _imports(parts: Sequence[Callable[..., Any]], sources: Sequence[str]) -> str:
+    """What the functions use of their modules."""
+    own = {part.__name__ for part in parts}
+    modules, names = set(), {"tinygrad_lite.exercises": {"check"}, "tinygrad_lite.graph": {"op"}}
+    for part, source in zip(parts, sources):
+        known = vars(sys.modules[part.__module__])
+        for name in {
+            node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)
+        } & known.keys() - own:
+            value = known[name]
+            if isinstance(value, types.ModuleType):
+                modules.add(f"import {value.__name__} as {name}")
+            else:
+                home = "tinygrad_lite.graph" if getattr(graph, name, None) is value else part.__module__
+                names.setdefault(home, set()).add(name)
+    return "\n".join(
+        [*sorted(modules), *(f"from {home} import {', '.join(sorted(names[home]))}" for home in sorted(names))]
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------ checking
+
+
+def check(op: Callable[..., Any]) -> bool:
+    """Say of each input of `op` whether its gradient is right, in its examples; True if all are."""
+    this: Op = op.op  # type: ignore[attr-defined]
+    right = True
+    for shapes, static in EXERCISES[this.name][1]:
+        rng = np.random.default_rng(0)
+        arrays = [rng.permutation(np.linspace(0.2, 2.0, int(np.prod(shape)))).reshape(shape) for shape in shapes]
+        print(f"{this.name} of {' and '.join(str(shape) for shape in shapes)}")
+        for i, name in zip(range(len(arrays)), this.parameters):
+            said = _verdict(op, this, arrays, static, i)
+            right = right and not said
+            print(f"  ∂L/∂{name}  {said or 'right, to second order'}")
+    return right
+
+
+def _verdict(op: Callable[..., Any], this: Op, arrays: list[Any], static: dict[str, Any], i: int) -> str:
+    """What is wrong with the gradient of input i; nothing if it is right."""
+    value, closures = this.rule(*arrays, **static)
+    closure = closures[i]
+    if closure is None:
+        return "there is no closure: return one for each input"
+    try:
+        found = closure(np.ones_like(value))
+        if found is ...:
+            return "is still to be written"
+        gradcheck(lambda x: op(*arrays[:i], x, *arrays[i + 1 :], **static), arrays[i])
+    except GradientError as error:
+        return f"is wrong: {str(error).removeprefix('gradcheck: ')}"
+    except Exception as error:  # whatever a learner's closure raises is the answer
+        return f"fails: {type(error).__name__}: {error}"
+    return ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tinygrad_lite.exercises", description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path, help="where to write them; files that are there are never overwritten")
+    try:
+        paths = write(parser.parse_args(arguments).folder)
+    except OSError as error:
+        print(f"exercises: {error}", file=sys.stderr)
+        return 1
+    print(*paths, sep="\n")
+    print(f"Begin with the first: python {paths[0]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
