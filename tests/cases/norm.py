@@ -1,4 +1,4 @@
-from tinygrad_lite.ops.norm import standardize
+from tinygrad_lite.ops.norm import scale, standardize
 
 from . import Case, rand
 
@@ -8,5 +8,10 @@ CASES = {
         Case(lambda x: standardize(x, (0,), 1e-5), [rand(4, 3)], "first"),
         Case(lambda x: standardize(x, (0, 2, 3), 1e-2), [rand(2, 3, 2, 2)], "channels"),
         Case(lambda x: standardize(x, (2,), 1e-2), [rand(2, 3, 1)], "one-element"),
-    ]
+    ],
+    "scale": [
+        Case(scale, [rand(4, 3), rand(3), rand(3, seed=1)]),
+        Case(scale, [rand(2, 3, 2, 2), rand(1, 3, 1, 1), rand(1, 3, 1, 1, seed=1)], "channels"),
+        Case(scale, [rand(2, 1), rand(2, 1), rand(2, 1, seed=1)], "same-shape"),
+    ],
 }

@@ -1,10 +1,24 @@
-"""relu, sigmoid and softplus with few temporaries."""
+"""relu, sigmoid, softplus and the gradients of what is made of them, with few temporaries."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from ..graph import Array, kernel
+
+
+def either(condition: Array, yes: float, no: float, like: Array) -> Array:
+    """The number `yes` where the condition holds, `no` elsewhere, in the dtype of `like`; exact, and faster than np.where."""
+    if type(condition) is not np.ndarray:
+        return np.where(condition, yes, no).astype(like.dtype)
+    out: Array = condition.astype(like.dtype)
+    out *= yes
+    rest: Array = (~condition).astype(like.dtype)
+    rest *= no
+    out += rest
+    return out
 
 
 def floating(x: Array) -> bool:
@@ -35,6 +49,50 @@ def sigmoid(x: Array) -> Array:
         np.exp(y, out=y)
         y += 1
         return np.reciprocal(y, out=y)
+
+
+def plain_sigmoid_gradient(g: Array, y: Array) -> Array:
+    return g * y * (1 - y)
+
+
+@kernel(plain_sigmoid_gradient)
+def sigmoid_gradient(g: Array, y: Array) -> Array:
+    gx = 1 - y
+    gx *= y
+    gx *= g
+    return gx
+
+
+def plain_silu_gradient(g: Array, x: Array, s: Array) -> Array:
+    return g * (s * (1 + x * (1 - s)))
+
+
+@kernel(plain_silu_gradient)
+def silu_gradient(g: Array, x: Array, s: Array) -> Array:
+    gx = 1 - s
+    gx *= x
+    gx += 1
+    gx *= s
+    gx *= g
+    return gx
+
+
+def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+    return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+
+
+@kernel(plain_gelu_gradient)
+def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+    if not floating(x):
+        return plain_gelu_gradient(g, x, p)
+    gx = x * x
+    gx *= -0.5
+    np.exp(gx, out=gx)
+    gx *= x
+    gx *= 1 / math.sqrt(2 * math.pi)
+    gx += p
+    gx *= g
+    return gx
 
 
 def plain_softplus(x: Array) -> Array:

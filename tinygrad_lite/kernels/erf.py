@@ -87,3 +87,17 @@ def erfc(x: Array) -> Array:
     x = np.asarray(x, np.float64)
     y = tail(np.absolute(x))
     return np.where(x < 0, 2 - y, y).astype(dtype)
+
+
+def plain_ndtr(x: Array) -> Array:
+    return 0.5 * plain_erfc(x * -math.sqrt(0.5))
+
+
+@kernel(plain_ndtr)
+def ndtr(x: Array) -> Array:
+    if np.result_type(x, np.float16) != np.float32 or not np.ndim(x):
+        return 0.5 * erfc(x * -math.sqrt(0.5))
+    y = erf(x * np.float32(math.sqrt(0.5)))
+    y += 1
+    y *= 0.5
+    return y

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..graph import Array, Node, kernel
-
-Axis = int | tuple[int, ...] | None
+from .reduce import Axis, total
 
 
 def peak(x: Array, axis: Axis) -> Array:
@@ -14,24 +13,18 @@ def peak(x: Array, axis: Axis) -> Array:
     if isinstance(x, Node):
         x = x.value
     m = np.max(x, axis=axis, keepdims=True) if np.size(x) else np.sum(x, axis=axis, keepdims=True)
-    return np.where(np.isfinite(m), m, np.zeros_like(m))
-
-
-def total(x: Array, axis: Axis) -> Array:
-    """Σ x along `axis`, kept as an axis of 1."""
-    return np.sum(x, axis=axis, keepdims=True)
+    return m if np.all(np.isfinite(m)) else np.where(np.isfinite(m), m, np.zeros_like(m))
 
 
 def exp(x: Array) -> Array:
-    """eˣ, written over x where that is an array which can hold it."""
-    return np.exp(x, out=x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else np.exp(x)
+    """eˣ, written over x: for an x that nobody else holds."""
+    return np.exp(x, out=x) if type(x) is np.ndarray and x.dtype.kind == "f" else np.exp(x)
 
 
-def dot(x: Array, y: Array, axis: int) -> Array:
-    """Σ x · y along `axis`, kept as an axis of 1."""
-    if np.ndim(x) and axis in (-1, np.ndim(x) - 1):
-        return np.vecdot(x, y)[..., None]
-    return np.sum(x * y, axis=axis, keepdims=True)
+def places(target: Array, axis: int) -> tuple[Array, ...]:
+    """The index of one element along `axis` for each element of `target`, whose axes are the others."""
+    others = [np.reshape(np.arange(n), (-1,) + (1,) * (np.ndim(target) - 1 - i)) for i, n in enumerate(np.shape(target))]
+    return (*others[:axis], target, *others[axis:])
 
 
 def plain_softmax(x: Array, axis: int) -> Array:
@@ -52,19 +45,29 @@ def plain_softmax_gradient(g: Array, y: Array, axis: int) -> Array:
 
 @kernel(plain_softmax_gradient)
 def softmax_gradient(g: Array, y: Array, axis: int) -> Array:
-    gx = g - dot(g, y, axis)
+    gx = g - total(g, axis, y)
     gx *= y
     return gx
 
 
+def plain_log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
+    return g - e * (total(g, axis) / s)
+
+
+@kernel(plain_log_softmax_gradient)
+def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
+    gx = e * (total(g, axis) / -s)
+    gx += g
+    return gx
+
+
 def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    classes = np.reshape(np.arange(np.shape(e)[axis]), (-1,) + (1,) * (np.ndim(e) - 1 - axis % np.ndim(e)))
+    classes = np.reshape(np.arange(np.shape(e)[axis]), (-1,) + (1,) * (np.ndim(e) - 1 - axis))
     return np.expand_dims(g, axis) * (e / s - (classes == np.expand_dims(target, axis)))
 
 
 @kernel(plain_cross_entropy_gradient)
 def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    g, target = np.expand_dims(g, axis), np.expand_dims(target, axis)
-    gx = e * (g / s)
-    np.put_along_axis(gx, target, np.take_along_axis(gx, target, axis) - g, axis)
+    gx = e * (np.expand_dims(g, axis) / s)
+    gx[places(target, axis)] -= g
     return gx

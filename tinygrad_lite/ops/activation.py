@@ -11,10 +11,11 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import activation as kernels
-from ..kernels.softmax import exp, peak, softmax_gradient, total
+from ..kernels.reduce import total
+from ..kernels.softmax import exp, log_softmax_gradient, peak, softmax_gradient
 from ..kernels.softmax import softmax as _softmax
 from .reduce import Axis, spread
-from .special import erf
+from .special import ndtr
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
@@ -39,8 +40,8 @@ def relu(x: Array) -> Rule:
 @op
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Rule:
     """out = x where x > 0, else slope · x        ∂L/∂x = g where x > 0, else slope · g"""
-    on = x > 0
-    return np.where(on, x, negative_slope * x), (lambda g: np.where(on, g, negative_slope * g),)
+    slope = kernels.either(x > 0, 1, negative_slope, x)
+    return x * slope, (lambda g: g * slope,)
 
 
 def prelu(x: Array, weight: Array) -> Array:
@@ -117,7 +118,7 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
 def sigmoid(x: Array) -> Rule:
     """out = 1 / (1 + e⁻ˣ)        ∂L/∂x = g · out · (1 - out)"""
     y = kernels.sigmoid(x)
-    return y, (lambda g: g * y * (1 - y),)
+    return y, (lambda g: kernels.sigmoid_gradient(g, y),)
 
 
 @op
@@ -143,7 +144,7 @@ def logsigmoid(x: Array) -> Array:
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
     s = sigmoid(x)
-    return x * s, (lambda g: g * (s * (1 + x * (1 - s))),)
+    return x * s, (lambda g: kernels.silu_gradient(g, x, s),)
 
 
 def mish(x: Array) -> Array:
@@ -162,8 +163,8 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
     if approximate == "none":
-        p = 0.5 * (1 + erf(x * math.sqrt(0.5)))
-        return x * p, (lambda g: g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
+        p = ndtr(x)
+        return x * p, (lambda g: kernels.gelu_gradient(g, x, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
     c = math.sqrt(2 / math.pi)
@@ -175,9 +176,9 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
 @op
 def elu(x: Array, alpha: float = 1.0) -> Rule:
     """out = x where x > 0, else α · (eˣ - 1)        ∂L/∂x = g where x > 0, else g · α · eˣ"""
-    on = x > 0
-    e = alpha * np.expm1(np.where(on, 0, x))
-    return np.where(on, x, e), (lambda g: np.where(on, g, g * (e + alpha)),)
+    e = alpha * np.expm1(np.clip(x, None, 0))
+    slope = kernels.either(x > 0, 1, alpha, x)
+    return np.clip(x, 0, None) + e, (lambda g: g * (e + slope),)
 
 
 def selu(x: Array) -> Array:
@@ -232,7 +233,7 @@ def log_softmax(x: Array, axis: int = -1) -> Rule:
     x = x - peak(x, axis)
     e = np.exp(x)
     s = total(e, axis)
-    return x - np.log(s), (lambda g: g - e * (total(g, axis) / s),)
+    return x - np.log(s), (lambda g: log_softmax_gradient(g, e, s, axis),)
 
 
 @op

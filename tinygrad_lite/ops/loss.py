@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Array, Node, Rule, op
 from ..kernels import softmax as kernels
+from ..kernels.reduce import total
 from .activation import log_softmax, logsigmoid, softplus
 from .distance import pairwise_distance
 
@@ -294,9 +295,9 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     """
     x = x - kernels.peak(x, axis)
     e = np.exp(x)
-    s = kernels.total(e, axis)
-    out = np.log(s) - np.take_along_axis(x, np.expand_dims(target, axis), axis)
-    return np.squeeze(out, axis), (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
+    s = total(e, axis)
+    out = np.squeeze(np.log(s), axis) - x[kernels.places(target, axis)]
+    return out, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 
 def cross_entropy(

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Rule, op
-from ..kernels.norm import mean, mean_of_product, standardize_gradient
+from ..kernels import norm as kernels
+from ..kernels.reduce import mean
 from ..tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
@@ -26,18 +27,31 @@ def standardize(x: Array, axis: Shape, eps: float) -> Rule:
     The means run over all the axes together; axes count from 0.
     """
     d = x - mean(x, axis)
-    sigma = np.sqrt(mean_of_product(d, d, axis) + eps)
-    y = d / sigma
-    return y, (lambda g: standardize_gradient(g, y, sigma, axis),)
+    sigma = np.sqrt(mean(d, axis, d) + eps)
+    y = kernels.divide(d, sigma)
+    return y, (lambda g: kernels.standardize_gradient(g, y, sigma, axis),)
+
+
+@op
+def scale(x: Array, weight: Array, bias: Array) -> Rule:
+    """out = x · weight + bias        ∂L/∂x = g · weight        ∂L/∂weight = Σ g · x        ∂L/∂bias = Σ g
+
+    The sums run over the axes along which weight and bias, which have the same shape, are broadcast.
+    """
+    shape = np.shape(weight)
+    y = kernels.scale(x, weight, bias)
+    return y, (lambda g: g * weight, lambda g: kernels.sum_to(shape, g, x), lambda g: kernels.sum_to(shape, g))
 
 
 def _scaled(x: Array, weight: Array | None, bias: Array | None, shape: Shape) -> Array:
     """x · weight + bias, either of which may be missing, in a shape that fits x."""
-    if weight is not None:
-        x = x * np.reshape(weight, shape)
-    if bias is not None:
-        x = x + np.reshape(bias, shape)
-    return x
+    if weight is not None and np.shape(weight) != shape:
+        weight = np.reshape(weight, shape)
+    if bias is not None and np.shape(bias) != shape:
+        bias = np.reshape(bias, shape)
+    if weight is not None and bias is not None:
+        return scale(x, weight, bias)
+    return x if weight is bias else x * weight if bias is None else x + bias
 
 
 def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) -> None:
@@ -97,7 +111,7 @@ def _channels(name: str, x: Array, **arrays: Array | None) -> Shape:
     if np.ndim(x) < 2:
         raise ValueError(f"{name}: x has shape {np.shape(x)}: it needs (N, C, …)")
     _expect(name, x, np.shape(x)[1:2], "one number a channel", **arrays)
-    return (1, -1) + (1,) * (np.ndim(x) - 2)
+    return (1, np.shape(x)[1]) + (1,) * (np.ndim(x) - 2)
 
 
 def _follow(running: Any, seen: Array, momentum: float) -> None:
@@ -114,7 +128,7 @@ def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
     m = mean(x, axes)
     d = x - m
     n = np.size(x) / np.size(m)
-    v = mean_of_product(d, d, axes) * (n / (n - 1))
+    v = mean(d, axes, d) * (n / (n - 1))
     others = (0, *range(2, np.ndim(x)))
     return np.mean(m, axis=others), np.mean(v, axis=others)
 

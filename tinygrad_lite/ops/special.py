@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Array, Rule, kernel, op
 from ..kernels import erf as kernels
 
-__all__ = ["digamma", "erf", "erfc", "lgamma", "polygamma"]
+__all__ = ["digamma", "erf", "erfc", "lgamma", "ndtr", "polygamma"]
 
 
 @op
@@ -30,6 +30,15 @@ def erfc(x: Array) -> Rule:
     Accurate where erf x is so close to 1 that the subtraction would leave nothing.
     """
     return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),)
+
+
+@op
+def ndtr(x: Array) -> Rule:
+    """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √2π
+
+    The distribution function of the standard normal; in float64 accurate in its lower tail too.
+    """
+    return kernels.ndtr(x), (lambda g: g * (np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
 
 
 def _scipy(name: str, of: str) -> Callable[..., Array]:
