@@ -252,6 +252,47 @@ def test_the_sum_over_windows_is_a_moving_sum() -> None:
     assert t.grad.data.tolist() == [1.0, 2.0, 3.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_gather_and_scatter_are_what_they_say(axis: int) -> None:
+    x, src = rand(3, 4, 3), rand(2, 3, 3, seed=1)
+    index = np.random.default_rng(2).integers(0, 3, (2, 3, 2))
+    gathered, scattered, added = np.empty(index.shape), x.copy(), x.copy()
+    for place in np.ndindex(index.shape):
+        there = [*place]
+        there[axis] = index[place]
+        gathered[place] = x[tuple(there)]
+        scattered[tuple(there)] = src[place]
+        added[tuple(there)] += src[place]
+    t = tg.Tensor(x)
+    assert np.array_equal(F.gather(t, axis, index).data, gathered)
+    assert np.array_equal(F.scatter(t, axis, index, src).data, scattered)
+    np.testing.assert_allclose(F.scatter_add(t, axis, index, src).data, added, rtol=1e-15)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_index_add_and_index_select_are_what_they_say(axis: int) -> None:
+    x, index = rand(4, 4, 4), [3, 0, 3]
+    selected = np.stack([np.moveaxis(x, axis, 0)[i] for i in index])
+    added = np.moveaxis(x.copy(), axis, 0)
+    for i, part in zip(index, selected):
+        added[i] += 0.5 * part
+    assert np.array_equal(F.index_select(tg.Tensor(x), axis, index).data, np.moveaxis(selected, 0, axis))
+    source = tg.Tensor(np.moveaxis(selected, 0, axis))
+    np.testing.assert_allclose(
+        F.index_add(tg.Tensor(x), axis, index, source, alpha=0.5).data, np.moveaxis(added, 0, axis)
+    )
+
+
+def test_a_mask_fills_and_selects_where_it_is_true() -> None:
+    filled, selected = rand(3, 4), []
+    for place in np.ndindex(3, 4):
+        if MASK[place]:
+            selected.append(filled[place])
+            filled[place] = -np.inf
+    assert np.array_equal(F.masked_fill(tg.Tensor(rand(3, 4)), MASK, -np.inf).data, filled)
+    assert np.array_equal(F.masked_select(tg.Tensor(rand(3, 4)), MASK).data, selected)
+
+
 def test_on_bare_arrays_the_result_is_a_bare_array() -> None:
     x = rand(3, 4)
     for out in (
@@ -272,6 +313,16 @@ INDICES += indexed(
     (3, 4, 3), (PAIRS[:, :1], ROWS[:3]), (ALL, PAIRS, [0, 0, 1]), (1, ROWS), (ROWS, ALL, ROWS), (..., ROWS)
 )
 INDICES += indexed((3, 4, 3), (None, ROWS), (MASK[:, 0], [0, 0]), [], (ROWS, slice(1, 2)), (slice(0, 0), ROWS), MASK, 0)
+
+
+# Many elements for each index: few repeats (added in turns), many repeats, along each axis.
+WIDE_INDICES = [
+    *indexed(
+        (3, 70, 5), *((*(ALL,) * axis, i) for axis in range(3) for i in (ROWS, PAIRS % 3, np.zeros(9, int), [1, -2]))
+    ),
+    *indexed((300, 2, 90), np.random.default_rng(0).integers(-300, 300, 999), np.array([255, 3], np.uint8)),
+]
+INDICES += WIDE_INDICES
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
@@ -300,7 +351,7 @@ def test_add_at_agrees_with_numpys(i: int, dtype: Any) -> None:
         (lambda t: t[MASK.T], IndexError, ["getitem", "boolean", "(3, 4)", "(4, 3)"]),
         (lambda t: t[np.array([0.5])], IndexError, ["getitem", "integer", "float64"]),
         (lambda t: t[ROWS, PAIRS], IndexError, ["getitem", "(4,)", "(2, 3)"]),
-        (lambda t: np.take(t, 9, axis=1), IndexError, ["getitem", "index 9", "axis 1"]),
+        (lambda t: np.take(t, 9, axis=1), IndexError, ["take", "index 9", "axis 1"]),
         (lambda t: np.take(t, 0, axis=2), ValueError, ["take", "axis 2"]),
         (lambda t: np.take(t, 0, mode=ODD), ValueError, ["take", "'bounce'", "'clip'"]),
         (lambda t: np.take_along_axis(t, ROWS, axis=1), ValueError, ["take_along_axis", "1 axes", "must have 2"]),

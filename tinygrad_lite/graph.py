@@ -271,7 +271,7 @@ def _node(
 
 
 def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
-    """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy (there may be none).
+    """Enter a function composed of ops in the table: what a Tensor does for these functions of NumPy, if there are any.
 
     An error in it is named after the function, as an op's is.
     """
@@ -390,7 +390,11 @@ def fit(g: Array, value: Array) -> Array:
     if seen != shape:
         extra = len(seen) - len(shape)
         axes = (*range(extra), *(i for i, n in enumerate(shape, extra) if n == 1 and seen[i] != 1))
-        g = np.reshape(np.sum(g, axis=axes), shape)
+        if axes == (len(seen) - 1,) and seen[-1] < 128 and g.__class__ is np.ndarray and g.flags.c_contiguous:
+            total = g @ np.ones(seen[-1], g.dtype)  # np.sum is up to 10 times slower over a short last axis
+        else:
+            total = np.sum(g, axis=axes)
+        g = np.reshape(total, shape)
     dtype = getattr(value, "dtype", None)
     if dtype is not None and dtype != getattr(g, "dtype", dtype):
         g = g.astype(dtype)

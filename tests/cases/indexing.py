@@ -20,6 +20,12 @@ CASES = {
         Case(curved(lambda x: x[[]]), [X], "nothing"),
         Case(curved(lambda x: x[()]), [rand()], "0-d"),
     ],
+    "take": [
+        Case(curved(lambda x: np.take(x, REPEATED)), [X], "flattened"),
+        Case(curved(lambda x: np.take(x, REPEATED, axis=-1)), [X], "last axis"),
+        Case(curved(lambda x: np.take(x, [7, -5], axis=0, mode="wrap")), [X], "wrapped"),
+        Case(curved(lambda x: np.take(x, 1, axis=0)), [X], "one"),
+    ],
     "add_at": [
         Case(curved(lambda x: add_at(x, (slice(1, None), 0), (3, 4))), [rand(2)], "slices"),
         Case(curved(lambda x: add_at(x, REPEATED, (3, 2))), [rand(2, 3, 2)], "repeated integers"),

@@ -60,39 +60,45 @@ def setitem(x: Array, values: Array, index: Any) -> Rule:
     out[index] = values
     if not kernels.repeats(index):
         return out, (lambda g: setitem(g, 0, index), lambda g: g[index])
-    number = np.arange(np.size(x[index])).reshape(np.shape(x[index]))
-    last = np.empty(np.shape(x), int)
-    last[index] = number
-    stays = last[index] == number
-    return out, (lambda g: setitem(g, 0, index), lambda g: np.where(stays, g[index], 0))
+
+    def to_the_last(g: Array) -> Array:
+        put = g[index]
+        number = np.arange(np.size(put)).reshape(np.shape(put))
+        last = np.empty(np.shape(g), int)
+        last[index] = number
+        return np.where(last[index] == number, put, 0)
+
+    return out, (lambda g: setitem(g, 0, index), to_the_last)
 
 
 # -------------------------------------------------------------------------------------------------- along one axis
 
 
+@op(np.take, linear=True)
+def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Rule:
+    """out = a[indices] along axis        ∂L/∂a = 0 but for ∂L/∂a[indices] += g along axis
+
+    Of the flattened `a` where `axis` is None. Where `mode` is "wrap", indices out of range go on from the start; where it
+    is "clip", they stop at the end.
+
+    Raises:
+        IndexError: an index is out of range and `mode` is "raise".
+    """
+    value = np.take(a, plain(indices), axis, mode=mode)
+    shape, n = np.shape(a), np.size(a) if axis is None else np.shape(a)[axis]
+    places = _in_range(indices, n, mode)
+    if axis is None:
+        return value, (lambda g: np.reshape(add_at(g, places, (n,)), shape),)
+    index = (slice(None),) * normalize_axis_index(axis, len(shape)) + (places,)
+    return value, (lambda g: add_at(g, index, shape),)
+
+
 def _in_range(indices: Any, n: int, mode: str) -> Array:
     """Indices into `n` elements, those out of range brought into it as `mode` says."""
     indices = np.asarray(plain(indices))
-    if mode == "raise":
-        return indices
     if mode == "wrap":
-        return indices % n
-    if mode == "clip":
-        return np.clip(indices, 0, n - 1)
-    raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
-
-
-@implements(np.take)
-def take(a: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
-    """The elements of `a` at `indices` along `axis` (of the flattened `a` for None).
-
-    Raises:
-        IndexError: an index is out of range and `mode` is "raise"; "wrap" starts again from 0, "clip" stays at the end.
-    """
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    axis = normalize_axis_index(axis, np.ndim(a))
-    return a[(slice(None),) * axis + (_in_range(indices, np.shape(a)[axis], mode),)]
+        return indices.astype(np.intp) % n
+    return np.clip(indices, 0, n - 1) if mode == "clip" else indices
 
 
 def _along(indices: Any, axis: int, shape: Shape) -> tuple[Array, ...]:
@@ -160,6 +166,8 @@ def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     Raises:
         ValueError: an element of `a` is not in 0 … len(choices) - 1, and `mode` is "raise".
     """
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     a = _in_range(a, len(choices), mode)
     if mode == "raise" and np.any((a < 0) | (a >= len(choices))):
         raise ValueError(f"a names choices from {a.min()} to {a.max()}, and there are {len(choices)}, the first is 0")
