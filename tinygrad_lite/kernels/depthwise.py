@@ -22,8 +22,8 @@ from ..graph import Array
 from .layout import batch_first, batch_last
 from .windows import Windows, seen_through
 
-ROWS = 4  # rows of the output at a time: more of them is fewer products, but more zeros in the band
-BLOCK = 1 << 18  # elements of the buffer: 1 MB of float32
+ROWS = 2  # rows of the output at a time: more of them is fewer products, but more zeros in the band
+BLOCK = 1 << 19  # elements of the buffer: 2 MB of float32
 
 
 class Rows:

@@ -43,3 +43,14 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
     """An empty array of `shape` whose axes lie in memory in the order of those of x."""
     order = np.argsort([-abs(s) for s in x.strides], kind="stable")
     return np.empty([shape[i] for i in order], dtype or x.dtype).transpose(np.argsort(order))
+
+
+def ordered_as(x: Array, a: Array) -> Array:
+    """a, with its axes in memory in the order of those of x: two arrays of one order are gone through side by side."""
+    out = empty_as(x, a.shape, a.dtype)
+    if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
+        return a
+    if a.flags.c_contiguous and np.moveaxis(out, 0, -1).flags.c_contiguous:
+        return batch_first(batch_last(a))
+    out[...] = a
+    return out

@@ -6,11 +6,13 @@ Shapes: x (..., *size), y and g (..., *places). `place` holds the number of an e
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, kernel
+from .layout import empty_as, ordered_as
 from .windows import Windows, overlap_add, view
 
 
@@ -52,37 +54,76 @@ def plain_window_spread(g: Array, windows: Windows) -> Array:
     return overlap_add(np.broadcast_to(np.expand_dims(g, tuple(range(-n, 0))), (*np.shape(g), *windows.kernel)), windows)
 
 
+def results(x: Array, windows: Windows, fill: Any) -> Array:
+    """Room for a result of every window, in the memory order of x, filled."""
+    y = empty_as(x, (*x.shape[: -len(windows.size)], *windows.places))
+    y[...] = fill
+    return y
+
+
+def added_back(g: Array, windows: Windows, part: Callable[..., Array]) -> Array:
+    """For each element k of the windows `part(k, places, out)`, a gradient at these places, added to the inputs visited."""
+    x = empty_as(g, (*g.shape[: -len(windows.size)], *windows.size))
+    if windows.tile:  # every input is in one window: it is written once
+        for k, inputs, places in windows.elements():
+            part(k, places, out=x[..., *inputs])
+    else:
+        x[...] = 0
+        for k, inputs, places in windows.elements():
+            x[..., *inputs] += part(k, places, out=None)
+    return x
+
+
 @kernel(plain_max_pool)
 def max_pool(x: Array, windows: Windows) -> Any:
     """The largest element of each window."""
-    return plain_max_pool(x, windows)
+    y = results(x, windows, lowest(x.dtype))
+    for _, inputs, places in windows.elements():
+        np.maximum(y[..., *places], x[..., *inputs], out=y[..., *places])
+    return y
 
 
 @kernel(plain_first_max)
 def first_max(x: Array, y: Array, windows: Windows) -> Any:
-    """Which element of each window is its maximum y: the first one on a tie."""
-    return plain_first_max(x, y, windows)
+    """Which element of each window is its maximum y: the first one on a tie.
+
+    As many as come before it, and these are less.
+    """
+    y = ordered_as(x, y)
+    less = np.ones_like(y, bool)
+    place = np.zeros_like(y, np.min_scalar_type(math.prod(windows.kernel)))
+    for _, inputs, places in windows.elements():
+        less[..., *places] &= x[..., *inputs] < y[..., *places]
+        place += less
+    return place
 
 
 @kernel(plain_pick)
 def pick(x: Array, place: Array, windows: Windows) -> Any:
     """From each window the element `place`; 0 where that lies on padding."""
-    return plain_pick(x, place, windows)
+    y = results(x, windows, 0)
+    for k, inputs, places in windows.elements():
+        y[..., *places] += x[..., *inputs] * (place[..., *places] == k)
+    return y
 
 
 @kernel(plain_put)
 def put(g: Array, place: Array, windows: Windows) -> Any:
     """The adjoint of `pick`: each g added to the element `place` of its window, and to no other."""
-    return plain_put(g, place, windows)
+    g = ordered_as(place, g)
+    return added_back(g, windows, lambda k, at, out: np.multiply(g[..., *at], place[..., *at] == k, out=out))
 
 
 @kernel(plain_window_sum)
 def window_sum(x: Array, windows: Windows) -> Any:
     """The sum of each window."""
-    return plain_window_sum(x, windows)
+    y = results(x, windows, 0)
+    for _, inputs, places in windows.elements():
+        y[..., *places] += x[..., *inputs]
+    return y
 
 
 @kernel(plain_window_spread)
 def window_spread(g: Array, windows: Windows) -> Any:
     """The adjoint of `window_sum`: each g added to every element of its window."""
-    return plain_window_spread(g, windows)
+    return added_back(g, windows, lambda k, at, out: np.positive(g[..., *at], out=out))

@@ -53,6 +53,11 @@ class Windows:
         reach = ((p - 1) * s + span for p, s, span in zip(self.places, self.stride, self.span))
         return tuple(max(r, b + n) for r, b, n in zip(reach, self.padding, self.size))
 
+    @property
+    def tile(self) -> bool:
+        """Whether every input is in exactly one window."""
+        return self.stride == self.span and self.size == tuple(k * p for k, p in zip(self.kernel, self.places))
+
     def elements(self, within: Slices | None = None) -> Iterator[tuple[int, Slices, Slices]]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 
@@ -66,13 +71,10 @@ class Windows:
             for i, size, s, d, before, (start, stop) in zip(at, self.size, self.stride, self.dilation, self.padding, block):
                 offset = i * d - before
                 first = max(start, -(offset // s))
-                last = min(stop, (size - 1 - offset) // s + 1)
-                if last <= first:
-                    break
-                places.append(slice(first - start, last - start))
-                inputs.append(slice(offset + first * s, offset + (last - 1) * s + 1, s))
-            else:
-                yield k, tuple(inputs), tuple(places)
+                count = max(0, min(stop, (size - 1 - offset) // s + 1) - first)
+                places.append(slice(first - start, first - start + count))
+                inputs.append(slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0))
+            yield k, tuple(inputs), tuple(places)
 
 
 def slide(size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any, ceil_mode: bool = False) -> Windows:

@@ -1,0 +1,121 @@
+"""The kernels of convolution against the plain versions that stand beside them, over shapes of all kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lite.kernels import conv as kernels
+from tinygrad_lite.kernels import depthwise
+from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
+from tinygrad_lite.kernels.windows import slide
+
+from .cases import rand
+
+# N, C, size, O, kernel, stride, padding, dilation, groups
+SHAPES = [
+    (2, 3, (8, 9), 4, (3, 3), 1, 1, 1, 1),
+    (1, 3, (8, 9), 4, (3, 3), 1, 1, 1, 1),
+    (1, 1, (1, 1), 1, (1, 1), 1, 0, 1, 1),
+    (17, 1, (5, 5), 2, (5, 5), 1, 0, 1, 1),
+    (64, 3, (12, 12), 8, (3, 3), 1, 1, 1, 1),
+    (300, 2, (6, 5), 3, (2, 3), 1, (0, 2), 1, 1),
+    (1000, 1, (4, 4), 2, (3, 3), 1, 1, 1, 1),
+    (5, 4, (9, 8), 6, (3, 2), (2, 3), (1, 0), 1, 1),
+    (5, 4, (9, 8), 6, (3, 2), 1, 1, (2, 3), 1),
+    (3, 4, (9, 8), 6, (2, 2), 3, 3, 2, 2),
+    (2, 6, (7, 7), 6, (3, 3), 1, 1, 1, 3),
+    (2, 6, (7, 7), 12, (3, 3), 2, 1, 1, 3),
+    (4, 8, (6, 6), 16, (1, 1), 1, 0, 1, 1),
+    (4, 8, (6, 6), 16, (1, 1), 2, 0, 1, 1),
+    (4, 8, (6, 6), 8, (1, 1), 1, 1, 1, 4),
+    (4, 16, (10, 10), 2, (3, 3), 1, 1, 1, 1),
+    (4, 2, (10, 10), 16, (3, 3), 1, 1, 1, 1),
+    (2, 96, (7, 6), 80, (3, 3), 1, 1, 1, 1),
+    (2, 5, (9, 7), 5, (3, 3), 1, 1, 1, 5),
+    (2, 5, (9, 7), 10, (3, 3), 1, 1, 1, 5),
+    (2, 5, (9, 7), 10, (2, 3), (3, 2), (1, 2), (2, 1), 5),
+    (3, 4, (3, 9), 4, (3, 1), 1, 0, 1, 4),
+    (40, 70, (20, 20), 70, (3, 3), 1, 1, 1, 70),
+    (3, 4, (11,), 5, (3,), 2, 1, 2, 1),
+    (3, 4, (11,), 8, (3,), 2, 1, 2, 4),
+    (2, 3, (5, 4, 6), 4, (2, 3, 2), (1, 2, 1), (1, 0, 1), 1, 1),
+    (2, 4, (5, 4, 6), 4, (2, 3, 2), (2, 1, 1), 1, (1, 1, 2), 4),
+    (0, 3, (5, 5), 4, (3, 3), 1, 1, 1, 1),
+    (2, 3, (5, 5), 0, (3, 3), 1, 1, 1, 1),
+]  # fmt: skip
+
+
+def in_order(a: Any, order: str) -> Any:
+    """The same array in another memory order."""
+    return batch_first(np.ascontiguousarray(np.moveaxis(a, 0, -1))) if order == "batch last" else np.array(a, order=order)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F", "batch last"])
+@pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
+def test_the_kernels_of_conv_agree_with_the_plain_ones(
+    n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int, order: str, dtype: Any
+) -> None:
+    windows = slide(size, kernel, stride, padding, dilation)
+    x = in_order(rand(n, c, *size).astype(dtype), order)
+    g = in_order(rand(n, o, *windows.places, seed=1).astype(dtype), order)
+    w = rand(o, c // groups, *kernel).astype(dtype)
+    b, bx = rand(o).astype(dtype), rand(c).astype(dtype)
+    for fast, arguments in [
+        (kernels.conv, (x, w, b, windows, groups)),
+        (kernels.conv, (x, w, None, windows, groups)),
+        (kernels.conv_input, (g, w, bx, windows, groups)),
+        (kernels.conv_input, (g, w, None, windows, groups)),
+        (kernels.conv_weight, (x, g, windows, groups)),
+    ]:
+        got, wanted = fast(*arguments), fast.plain(*[a.astype(float) if isinstance(a, np.ndarray) else a for a in arguments])
+        terms = max(1, x.size, g.size)  # an upper limit of the terms of a sum
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
+
+
+def test_a_full_correlation_and_columns_that_are_added_give_the_same() -> None:
+    """The two ways of the gradient for x, chosen by shape."""
+    windows = slide((9, 9), (3, 3), 1, 1, 1)
+    for c, o in ((2, 16), (16, 2)):
+        g, w = rand(3, o, 9, 9), rand(o, c, 3, 3)
+        full = kernels.conv(g, kernels.turned_weight(w, 1), None, kernels.turned(windows), 1)
+        np.testing.assert_allclose(kernels.conv_input(g, w, None, windows, 1), full, rtol=0, atol=1e-13)
+
+
+def test_blocks_cover_every_column_once() -> None:
+    for shape in ((7, 5, 3), (1, 1, 1000), (4, 6), (3, 1, 1), (2, 0, 5)):
+        for most in (1, 4, 15, 16, 1000):
+            seen = np.zeros(shape, int)
+            at = 0
+            for places, start, stop in kernels.blocks(shape, most):
+                seen[places] += 1
+                assert start == at and 0 < stop - start <= most and seen[places].size == stop - start
+                at = stop
+            assert at == seen.size and np.all(seen == 1)
+
+
+def test_depthwise_in_small_steps() -> None:
+    windows = slide((9, 6), (3, 3), (2, 1), 1, 1)
+    x, w, g = rand(2, 7, 9, 6), rand(14, 1, 3, 3), rand(2, 14, *windows.places)
+    block, depthwise.BLOCK = depthwise.BLOCK, 1  # one channel at a time
+    try:
+        np.testing.assert_allclose(depthwise.conv(x, w, None, windows), kernels.plain_conv(x, w, None, windows, 7), rtol=1e-12)
+        np.testing.assert_allclose(depthwise.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 7), rtol=1e-12)
+    finally:
+        depthwise.BLOCK = block
+
+
+def test_memory_order() -> None:
+    for shape in ((64, 3, 32, 32), (5, 4, 4, 4), (1, 2, 3, 3), (0, 2, 3, 3), (33, 1, 9, 8192)):
+        x = rand(*shape)
+        turned = batch_last(x)
+        assert turned.flags.c_contiguous
+        np.testing.assert_array_equal(batch_first(turned), x)
+        assert np.shares_memory(batch_last(batch_first(turned)), turned) or not x.size
+        assert empty_as(batch_first(turned), shape).strides == batch_first(turned).strides
+        np.testing.assert_array_equal(ordered_as(batch_first(turned), x), x)
+        assert ordered_as(x, x) is x

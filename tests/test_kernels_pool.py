@@ -1,0 +1,67 @@
+"""The kernels of pooling against the plain versions that stand beside them, over shapes of all kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lite.kernels import pool as kernels
+from tinygrad_lite.kernels.windows import slide
+
+from .cases import rand
+from .test_kernels_conv import in_order
+
+# shape, kernel, stride, padding, dilation, ceil_mode
+SHAPES = [
+    ((2, 3, 8, 8), (2, 2), 2, 0, 1, False),
+    ((64, 3, 8, 8), (2, 2), 2, 0, 1, False),
+    ((1, 1, 1, 1), (1, 1), 1, 0, 1, False),
+    ((2, 3, 9, 8), (2, 2), 2, 0, 1, False),
+    ((2, 3, 9, 8), (2, 2), 2, 0, 1, True),
+    ((2, 3, 9, 8), (3, 3), 2, 1, 1, False),
+    ((2, 3, 9, 8), (3, 2), (1, 3), (1, 0), 1, True),
+    ((2, 3, 9, 8), (2, 3), 1, (0, 1), (4, 3), False),
+    ((2, 3, 9, 8), (1, 1), 3, 0, 1, False),
+    ((2, 3, 1, 2), (2, 2), 1, 1, 2, False),
+    ((2, 2, 20, 20), (17, 17), 1, 8, 1, False),
+    ((2, 11), (3,), 2, 1, 1, True),
+    ((2, 3, 4, 5, 6), (2, 3, 2), (1, 2, 2), (1, 1, 0), 1, False),
+    ((0, 3, 4, 4), (2, 2), 2, 0, 1, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F", "batch last"])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
+def test_the_kernels_of_pooling_agree_with_the_plain_ones(
+    shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str, dtype: Any
+) -> None:
+    windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    results = (*shape[: -len(kernel)], *windows.places)
+    x = in_order(np.round(rand(*shape) * 3).astype(dtype), order)  # many ties
+    g = in_order(rand(*results, seed=1).astype(dtype), order)
+    y = kernels.plain_max_pool(x, windows)
+    place = kernels.plain_first_max(x, y, windows)
+    assert np.all(kernels.pick(x, place, windows) == np.where(np.isinf(y), 0, y))
+    for fast, arguments in [
+        (kernels.max_pool, (x, windows)),
+        (kernels.pick, (x, place, windows)),
+        (kernels.put, (g, place, windows)),
+        (kernels.window_sum, (x, windows)),
+        (kernels.window_spread, (g, windows)),
+    ]:
+        got, wanted = fast(*arguments), fast.plain(*arguments)
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, wanted, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-5 if dtype == np.float32 else 1e-12)
+    seen = np.isfinite(y)  # a window that lies on padding alone has no maximum on the input
+    np.testing.assert_array_equal(kernels.first_max(x, y, windows)[seen], place[seen])
+
+
+def test_the_result_keeps_the_memory_order() -> None:
+    x = in_order(rand(8, 3, 6, 6), "batch last")
+    windows = slide((6, 6), (2, 2), 2, 0, 1)
+    y = kernels.max_pool(x, windows)
+    for a in (y, kernels.window_sum(x, windows), kernels.put(np.array(y), kernels.first_max(x, y, windows), windows)):
+        assert np.moveaxis(a, 0, -1).flags.c_contiguous
