@@ -48,7 +48,8 @@ def draw(
         depth: how many levels of modules to open, or the name of the module to open; the others become one card each.
         direction: "LR" from left to right, "TB" from top to bottom; "auto" is LR where it is at most 980 px wide.
         theme: "light", "dark", or "auto": what the reader's system (or notebook) prefers.
-        engine: "dot", "graphviz-pure" (from pip), "layered" (built in), or "auto": the first of them that is there.
+        engine: "dot", "graphviz-pure" (from pip), "layered" (built in), or "auto": the first of them that is there, and
+            "layered" beyond 500 cards. One that is missing, fails or takes more than 10 s gives way to "layered".
         max_nodes: with more tensors than this, what repeats is drawn once ("×12"), then modules collapse, the deepest first.
 
     Returns:

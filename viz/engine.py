@@ -16,7 +16,7 @@ from .scene import Card, Scene
 ENGINES = ("auto", "dot", "graphviz-pure", "layered")
 WIDEST = 980  # px: a drawing that would be wider from left to right goes from top to bottom
 TIMEOUT = 10  # seconds for an engine
-LARGEST = 2000  # cards; beyond, only our own layout is asked
+LARGEST = 500  # cards for an engine that was not asked for by name: our own layout takes less time for more
 
 
 def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) -> Layout:
@@ -27,7 +27,7 @@ def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) 
         direction = "LR" if wanted.width <= WIDEST else "TB"
     of_card = blocks(scene, faces, direction)
     found = None
-    if engine != "layered" and len(of_card) <= LARGEST and (command := find(engine)) is not None:
+    if engine != "layered" and (engine != "auto" or len(of_card) <= LARGEST) and (command := find(engine)) is not None:
         found = ask(command, scene, of_card, direction)
     if found is None:
         found = wanted if wanted is not None and wanted.direction == direction else layered.place(scene, of_card, direction)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Group, Item, Part, depth
+from .graph import Graph, Group, Item, Part, depth, lineage
 
 BINS = 16  # cards for a graph that has neither modules nor repeats
 PERIOD = 64  # the longest pattern that is looked for
@@ -189,12 +189,16 @@ def name_of_run(names: list[str]) -> str:
 def gather(graph: Graph, most: int) -> None:
     """One card for all items of about the same depth: how many ops lie between them and the inputs. The last stay as they are."""
     root = graph.root
+    needs: dict[Item, set[Item]] = {}
+    for item, sources in graph.needs.items():
+        target = outermost(item)
+        needs.setdefault(target, set()).update(x for x in map(outermost, sources) if x is not target)
     depths: dict[Item, int] = {}
     for item in root.items:
-        depths[item] = max((depths[x] + 1 for x in graph.needs.get(item, ()) if x in depths), default=0)
+        depths[item] = max((depths[x] + 1 for x in needs.get(item, ()) if x in depths), default=0)
     for item in reversed(root.items):  # what needs nothing belongs to what needs it
-        for x in graph.needs.get(item, ()):
-            if x in depths and not graph.needs.get(x):
+        for x in needs.get(item, ()):
+            if x in depths and not needs.get(x):
                 depths[x] = max(depths[x], depths[item] - 1)
     kept: list[Item] = sorted(root.items, key=lambda item: depths[item])[-min(BINS // 2, most // 2) :]
     last = depths[kept[0]]  # a depth is kept whole or not at all
@@ -217,3 +221,9 @@ def gather(graph: Graph, most: int) -> None:
             item.group = card
         root.items.append(card)
     root.items += kept
+
+
+def outermost(item: Item) -> Item:
+    """The item of the outermost group that this one is shown in."""
+    line = lineage(item)[1]
+    return line.repeat[0] if line.repeat is not None and line.repeat[0].group is line.group else line

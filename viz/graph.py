@@ -65,6 +65,16 @@ class Group:
             else:
                 yield item
 
+    def counted(self) -> Iterator[tuple[Part, int]]:
+        """Every part inside, with how many it stands for."""
+        stack: list[tuple[Item, int]] = [(item, 1) for item in reversed(self.items)]
+        while stack:
+            item, times = stack.pop()
+            if isinstance(item, Group):
+                stack.extend((inner, times * item.times) for inner in reversed(item.items))
+            else:
+                yield item, times
+
     def groups(self) -> Iterator[Group]:
         """This group and every group inside, outer before inner."""
         stack = [self]
@@ -146,8 +156,8 @@ class Graph:
                 self.modules.append(outer[1])
                 self._names_in(outer[1])
         for part in self.parts.values():
-            if not part.is_op and not part.name:
-                part.name = next((self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part)), "")
+            if not part.is_op:
+                part.name = next((self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part)), part.name)
 
     def _names_in(self, module: Module) -> dict[int, str]:
         names = self.module_names.get(id(module))

@@ -123,7 +123,7 @@ def limit(a: np.ndarray[Any, Any]) -> float:
 def shades(a: np.ndarray[Any, Any], largest: float) -> np.ndarray[Any, Any]:
     """The palette entry of each element."""
     finite = np.isfinite(a)
-    parts = np.clip(np.where(finite, a, 0) / (largest or 1.0), -1, 1) * LEVELS
+    parts = np.clip(np.where(finite, a, 0), -largest, largest) / (largest or 1.0) * LEVELS
     # Away from zero: what is small but not 0 is still seen.
     return np.where(finite, LEVELS + np.sign(parts) * np.ceil(np.abs(parts)), BAD).astype(np.uint8)
 

@@ -45,6 +45,7 @@ class Spot:
     enter: float = 0.0  # main offsets at which edges meet it
     leave: float = 0.0
     line: float = 0.0  # the cross offset of all other edges
+    is_bend: bool = False  # a point of a long edge
     before: list[tuple[Spot, Card]] = field(default_factory=list)
     after: list[tuple[Spot, Card]] = field(default_factory=list)
 
@@ -136,7 +137,7 @@ class _Levels:
             chain = [start]
             if not straight:
                 for r in range(start.rank + 1, max(g.rank for g in goals)):
-                    bend = Spot(None, 0.0, 6.0, rank=r, line=3.0)
+                    bend = Spot(None, 0.0, 6.0, rank=r, line=3.0, is_bend=True)
                     layers[r].append(bend)
                     join(chain[-1], bend, source)
                     chain.append(bend)
@@ -368,8 +369,12 @@ def straighten(layers: list[list[Spot]], long: list[list[Spot]]) -> None:
 
 
 def weight(a: Spot, b: Spot) -> float:
-    bends = (a.box is None) + (b.box is None)
-    return (2.0, 1.0, 8.0)[bends] if len(a.after) == 1 or bends else 1.5
+    """How much an edge wants to be straight: a long one most along its bends, and what goes from card to card before it."""
+    if a.is_bend and b.is_bend:
+        return 8.0
+    if a.is_bend or b.is_bend:
+        return 1.0
+    return 4.0 if len(a.after) == 1 else 3.0
 
 
 def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from .heatmap import drawable
 
 SYMBOLS = {
     "add": "+", "subtract": "−", "multiply": "·", "divide": "÷", "matmul": "@", "negative": "−x", "power": "^",
-    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "ᵀ", "swapaxes": "ᵀ", "exp": "eˣ",
+    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "xᵀ", "swapaxes": "xᵀ", "matrix_transpose": "xᵀ", "exp": "eˣ",
     "maximum": "max", "minimum": "min", "clip": "clip", "getitem": "[ ]", "reciprocal": "1/x",
 }  # fmt: skip
 WITH_CONSTANTS = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "clip"}
@@ -54,6 +55,11 @@ class Card:
     @property
     def is_scalar(self) -> bool:
         return self.shape == ()
+
+    @cached_property
+    def bad(self) -> tuple[int, int]:
+        """How many NaN and how many infinities its value has."""
+        return count_bad(self.value)
 
     def cards(self) -> list[Card]:
         """This card and those docked to it."""
@@ -152,13 +158,11 @@ def subtitle(roots: Sequence[Node], graph: Graph, cards: list[Card], values: boo
     if parameters:
         said.append(plural(parameters, "parameter"))
     if values:
-        bad = [(card, *count_bad(card.value)) for card in cards]
-        for which, what in ((1, "NaN"), (2, "Inf")):
-            count = sum(1 for entry in bad if entry[which])
-            if count:
-                first = next(entry[0] for entry in bad if entry[which])
-                name = first.path or first.pill or first.role
-                said.append(f"{what} in {plural(count, 'tensor')}, first in {shortened(name, 40)}")
+        for which, what in enumerate(("NaN", "Inf")):
+            bad = [card for card in cards if card.bad[which]]
+            if bad:
+                name = bad[0].path or bad[0].pill or bad[0].role
+                said.append(f"{what} in {plural(len(bad), 'tensor')}, first in {shortened(name, 40)}")
         count = sum(1 for card in cards if card.gradient is not None and any(count_bad(card.gradient)))
         if count:
             said.append(f"NaN or Inf in {plural(count, 'gradient')}")
@@ -228,17 +232,20 @@ class _Maker:
         return made
 
     def folded(self, group: Group) -> Card:
-        parts = list(group.parts())
-        inside = set(parts)
+        parts = dict(group.counted())
         ops = [p for p in parts if p.is_op]
-        out = next((p for p in reversed(ops) if p.node in self.roots or any(u not in inside for u in p.uses)), parts[-1])
-        parameters = {id(x.node): np.size(x.value) for p in parts for x in (p, *p.docks) if x.node is not None and not x.is_op and x.node.requires_grad}
-        counts = Counter(p.node.op.name for p in ops)  # type: ignore[union-attr]
-        common = ", ".join(f"{SYMBOLS.get(op, op)} ×{n:,}" if n > 1 else SYMBOLS.get(op, op) for op, n in counts.most_common(4))
-        note = plural(len(ops), "op") + (f" · {plural(sum(parameters.values()), 'parameter')}" if parameters else "")
-        made = Card(self.key(), "module", group.name, group.path, out.value, out.node, group.kind, "", out.node in self.roots, group.times, note)
+        out = next((p for p in reversed(ops) if p.node in self.roots or any(u not in parts for u in p.uses)), next(reversed(parts)))
+        counts: Counter[str] = Counter()
+        for p in ops:
+            counts[p.node.op.name] += parts[p]  # type: ignore[union-attr]
+        leaves = {x: n for p, n in parts.items() for x in (p, *p.docks) if not x.is_op and x.node is not None and x.node.requires_grad}
+        parameters = sum(np.size(x.value) * n for x, n in leaves.items())
+        some = ", ".join(SYMBOLS.get(op, op) + (f" ×{n:,}" if n > 1 else "") for op, n in counts.most_common(4))
+        made = Card(self.key(), "module", group.name, group.path, out.value, out.node, group.kind)
+        made.output, made.times = out.node in self.roots, group.times
+        made.note = plural(counts.total(), "op") + (f" · {plural(parameters, 'parameter')}" if parameters else "")
         if group.module is None:
-            made.name, made.note = plural(len(ops), "op"), common + (", …" if len(counts) > 4 else "")
+            made.name, made.note = plural(counts.total(), "op"), some + (", …" if len(counts) > 4 else "")
         self.made[group] = made
         return made
 

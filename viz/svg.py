@@ -15,7 +15,7 @@ import numpy as np
 from .card import PILL, Face, Picture, Text, printable, text_width
 from .heatmap import GRADIENT, VALUE, heatmap
 from .layout import Layout, Point
-from .scene import Card, Frame, Scene, facts, shortened
+from .scene import Card, Frame, Scene, bad_text, facts, shortened
 
 SIDE = 14.0  # px around everything
 LIGHT = """
@@ -26,12 +26,13 @@ text{{font:11px Helvetica,Arial,"Liberation Sans",sans-serif;fill:#5b6472;text-a
 .number{{font-size:15px;font-weight:700;fill:#1b2130}}.d{{font-size:10.5px}}.bad{{font-size:10px;font-weight:700;fill:#c4009f}}
 .c>rect{{fill:#fff;stroke:#c3c8d4}}.parameter>rect{{fill:#fff6e3;stroke:#c77700;stroke-width:1.2}}
 .input>rect{{stroke:#6b7280;stroke-width:1.2;stroke-dasharray:5 3}}.module>rect{{fill:#e9eef8;stroke:#8fa0c4;stroke-width:1.2}}
-.out>rect{{fill:#fdf0f7;stroke:#b0367f;stroke-width:2;stroke-dasharray:none}}
+.nan>rect{{stroke:#e000b8;stroke-width:2}}.out>rect{{fill:#fdf0f7;stroke:#b0367f;stroke-width:2;stroke-dasharray:none}}
 .c>.i{{fill:#f6f8fb;stroke:#d5dae3;stroke-width:1;stroke-dasharray:none}}
 .pill rect{{fill:#0067a8}}.pill text{{fill:#fff;font-size:11.5px;font-weight:700}}
-.f{{fill:#46587a;fill-opacity:.085;stroke:#b9c3d6}}
+.f{{fill:#eff2f7;stroke:#c5cddb}}.f2{{fill:#e5eaf2}}.f3{{fill:#dae1ec}}
 .e{{fill:none;stroke:#848da3;stroke-width:1.5}}.e .h{{fill:#848da3;stroke:none}}.e.in{{stroke-dasharray:4 3}}
-.e.p{{stroke:#c77700;stroke-width:1.3}}.e.p .h{{fill:#c77700}}
+.e.p{{stroke:#c77700;stroke-width:1.3}}.e.p .h{{fill:#c77700}}.e.nan{{stroke:#e000b8}}.e.nan .h{{fill:#e000b8}}
+.nan .number{{fill:#e000b8}}
 image{{image-rendering:pixelated}}
 """
 DARK = """
@@ -39,8 +40,9 @@ DARK = """
 text{{fill:#9aa6b6}}.title,.name,.k,.number{{fill:#eef2f8}}.bad{{fill:#ff6ae6}}
 .c>rect{{fill:#1c2430;stroke:#445064}}.parameter>rect{{fill:#2e2410;stroke:#f0a830}}.input>rect{{stroke:#9aa6b6}}
 .module>rect{{fill:#1d2a44;stroke:#5e79ad}}.out>rect{{fill:#33182a;stroke:#f58cc8}}.c>.i{{fill:#111722;stroke:#39445a}}
-.pill rect{{fill:#5cb8f2}}.pill text{{fill:#06121d}}.f{{fill:#8fa8d8;fill-opacity:.09;stroke:#37445c}}
+.pill rect{{fill:#5cb8f2}}.pill text{{fill:#06121d}}.f{{fill:#141b27;stroke:#39475f}}.f2{{fill:#1a2333}}.f3{{fill:#202c40}}
 .e{{stroke:#7f8ba0}}.e .h{{fill:#7f8ba0}}.e.p{{stroke:#f0a830}}.e.p .h{{fill:#f0a830}}
+.v,.g{{filter:brightness(1.35)}}.nan>rect,.e.nan{{stroke:#ff5ae0}}.e.nan .h,.nan .number{{fill:#ff5ae0}}
 """
 
 
@@ -62,10 +64,11 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     top += 14 if head else 0
     left = (width - layout.width) / 2 if layout.direction == "TB" else SIDE
     body: list[str] = []
-    for frame in scene.frame.frames():
-        body.append(draw_frame(frame, layout, left, top))
+    body += draw_frames(scene.frame, layout, left, top, 1)
     for i, edge in enumerate(scene.edges):
         kind = "e in" if edge.source.role == "input" else "e"
+        if shows_bad(edge.source, faces[edge.source]):
+            kind += " nan"
         body.append(arrow(shifted(layout.edges[i], left, top), kind, edge.source, edge.target))
     for card in scene.cards():
         for dock in card.docks:
@@ -111,18 +114,22 @@ def style(uid: str, theme: str) -> str:
     return scoped(LIGHT) + {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}[theme]
 
 
-def draw_frame(frame: Frame, layout: Layout, left: float, top: float) -> str:
-    x, y, width, height = layout.frames[frame.key]
-    x, y = x + left, y + top
-    box = f'<rect class="f" x="{{}}" y="{{}}" width="{px(width)}" height="{px(height)}" rx="10"/>'
-    behind = "".join(box.format(px(x + d), px(y + d)) for d in ((8, 4) if frame.times > 1 else ()))
-    title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
-    title += said(frame.kind, 40) + (f' <tspan class="k">×{frame.times:,}</tspan>' if frame.times > 1 else "")
-    return f'{behind}{box.format(px(x), px(y))}<text class="ft" x="{px(x + 12)}" y="{px(y + 18)}">{title}</text>'
+def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: int) -> Iterator[str]:
+    """The frames inside a frame, each with those inside it; deeper ones are darker."""
+    for frame in around.boxes:
+        if isinstance(frame, Frame):
+            x, y, width, height = layout.frames[frame.key]
+            look = f'class="f f{min(depth, 3)}" width="{px(width)}" height="{px(height)}" rx="10"'
+            behind = (8, 4, 0) if frame.times > 1 else (0,)
+            boxes = "".join(f'<rect {look} x="{px(x + left + d)}" y="{px(y + top + d)}"/>' for d in behind)
+            title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
+            title += said(frame.kind, 40) + (f' <tspan class="k">×{frame.times:,}</tspan>' if frame.times > 1 else "")
+            yield f'{boxes}<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
+            yield from draw_frames(frame, layout, left, top, depth + 1)
 
 
 def draw_card(card: Card, face: Face, x: float, y: float) -> str:
-    classes = f"c {card.role}" + (" out" if card.output else "")
+    classes = f"c {card.role}" + (" out" if card.output else "") + (" nan" if shows_bad(card, face) else "")
     title = shortened(printable(card.path), 200)
     if card.role == "module":
         title = f"{title} {card.kind}".strip()
@@ -143,11 +150,13 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
     return "".join([*parts, "</g>"])
 
 
+def shows_bad(card: Card, face: Face) -> bool:
+    """Whether NaN or infinity is marked: where values are shown at all."""
+    return any(card.bad) and any(isinstance(item, Picture) or item.look == "number" for item in face.items)
+
+
 def draw_text(item: Text) -> str:
-    look = item.look
-    if look == "number" and ("NaN" in item.text or "∞" in item.text):
-        return f'<text class="{look}" style="fill:#e000b8" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
-    return f'<text class="{look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
+    return f'<text class="{item.look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
 
 
 def draw_picture(item: Picture) -> str:
@@ -197,7 +206,7 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
             f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g><text class="l" x="24" y="11">{name}</text>',
             24 + text_width(name, 11) + 18,
         )
-    if " NaN" in scene.subtitle or "NaN " in scene.subtitle or "Inf " in scene.subtitle:
+    if any(any(card.bad) or (card.gradient is not None and bad_text(card.gradient)) for card in drawn):
         yield '<rect y="2" width="10" height="10" fill="#ff00dc"/><text class="l" x="16" y="11">NaN, Inf</text>', 80
 
 
