@@ -11,7 +11,7 @@ import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
 
 sympy = pytest.importorskip("sympy")
-from tinygrad_lite.viz.derive import derive  # noqa: E402
+from tinygrad_lite.viz import derive  # noqa: E402
 
 CONV = """
 o₁₁ = x₁₁·w₁₁ + x₁₂·w₁₂ + x₂₁·w₂₁ + x₂₂·w₂₂
@@ -134,7 +134,7 @@ def test_cross_entropy_of_softmax_is_p_minus_y() -> None:
 
 
 def test_layer_norm() -> None:
-    derivation = derive(F.layer_norm, input=(2,), normalized_shape=(2,), eps=0.0)
+    derivation = derive(F.layer_norm, x=(2,), normalized_shape=(2,), eps=0.0)
     x1, x2 = sorted(derivation.sympy()["o"][0].free_symbols, key=str)
     o1 = derivation.sympy()["o"][0]
     assert sympy.simplify(o1 - (x1 - x2) / sympy.sqrt((x1 - x2) ** 2)) == 0

@@ -37,12 +37,12 @@ def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, 
     f = TABLE.get(f, f)  # what a Tensor does for NumPy's function
     parameters = inspect.signature(f).parameters
     order = dict(order or {})
+    annotated = {name: "Array" in str(parameter.annotation) for name, parameter in parameters.items()}
+    static = {name for name, is_array in annotated.items() if not is_array} if any(annotated.values()) else set()
     given, inputs = dict(arguments), {}
     taken = {"o", "g", "L"}
     for name, shape in arguments.items():
-        annotation = str(parameters[name].annotation) if name in parameters else "Array"
-        is_input = "Array" in annotation or annotation in ("Any", str(Any), str(inspect.Parameter.empty))
-        if is_input and isinstance(shape, tuple) and all(isinstance(n, int) for n in shape):
+        if name not in static and isinstance(shape, tuple) and all(isinstance(n, int) for n in shape):
             symbol = name[0] if len(name) > 1 and name[0] not in taken else name
             taken.add(symbol)
             given[name] = inputs[name] = Tensor(
