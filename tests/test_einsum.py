@@ -1,4 +1,4 @@
-"""einsum: NumPy's values for whatever subscripts NumPy takes, a gradient for each operand, and matrix products inside."""
+"""einsum: NumPy's values for whatever subscripts NumPy takes, a gradient for each operand, products in pairs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_values_are_numpys(case: Case) -> None:
 
 
 def test_every_pair_of_operands_with_up_to_three_letters() -> None:
-    """All ways to name the axes of two operands, and all results: values against NumPy's loop, gradients against sums."""
+    """All ways to name the axes of two operands, and of the result; the gradients by what they sum to."""
     sizes = {"a": 2, "b": 3, "c": 1}
     terms = [*"abc", "", *map("".join, itertools.permutations("abc", 2)), "aa", "aab", "bba"]
     for left, right in itertools.product(terms, terms):

@@ -113,6 +113,8 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
     if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
         raise ValueError("lstsq: a must be a matrix, and b a vector or a matrix")
     m, n = np.shape(a)
+    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
+    a = a.astype(np.result_type(a, b))
     s = np.linalg.svd(a, compute_uv=False)
     eps = np.finfo(s.dtype).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
