@@ -1,0 +1,1 @@
+"""How fast this library is beside others, measured: `python -m tests.benchmarks --help`."""
