@@ -122,7 +122,7 @@ def test_the_gradient_of_a_convolution_in_loops() -> None:
         assert tw.grad.data[j] == pytest.approx(sum(g[k] * x[k - j] for k in range(j, j + 4)))
 
 
-# ----------------------------------------------------------------------------------------------------------------- interp
+# --------------------------------------------------------------------------------------------------------------- interp
 
 XP, FP = np.array([0.0, 1.0, 3.0, 7.0]), rand(4)
 OPTIONS: list[Any] = [{}, {"left": 5.0}, {"right": -2.0}, {"left": 0, "right": 0}, {"period": 4.0}, {"period": -2.5}]
@@ -132,12 +132,8 @@ OPTIONS: list[Any] = [{}, {"left": 5.0}, {"right": -2.0}, {"left": 0, "right": 0
 def test_interp(options: Any) -> None:
     at = np.array([[0.3, -1.1, 0.0, 1.0], [2.5, 3.0, 7.0, 9.2]])
     expected = NUMPY.interp(at, XP, FP, **options)
-    for x, xp, fp in (
-        (tg.Tensor(at), XP, FP),
-        (at, tg.Tensor(XP), FP),
-        (at, XP, tg.Tensor(FP)),
-        (at.tolist(), XP, tg.Tensor(FP)),
-    ):
+    x, xp, fp = map(tg.Tensor, (at, XP, FP))
+    for given in ((x, XP, FP), (at, xp, FP), (at, XP, fp), (x, xp, fp), (at.tolist(), XP, fp)):
         np.testing.assert_allclose(NUMPY.interp(*given, **options).data, expected, atol=1e-14)
     between, points = np.array([0.3, -1.1, 2.45, 5.3, 9.2]), XP + [0.05, 0.1, 0.15, 0.2]
     tg.gradcheck(lambda x, xp, fp: NUMPY.interp(x, xp, fp, **options), between, points, FP)
