@@ -302,7 +302,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return products[0] if len(primals) == 1 else products
 
 
-@op()
+@op
 def checkpointed(*inputs: Array, value: Array, gradients: Any) -> Rule:
     """out = f(inputs), without its graph        ∂L/∂inputs = g · ∂f/∂inputs, for which f is run again"""
     pulled: dict[int, Any] = {}

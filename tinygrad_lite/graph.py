@@ -128,8 +128,10 @@ def op(
 @overload
 def op(rule: Callable[P, Rule], /) -> Callable[P, Any]: ...
 @overload
+def op(*numpy_functions: Callable[..., Any], linear: bool) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
+@overload
 def op(
-    *numpy_functions: Callable[..., Any], linear: bool = False
+    first: Callable[..., Any], second: Callable[..., Any], /, *more: Callable[..., Any]
 ) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
 def op(*functions: Any, linear: bool = False) -> Any:
     """Make an op of a rule: a function of arrays that returns `(value, closures)`.

@@ -267,7 +267,7 @@ def arctan2(y: Array, x: Array) -> Rule:
     return np.arctan2(y, x), (lambda g: g * turn(x), lambda g: -g * turn(y))
 
 
-@op(np.sinc)
+@op(np.sinc, linear=False)
 def sinc(x: Array) -> Rule:
     """out = sin πx / πx        ∂L/∂x = g · (cos πx - out) / x
 

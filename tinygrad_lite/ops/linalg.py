@@ -19,14 +19,14 @@ Triangle = Literal["L", "U"]  # which of a symmetric matrix is read
 # ---------------------------------------------------------------------------------- inverses, determinants, equations
 
 
-@op(np.linalg.inv)
+@op(np.linalg.inv, linear=False)
 def inv(x: Array) -> Rule:
     """out = x⁻¹        ∂L/∂x = -outᵀ @ g @ outᵀ"""
     y = np.linalg.inv(x)
     return y, (lambda g: -(T(y) @ g @ T(y)),)
 
 
-@op(np.linalg.pinv)
+@op(np.linalg.pinv, linear=False)
 def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
     """out = x⁺        ∂L/∂x = -outᵀ g outᵀ + (1 - x out) gᵀ out outᵀ + outᵀ out gᵀ (1 - out x)
 
@@ -58,7 +58,7 @@ def cofactors(x: Array) -> Array:
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 
 
-@op(np.linalg.det)
+@op(np.linalg.det, linear=False)
 def det(x: Array) -> Rule:
     """out = det x        ∂L/∂x = g · out · x⁻ᵀ, the cofactors
 
@@ -84,7 +84,7 @@ def _slogdet(a: Array) -> Any:
     return SlogdetResult(both.value[0], both[1])
 
 
-@op(np.linalg.solve)
+@op(np.linalg.solve, linear=False)
 def solve(a: Array, b: Array) -> Rule:
     """out = a⁻¹ @ b        ∂L/∂a = -∂L/∂b @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
 

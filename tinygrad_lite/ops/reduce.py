@@ -130,7 +130,7 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
     return np.cumsum(x, axis=axis, dtype=dtype), (closure,)
 
 
-@op(np.cumprod)
+@op(np.cumprod, linear=False)
 def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
     """outᵢ = Π x up to i        ∂L/∂x = Σ g · Π of all but xᵢ up to j, over each j from i on
 
