@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.erf import ERF, ERFC
 from .tensor import Tensor
 
 try:
@@ -68,6 +69,8 @@ class SymbolArray(np.ndarray[Any, Any]):
     """An array of sympy expressions. One of no axes stays an array."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Tensor) for x in inputs):
+            return NotImplemented  # a Tensor holds symbols, not the other way round
         plain = [np.asarray(x, object) if isinstance(x, SymbolArray) else _counted(x) for x in inputs]
         into = kwargs.pop("out", None)
         kwargs.pop("casting", None), kwargs.pop("dtype", None), kwargs.pop("subok", None)
@@ -83,6 +86,8 @@ class SymbolArray(np.ndarray[Any, Any]):
         return symbolic(result)
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, Tensor) for kind in types):
+            return NotImplemented
         own = _OWN.get(function)
         if own is not None:
             return symbolic(own(*args, **kwargs))
@@ -211,7 +216,7 @@ def _functions() -> dict[np.ufunc, Callable[..., Any]]:
         "logical_and": lambda x, y: x * y, "bitwise_and": lambda x, y: x * y, "logical_not": lambda x: 1 - x,
         "invert": lambda x: 1 - x, "logical_or": lambda x, y: x + y - x * y, "bitwise_or": lambda x, y: x + y - x * y,
     }  # fmt: skip
-    return {getattr(np, name): function for name, function in one.items()}
+    return {ERF: s.erf, ERFC: s.erfc} | {getattr(np, name): function for name, function in one.items()}
 
 
 def _reduce(function: Callable[..., Any], a: Any, axis: Any = 0, keepdims: bool = False, **_: Any) -> Any:

@@ -10,7 +10,7 @@ from ..graph import Array, kernel
 
 
 def either(condition: Array, yes: float, no: float, like: Array) -> Array:
-    """The number `yes` where the condition holds, `no` elsewhere, in the dtype of `like`; exact, and faster than np.where."""
+    """The number `yes` where the condition holds, else `no`, in `like`'s dtype: np.where, but several times faster."""
     if type(condition) is not np.ndarray:
         return np.where(condition, yes, no).astype(like.dtype)
     out: Array = condition.astype(like.dtype)

@@ -52,12 +52,12 @@ def tail(x: Array) -> Array:
     return e * polynomial(TAIL, (x - 3) / (x + 3)) / (1 + 2 * x)
 
 
-_erf: Array = np.frompyfunc(math.erf, 1, 1)
-_erfc: Array = np.frompyfunc(math.erfc, 1, 1)
+ERF: Array = np.frompyfunc(math.erf, 1, 1)
+ERFC: Array = np.frompyfunc(math.erfc, 1, 1)
 
 
 def plain_erf(x: Array) -> Array:
-    return _erf(x).astype(np.result_type(x, np.float16))
+    return ERF(x).astype(np.result_type(x, np.float16))
 
 
 @kernel(plain_erf)
@@ -78,7 +78,7 @@ def erf(x: Array) -> Array:
 
 
 def plain_erfc(x: Array) -> Array:
-    return _erfc(x).astype(np.result_type(x, np.float16))
+    return ERFC(x).astype(np.result_type(x, np.float16))
 
 
 @kernel(plain_erfc)
@@ -90,7 +90,7 @@ def erfc(x: Array) -> Array:
 
 
 def plain_ndtr(x: Array) -> Array:
-    return 0.5 * plain_erfc(x * -math.sqrt(0.5))
+    return 0.5 * (1 + plain_erf(x * math.sqrt(0.5)))
 
 
 @kernel(plain_ndtr)

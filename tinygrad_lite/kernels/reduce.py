@@ -1,7 +1,8 @@
-"""Sums over axes as matrix products: several times faster than np.sum along short or middle axes."""
+"""Sums over axes as matrix products: several times faster than np.sum where rows are short or lie apart."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -14,27 +15,45 @@ Axis = int | tuple[int, ...] | None
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
     if type(x) is np.ndarray and x.dtype.kind == "f" and x.size and (y is None or _alike(x, y)):
-        axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
-        order = sorted(range(x.ndim), key=lambda i: -x.strides[i])  # as the elements lie in memory
-        kept = x.ndim
-        while kept and order[kept - 1] in axes:
-            kept -= 1
-        if kept < x.ndim and x.transpose(order).flags.c_contiguous:
-            lengths = [x.shape[i] for i in order[:kept]]
-            rows = x.transpose(order).reshape(*lengths, -1)
-            if y is None:
-                out = rows @ np.ones(rows.shape[-1], x.dtype)
-            else:
-                out = np.vecdot(rows, y.transpose(order).reshape(rows.shape))
-            out = out.reshape(*lengths, *(1,) * (x.ndim - kept)).transpose(np.argsort(order))
-            rest = tuple(i for i in axes if out.shape[i] > 1)
-            return np.sum(out, axis=rest, keepdims=True) if rest else out
+        n = x.ndim
+        axes = range(n) if axis is None else [i % n for i in axis] if isinstance(axis, tuple) else (axis % n,)
+        if x.flags.c_contiguous:
+            return _total(x, axes, y)
+        order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory
+        ordered = x.transpose(order)
+        if ordered.flags.c_contiguous:
+            out = _total(ordered, [order.index(i) for i in axes], None if y is None else y.transpose(order))
+            return out.transpose(np.argsort(order))
     return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+
+
+def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
+    """Where x lies in memory as its axes say: axes at either end in one product, others in a sum after it."""
+    shape = x.shape
+    kept = x.ndim
+    while kept and kept - 1 in axes:
+        kept -= 1
+    last = x.ndim - kept
+    if last:
+        rows = x.reshape(*shape[:kept], -1)
+        out = rows @ np.ones(rows.shape[-1], x.dtype) if y is None else np.vecdot(rows, y.reshape(rows.shape))
+        if len(axes) > last:
+            out = np.sum(out, axis=tuple(i for i in axes if i < kept), keepdims=True)
+        return out.reshape(*out.shape, *(1,) * last)
+    first = len(axes)
+    if first and max(axes) < first:
+        columns = x.reshape(-1, prod(shape[first:]))
+        if y is None:
+            out = np.ones(len(columns), x.dtype) @ columns
+        else:
+            out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
+        return out.reshape((1,) * first + shape[first:])
+    return np.sum(x if y is None else x * y, axis=tuple(axes), keepdims=True)
 
 
 def _alike(x: Array, y: Array) -> bool:
     """Whether y's elements lie in memory as x's do."""
-    return type(y) is np.ndarray and (x.shape, x.strides, x.dtype) == (y.shape, y.strides, y.dtype)
+    return type(y) is np.ndarray and x.strides == y.strides and x.shape == y.shape and x.dtype == y.dtype
 
 
 def mean(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:

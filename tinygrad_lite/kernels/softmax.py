@@ -23,7 +23,7 @@ def exp(x: Array) -> Array:
 
 def places(target: Array, axis: int) -> tuple[Array, ...]:
     """The index of one element along `axis` for each element of `target`, whose axes are the others."""
-    others = [np.reshape(np.arange(n), (-1,) + (1,) * (np.ndim(target) - 1 - i)) for i, n in enumerate(np.shape(target))]
+    others = np.ogrid[tuple(map(slice, np.shape(target)))]
     return (*others[:axis], target, *others[axis:])
 
 
