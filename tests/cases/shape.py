@@ -22,4 +22,6 @@ CASES = {
     "swapaxes": [Case(lambda x: np.swapaxes(x, 0, -1), [rand(2, 3, 4)])],
     "astype": [Case(lambda x: x.astype(x.dtype), [rand(2, 3)])],
     "roll": [Case(curved(lambda x: np.roll(x, (1, -2), (0, 1))), [rand(2, 3)])],
+    "tril": [Case(curved(lambda x: np.tril(x, -1)), [rand(2, 3, 3)]), Case(curved(np.tril), [rand(3)], "vector")],
+    "triu": [Case(curved(lambda x: np.triu(x, 1)), [rand(2, 3, 4)]), Case(curved(np.triu), [rand(3)], "vector")],
 }

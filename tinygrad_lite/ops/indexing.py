@@ -78,8 +78,8 @@ def setitem(x: Array, values: Array, index: Any) -> Rule:
 def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise") -> Rule:
     """out = a[indices] along axis        ∂L/∂a = 0 but for ∂L/∂a[indices] += g along axis
 
-    Of the flattened `a` where `axis` is None. Where `mode` is "wrap", indices out of range go on from the start; where it
-    is "clip", they stop at the end.
+    Of the flattened `a` where `axis` is None. Where `mode` is "wrap", indices out of range go on from the start; where
+    it is "clip", they stop at the end.
 
     Raises:
         IndexError: an index is out of range and `mode` is "raise".

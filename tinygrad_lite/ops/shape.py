@@ -454,18 +454,13 @@ def diagflat(v: Array, k: int = 0) -> Array:
     return np.diag(np.ravel(v), k)
 
 
-def _lower(shape: Any, k: int) -> Array:
-    """True on the k-th diagonal of a matrix, and below it."""
-    return np.tril(np.ones(shape[-2:], bool), k)
+@op(np.tril, linear=True)
+def tril(m: Array, k: int = 0) -> Rule:
+    """out = m on and below the k-th diagonal, 0 above        ∂L/∂m = g on and below, 0 above"""
+    return np.tril(m, k), (lambda g: np.tril(g, k),)
 
 
-@implements(np.tril)
-def tril(m: Array, k: int = 0) -> Array:
-    """The lower triangle: 0 above the k-th diagonal."""
-    return np.where(_lower(np.shape(m), k), m, np.zeros((), m.dtype))
-
-
-@implements(np.triu)
-def triu(m: Array, k: int = 0) -> Array:
-    """The upper triangle: 0 below the k-th diagonal."""
-    return np.where(_lower(np.shape(m), k - 1), np.zeros((), m.dtype), m)
+@op(np.triu, linear=True)
+def triu(m: Array, k: int = 0) -> Rule:
+    """out = m on and above the k-th diagonal, 0 below        ∂L/∂m = g on and above, 0 below"""
+    return np.triu(m, k), (lambda g: np.triu(g, k),)
