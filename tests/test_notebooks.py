@@ -1,0 +1,29 @@
+"""Every notebook runs from scratch without an error, and is kept with its outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+nbclient = pytest.importorskip("nbclient", reason="pip install 'tinygrad-lite[notebook]'")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("sympy")
+pytest.importorskip("matplotlib")
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+
+
+def test_there_are_notebooks() -> None:
+    assert len(NOTEBOOKS) >= 5
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_runs_from_scratch(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    kept = [[output.output_type for output in cell.get("outputs", [])] for cell in notebook.cells]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    assert [[output.output_type for output in cell.get("outputs", [])] for cell in notebook.cells] == kept
