@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -161,7 +162,7 @@ class Tensor(Node):
 
     @property
     def size(self) -> int:
-        return np.size(self.value)
+        return prod(self.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:

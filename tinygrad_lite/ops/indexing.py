@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Array, Node, Rule, implements, op
-from ..kernels import scatter as kernels
+from ..kernels import indexing as kernels
 
 __all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
 
@@ -33,8 +34,7 @@ def getitem(x: Array, index: Any) -> Rule:
     """
     index = plain(index)
     shape = np.shape(x)
-    x = x if hasattr(x, "__getitem__") else np.asarray(x)  # one symbol: no array
-    return x[index], (lambda g: add_at(g, index, shape),)
+    return kernels.getitem(x, index), (lambda g: add_at(g, index, shape),)
 
 
 @op(linear=True)
@@ -43,7 +43,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Rule:
 
     The adjoint of indexing: an array of `shape`, of zeros but where `index` puts `x`.
     """
-    return kernels.add_at(x, index, shape), (lambda g: g[index],)
+    return kernels.add_at(x, index, shape), (lambda g: getitem(g, index),)
 
 
 @op(linear=True)
@@ -59,10 +59,10 @@ def setitem(x: Array, values: Array, index: Any) -> Rule:
     out = x.copy()
     out[index] = values
     if not kernels.repeats(index):
-        return out, (lambda g: setitem(g, 0, index), lambda g: g[index])
+        return out, (lambda g: setitem(g, 0, index), lambda g: getitem(g, index))
 
     def to_the_last(g: Array) -> Array:
-        put = g[index]
+        put = getitem(g, index)
         number = np.arange(np.size(put)).reshape(np.shape(put))
         last = np.empty(np.shape(g), int)
         last[index] = number
@@ -84,13 +84,15 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
     Raises:
         IndexError: an index is out of range and `mode` is "raise".
     """
-    value = np.take(a, plain(indices), axis, mode=mode)
-    shape, n = np.shape(a), np.size(a) if axis is None else np.shape(a)[axis]
-    places = _in_range(indices, n, mode)
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    shape = np.shape(a)
     if axis is None:
-        return value, (lambda g: np.reshape(add_at(g, places, (n,)), shape),)
-    index = (slice(None),) * normalize_axis_index(axis, len(shape)) + (places,)
-    return value, (lambda g: add_at(g, index, shape),)
+        places = _in_range(indices, prod(shape), mode)
+        return kernels.getitem(np.ravel(a), places), (lambda g: np.reshape(add_at(g, places, (prod(shape),)), shape),)
+    axis = normalize_axis_index(axis, len(shape))
+    index = (slice(None),) * axis + (_in_range(indices, shape[axis], mode),)
+    return kernels.getitem(a, index), (lambda g: add_at(g, index, shape),)
 
 
 def _in_range(indices: Any, n: int, mode: str) -> Array:
@@ -118,7 +120,7 @@ def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
     """The elements of every row along `axis` at `indices`, which has as many axes as `arr`: what argsort gives."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return arr[_along(indices, axis, np.shape(arr))]
+    return getitem(arr, _along(indices, axis, np.shape(arr)))
 
 
 @implements(np.put_along_axis)
@@ -254,7 +256,7 @@ def gather(input: Array, axis: int, index: Any) -> Array:
         ValueError: `index` has another number of axes, or is longer than `input`.
         IndexError: an index is out of range.
     """
-    return input[_places(input, axis, index)]
+    return getitem(input, _places(input, axis, index))
 
 
 @implements()
@@ -316,4 +318,4 @@ def masked_fill(input: Array, mask: Any, value: Array) -> Array:
 def masked_select(input: Array, mask: Any) -> Array:
     """The elements of `input` where `mask` is true, along one axis, after broadcasting: as `torch.masked_select`."""
     input, mask = np.broadcast_arrays(input, plain(mask))
-    return input[mask]
+    return getitem(input, mask)

@@ -23,13 +23,14 @@ def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
     if order not in ("C", "F"):
         raise ValueError(f"order must be 'C' or 'F', not {order!r}: a tensor has no memory order of its own")
     before = np.shape(x)
-    return np.reshape(x, shape, order=order), (lambda g: np.reshape(g, before, order=order),)
+    how = {} if order == "C" else {"order": order}  # not every library has it
+    return np.reshape(x, shape, **how), (lambda g: np.reshape(g, before, **how),)
 
 
 @implements(np.ravel)
 def ravel(a: Array, order: Any = "C") -> Array:
     """All elements along one axis."""
-    return np.reshape(a, -1, order=order)
+    return np.reshape(a, (-1,), order=order)
 
 
 @op(np.squeeze, linear=True)
@@ -382,7 +383,7 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
 def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
     inner = tuple([slice(before, before + n) for (before, _), n in zip(pad_width.tolist(), np.shape(x))])
-    return np.pad(x, pad_width, constant_values=constant_values), (lambda g: g[inner],)
+    return np.pad(x, pad_width.tolist(), constant_values=constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
