@@ -1,4 +1,6 @@
-"""Convolution against a literal transcription of its definition: loops over indices, sharing nothing with the engine."""
+"""Convolution against a literal transcription of its definition: loops over indices, sharing nothing with the
+engine.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.ops.conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold
+from tinygrad_lite.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    fold,
+    unfold,
+)
 
 from .cases import rand
 
@@ -24,13 +35,15 @@ def visits(size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair,
             yield (i, j), (a, b), (y, x)
 
 
-def slow_conv2d(x: Any, w: Any, bias: Any, g: Any, stride: Pair, before: Pair, dilation: Pair, groups: int, places: Pair) -> Any:
+def slow_conv2d(
+    x: Any, w: Any, bias: Any, g: Any, stride: Pair, before: Pair, dilation: Pair, groups: int, places: Pair
+) -> Any:
     """out, ∂L/∂x, ∂L/∂w and ∂L/∂bias, where g = ∂L/∂out."""
-    N, C, *size = x.shape
-    O, per_group, *kernel = w.shape
-    out, dx, dw, db = np.zeros((N, O, *places)), np.zeros_like(x), np.zeros_like(w), np.zeros_like(bias)
-    for n, o in itertools.product(range(N), range(O)):
-        first = o // (O // groups) * per_group  # the first channel of o's group
+    N, _, *size = x.shape
+    outputs, per_group, *kernel = w.shape
+    out, dx, dw, db = np.zeros((N, outputs, *places)), np.zeros_like(x), np.zeros_like(w), np.zeros_like(bias)
+    for n, o in itertools.product(range(N), range(outputs)):
+        first = o // (outputs // groups) * per_group  # the first channel of o's group
         for i, j in itertools.product(*map(range, places)):
             out[n, o, i, j] = bias[o]
             db[o] += g[n, o, i, j]
@@ -43,7 +56,7 @@ def slow_conv2d(x: Any, w: Any, bias: Any, g: Any, stride: Pair, before: Pair, d
 
 
 OPTIONS = [
-    pytest.param(kernel, stride, padding, dilation, groups, id=f"kernel {kernel} stride {stride} padding {padding} dilation {dilation} groups {groups}")
+    (kernel, stride, padding, dilation, groups)
     for kernel in [(1, 1), (2, 3), (3, 2)]
     for stride, padding, dilation in [
         ((1, 1), (0, 0), (1, 1)),
@@ -53,16 +66,20 @@ OPTIONS = [
         ((3, 3), (3, 3), (2, 3)),
     ]
     for groups in (1, 2, 4)
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "groups"), OPTIONS)
 def test_conv2d_is_its_definition(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
-    x, w, bias = (tg.Tensor(rand(*shape), requires_grad=True) for shape in ((2, 4, 6, 7), (4, 4 // groups, *kernel), (4,)))
+    x, w, bias = (
+        tg.Tensor(rand(*shape), requires_grad=True) for shape in ((2, 4, 6, 7), (4, 4 // groups, *kernel), (4,))
+    )
     out = conv2d(x, w, bias, stride, padding, dilation, groups)
     g = rand(*out.shape, seed=1)
     out.backward(g)
-    places = tuple((s + 2 * p - d * (k - 1) - 1) // t + 1 for s, p, d, k, t in zip((6, 7), padding, dilation, kernel, stride))
+    places = tuple(
+        (s + 2 * p - d * (k - 1) - 1) // t + 1 for s, p, d, k, t in zip((6, 7), padding, dilation, kernel, stride)
+    )
     expected = slow_conv2d(x.data, w.data, bias.data, g, stride, padding, dilation, groups, places)
     assert out.shape == (2, 4, *places)
     for got, want in zip((out, x.grad, w.grad, bias.grad), expected):
@@ -70,11 +87,16 @@ def test_conv2d_is_its_definition(kernel: Pair, stride: Pair, padding: Pair, dil
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "groups"), OPTIONS)
-def test_conv_transpose2d_is_the_adjoint_of_conv2d(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> None:
+def test_conv_transpose2d_is_the_adjoint_of_conv2d(
+    kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, groups: int
+) -> None:
     """⟨conv(x), y⟩ = ⟨x, conv_transpose(y)⟩, for the size of x that conv_transpose gives."""
     w, y = rand(4, 2, *kernel), rand(2, 4, 4, 3)
     for more in ((0, 0), tuple(s - 1 for s in stride)):
-        if any((3 - i) * s - 2 * p + d * (k - 1) + m + 1 < 1 for i, (s, p, d, k, m) in enumerate(zip(stride, padding, dilation, kernel, more))):
+        if any(
+            (3 - i) * s - 2 * p + d * (k - 1) + m + 1 < 1
+            for i, (s, p, d, k, m) in enumerate(zip(stride, padding, dilation, kernel, more))
+        ):
             continue
         back = conv_transpose2d(y, w, None, stride, padding, more, groups, dilation)
         x = rand(*back.shape, seed=2)
@@ -113,7 +135,9 @@ def test_the_textbook_example_in_symbols() -> None:
     sympy = pytest.importorskip("sympy")
 
     def symbols(letter: str, rows: int, columns: int) -> Any:
-        return np.array([[sympy.Symbol(f"{letter}{i + 1}{j + 1}") for j in range(columns)] for i in range(rows)], dtype=object)
+        return np.array(
+            [[sympy.Symbol(f"{letter}{i + 1}{j + 1}") for j in range(columns)] for i in range(rows)], dtype=object
+        )
 
     x, w, d = symbols("x", 3, 3), symbols("w", 2, 2), symbols("d", 2, 2)
     X, W = tg.Tensor(x[None, None], requires_grad=True), tg.Tensor(w[None, None], requires_grad=True)
@@ -157,7 +181,7 @@ def test_same_padding_keeps_the_size(kernel: Pair, dilation: Pair) -> None:
 def test_one_and_three_axes_are_the_same_rule() -> None:
     """conv1d is conv2d on images of one row, and conv3d of one slice is conv2d."""
     x, w, b = rand(2, 4, 9), rand(6, 2, 3), rand(6)
-    options = dict(stride=2, padding=1, dilation=2, groups=2)
+    options: Any = {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}
     row = conv2d(x[:, :, None], w[:, :, None], b, (1, 2), (0, 1), (1, 2), 2)
     np.testing.assert_allclose(conv1d(x, w, b, **options), row[:, :, 0], rtol=1e-12)
     x, w = rand(2, 4, 5, 6), rand(6, 2, 3, 2)
@@ -186,7 +210,7 @@ def test_one_example_without_a_batch_axis() -> None:
 
 def test_unfold_and_matmul_is_conv2d_and_fold_is_the_adjoint_of_unfold() -> None:
     x, w = rand(2, 3, 6, 5), rand(4, 3, 2, 3)
-    options = dict(dilation=2, padding=(1, 2), stride=(1, 2))
+    options: Any = {"dilation": 2, "padding": (1, 2), "stride": (1, 2)}
     columns = unfold(x, (2, 3), **options)
     out = conv2d(x, w, **options)
     np.testing.assert_allclose((w.reshape(4, -1) @ columns).reshape(out.shape), out, rtol=1e-12)
@@ -215,25 +239,55 @@ def test_integers_and_mixed_dtypes() -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 2, 3, 3)), r"conv2d: x has 3 channels, but the weight's second axis \(2\)"),
-        (lambda: conv2d(rand(1, 1, 2, 5), rand(1, 1, 3, 3)), r"conv2d: .*spans \(3, 3\), which is larger than the input of \(2, 5\)"),
-        (lambda: conv2d(rand(1, 4, 5, 5), rand(3, 2, 3, 3), groups=2), r"conv2d: groups=2 must divide x's channels \(4\) and .* \(3\)"),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 2, 3, 3)),
+            r"conv2d: x has 3 channels, but the weight's second axis \(2\)",
+        ),
+        (
+            lambda: conv2d(rand(1, 1, 2, 5), rand(1, 1, 3, 3)),
+            r"conv2d: .*spans \(3, 3\), which is larger than the input of \(2, 5\)",
+        ),
+        (
+            lambda: conv2d(rand(1, 4, 5, 5), rand(3, 2, 3, 3), groups=2),
+            r"conv2d: groups=2 must divide x's channels \(4\) and .* \(3\)",
+        ),
         (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3)), "conv2d: weight must have 4 axes"),
         (lambda: conv2d(rand(5, 5), rand(4, 3, 3, 3)), "conv2d: x must have 4 axes .* or 3 for one example; it has 2"),
         (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), rand(3)), r"conv2d: bias must have shape \(4,\)"),
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), stride=0), "conv2d: stride must be an integer of at least 1"),
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding=(1, 2, 3)), "conv2d: padding must be .* one for each spatial axis"),
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding="full"), "conv2d: padding must be integers, 'same' or 'valid'"),
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding="same", stride=2), "conv2d: padding='same' needs stride 1"),
-        (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), groups=0), "conv2d: groups must be an integer of at least 1"),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), stride=0),
+            "conv2d: stride must be an integer of at least 1",
+        ),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding=(1, 2, 3)),
+            "conv2d: padding must be .* one for each",
+        ),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding="full"),
+            "conv2d: padding must be integers, 'same' or 'valid'",
+        ),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), padding="same", stride=2),
+            "conv2d: padding='same' needs stride 1",
+        ),
+        (
+            lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), groups=0),
+            "conv2d: groups must be an integer of at least 1",
+        ),
         (lambda: conv1d(rand(1, 3, 5, 5), rand(4, 3, 3)), "conv1d: x must have 3 axes"),
-        (lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3)), r"conv_transpose2d: x has 3 channels: the weight's first axis \(4\)"),
-        (lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(3, 4, 3, 3), output_padding=1), "conv_transpose2d: output_padding .* smaller"),
+        (
+            lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3)),
+            r"conv_transpose2d: x has 3 channels: the weight's first axis \(4\)",
+        ),
+        (
+            lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(3, 4, 3, 3), output_padding=1),
+            "conv_transpose2d: output_padding .* smaller",
+        ),
         (lambda: conv_transpose2d(rand(1, 3, 1, 1), rand(3, 4, 3, 3), padding=2), "conv_transpose2d: nothing is left"),
         (lambda: fold(rand(1, 7, 4), (3, 3), 2), r"fold: x must have shape \(N, C · 4, 4\)"),
         (lambda: unfold(rand(3, 3), 2), "unfold: x must have shape"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_call_is_refused_in_a_sentence(call: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         call()

@@ -50,14 +50,26 @@ SHAPES = [
 
 def in_order(a: Any, order: str) -> Any:
     """The same array in another memory order."""
-    return batch_first(np.ascontiguousarray(np.moveaxis(a, 0, -1))) if order == "batch last" else np.array(a, order=order)
+    return (
+        batch_first(np.ascontiguousarray(np.moveaxis(a, 0, -1))) if order == "batch last" else np.array(a, order=order)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
 def test_the_kernels_of_conv_agree_with_the_plain_ones(
-    n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int, order: str, dtype: Any
+    n: int,
+    c: int,
+    size: Any,
+    o: int,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    order: str,
+    dtype: Any,
 ) -> None:
     windows = slide(size, kernel, stride, padding, dilation)
     x = in_order(rand(n, c, *size).astype(dtype), order)
@@ -71,7 +83,10 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         (kernels.conv_input, (g, w, None, windows, groups)),
         (kernels.conv_weight, (x, g, windows, groups)),
     ]:
-        got, wanted = fast(*arguments), fast.plain(*[a.astype(float) if isinstance(a, np.ndarray) else a for a in arguments])
+        got, wanted = (
+            fast(*arguments),
+            fast.plain(*[a.astype(float) if isinstance(a, np.ndarray) else a for a in arguments]),
+        )
         terms = max(1, x.size, g.size)  # an upper limit of the terms of a sum
         assert got.dtype == dtype
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
@@ -103,8 +118,12 @@ def test_depthwise_in_small_steps() -> None:
     x, w, g = rand(2, 7, 9, 6), rand(14, 1, 3, 3), rand(2, 14, *windows.places)
     block, depthwise.BLOCK = depthwise.BLOCK, 1  # one channel at a time
     try:
-        np.testing.assert_allclose(depthwise.conv(x, w, None, windows), kernels.plain_conv(x, w, None, windows, 7), rtol=1e-12)
-        np.testing.assert_allclose(depthwise.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 7), rtol=1e-12)
+        np.testing.assert_allclose(
+            depthwise.conv(x, w, None, windows), kernels.plain_conv(x, w, None, windows, 7), rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            depthwise.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 7), rtol=1e-12
+        )
     finally:
         depthwise.BLOCK = block
 

@@ -54,7 +54,9 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     ]:
         got, wanted = fast(*arguments), fast.plain(*arguments)
         assert got.dtype == dtype
-        np.testing.assert_allclose(got, wanted, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-5 if dtype == np.float32 else 1e-12)
+        np.testing.assert_allclose(
+            got, wanted, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-5 if dtype == np.float32 else 1e-12
+        )
     seen = np.isfinite(y)  # a window that lies on padding alone has no maximum on the input
     np.testing.assert_array_equal(kernels.first_max(x, y, windows)[seen], place[seen])
 

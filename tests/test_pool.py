@@ -11,7 +11,22 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.ops.conv import conv2d
-from tinygrad_lite.ops.pool import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from tinygrad_lite.ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 
 from .cases import rand
 
@@ -39,7 +54,7 @@ def windows_of(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: 
 
 
 OPTIONS = [
-    pytest.param(kernel, stride, padding, dilation, ceil_mode, id=f"kernel {kernel} stride {stride} padding {padding} dilation {dilation} ceil {ceil_mode}")
+    (kernel, stride, padding, dilation, ceil_mode)
     for ceil_mode in (False, True)
     for kernel, stride, padding, dilation in [
         ((2, 2), (2, 2), (0, 0), (1, 1)),
@@ -56,7 +71,9 @@ OPTIONS = [
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "ceil_mode"), OPTIONS)
 @pytest.mark.parametrize("ties", [False, True])
-def test_max_pool2d_is_its_definition(kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, ties: bool) -> None:
+def test_max_pool2d_is_its_definition(
+    kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, ties: bool
+) -> None:
     x = np.round(rand(2, 3, 6, 7)) if ties else rand(2, 3, 6, 7)
     X = tg.Tensor(x, requires_grad=True)
     out = max_pool2d(X, kernel, stride, padding, dilation, ceil_mode)
@@ -73,11 +90,19 @@ def test_max_pool2d_is_its_definition(kernel: Pair, stride: Pair, padding: Pair,
     np.testing.assert_allclose(np.sum(X.grad.data), np.sum(g), rtol=1e-12)  # the sum of the gradient is kept
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding", "dilation", "ceil_mode"), [p for p in OPTIONS if p.values[3] == (1, 1)])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation", "ceil_mode"), [p for p in OPTIONS if p[3] == (1, 1)]
+)
 @pytest.mark.parametrize("count_include_pad", [False, True])
 @pytest.mark.parametrize("divisor_override", [None, 3])
 def test_avg_pool2d_is_its_definition(
-    kernel: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool, count_include_pad: bool, divisor_override: int | None
+    kernel: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor_override: int | None,
 ) -> None:
     x = rand(2, 3, 6, 7)
     X = tg.Tensor(x, requires_grad=True)
@@ -100,7 +125,7 @@ def test_avg_pool2d_is_its_definition(
 @pytest.mark.parametrize("pool", [max_pool2d, avg_pool2d])
 def test_the_sum_of_the_gradient_is_kept_where_windows_cover_the_input(pool: Any) -> None:
     x = tg.Tensor(rand(3, 2, 6, 8), requires_grad=True)
-    for options in (dict(kernel_size=2), dict(kernel_size=(3, 4)), dict(kernel_size=3, stride=1)):
+    for options in ({"kernel_size": 2}, {"kernel_size": (3, 4)}, {"kernel_size": 3, "stride": 1}):
         x.zero_grad()
         out = pool(x, **options)
         g = rand(*out.shape, seed=1)
@@ -141,10 +166,14 @@ def test_minus_infinity_everywhere_gives_its_gradient_to_the_first_element_on_th
 
 def test_one_and_three_axes_are_the_same_rule() -> None:
     x = rand(2, 3, 9)
-    np.testing.assert_array_equal(max_pool1d(x, 3, 2, 1, 2, True), max_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), (1, 2), True)[:, :, 0])
-    np.testing.assert_array_equal(avg_pool1d(x, 3, 2, 1, True, False), avg_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), True, False)[:, :, 0])
+    np.testing.assert_array_equal(
+        max_pool1d(x, 3, 2, 1, 2, True), max_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), (1, 2), True)[:, :, 0]
+    )
+    np.testing.assert_array_equal(
+        avg_pool1d(x, 3, 2, 1, True, False), avg_pool2d(x[:, :, None], (1, 3), (1, 2), (0, 1), True, False)[:, :, 0]
+    )
     x = rand(2, 3, 5, 6)
-    flat = dict(kernel_size=(1, 3, 2), stride=(1, 2, 1), padding=(0, 1, 1))
+    flat: Any = {"kernel_size": (1, 3, 2), "stride": (1, 2, 1), "padding": (0, 1, 1)}
     np.testing.assert_array_equal(max_pool3d(x[:, :, None], **flat)[:, :, 0], max_pool2d(x, (3, 2), (2, 1), 1))
     np.testing.assert_array_equal(avg_pool3d(x[:, :, None], **flat)[:, :, 0], avg_pool2d(x, (3, 2), (2, 1), 1))
 
@@ -171,3 +200,62 @@ def test_a_wrong_call_is_refused_in_a_sentence(pool: Any) -> None:
         pool(rand(1, 1, 6, 6), 0)
     with pytest.raises(ValueError, match=rf"{name}: stride must be"):
         pool(rand(1, 1, 6, 6), 2, (1, 2, 3))
+
+
+def window(i: int, outputs: int, size: int) -> slice:
+    return slice(math.floor(i * size / outputs), math.ceil((i + 1) * size / outputs))
+
+
+@pytest.mark.parametrize("output", [1, 2, 3, 5, (6, 7), (3, None), (None, 1), (9, 10)])
+def test_adaptive_pools_are_their_definition(output: Any) -> None:
+    x = rand(2, 3, 6, 7)
+    rows, columns = [
+        size if o is None else o for o, size in zip(output if isinstance(output, tuple) else (output,) * 2, (6, 7))
+    ]
+    for pool, of in ((adaptive_avg_pool2d, np.mean), (adaptive_max_pool2d, np.max)):
+        out = pool(x, output)
+        assert out.shape == (2, 3, rows, columns)
+        for i, j in itertools.product(range(rows), range(columns)):
+            seen = x[:, :, window(i, rows, 6), window(j, columns, 7)]
+            np.testing.assert_allclose(out[:, :, i, j], of(seen, axis=(2, 3)), rtol=1e-12)
+        tg.gradcheck(lambda x, pool=pool: pool(x, output), x)
+
+
+def test_adaptive_max_pool2d_gives_the_gradient_to_the_first_maximum() -> None:
+    x = tg.Tensor(np.ones((1, 3, 3)), requires_grad=True)
+    adaptive_max_pool2d(x, 2).backward([[[1.0, 2], [3, 4]]])
+    np.testing.assert_array_equal(x.grad.data, [[[1, 2, 0], [3, 4, 0], [0, 0, 0]]])
+
+
+def test_adaptive_pools_of_one_and_three_axes() -> None:
+    x = rand(2, 3, 7)
+    np.testing.assert_allclose(
+        adaptive_avg_pool1d(x, 3), adaptive_avg_pool2d(x[:, :, None], (1, 3))[:, :, 0], rtol=1e-12
+    )
+    np.testing.assert_array_equal(adaptive_max_pool1d(x, 3), adaptive_max_pool2d(x[:, :, None], (1, 3))[:, :, 0])
+    x = rand(2, 3, 5, 7)
+    np.testing.assert_allclose(
+        adaptive_avg_pool3d(x[:, :, None], (1, 2, 3))[:, :, 0], adaptive_avg_pool2d(x, (2, 3)), rtol=1e-12
+    )
+    np.testing.assert_array_equal(
+        adaptive_max_pool3d(x[:, :, None], (1, 2, 3))[:, :, 0], adaptive_max_pool2d(x, (2, 3))
+    )
+
+
+def test_lp_pool2d_is_the_norm_of_each_window() -> None:
+    x = rand(2, 3, 4, 6, low=0.1)
+    blocks = x.reshape(2, 3, 2, 2, 3, 2).transpose(0, 1, 2, 4, 3, 5).reshape(2, 3, 2, 3, 4)
+    for p in (1, 2, 3.5):
+        np.testing.assert_allclose(lp_pool2d(x, p, 2), np.sum(blocks**p, axis=-1) ** (1 / p), rtol=1e-12)
+        tg.gradcheck(lambda x, p=p: lp_pool2d(x, p, 3, 2), x)
+    np.testing.assert_allclose(lp_pool1d(x[0], 2, 3, 1), lp_pool2d(x, 2, (1, 3), 1)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("pool", [adaptive_avg_pool2d, adaptive_max_pool2d])
+def test_a_wrong_adaptive_pool_is_refused_in_a_sentence(pool: Any) -> None:
+    with pytest.raises(ValueError, match=f"{pool.__name__}: output_size must be an integer of at least 1, or 2"):
+        pool(rand(1, 1, 4, 4), (2, 2, 2))
+    with pytest.raises(ValueError, match=f"{pool.__name__}: output_size must be an integer of at least 1"):
+        pool(rand(1, 1, 4, 4), 0)
+    with pytest.raises(ValueError, match=f"{pool.__name__}: x must have 4 axes"):
+        pool(rand(4, 4), 2)

@@ -24,7 +24,9 @@ WINDOWS = slide((5, 4), (2, 3), (2, 1), (1, 0), (1, 1))
 CASES = {
     "conv": [Case(lambda x, w: F.conv(x, w, WINDOWS, 2), [rand(2, 4, 5, 4), rand(6, 2, 2, 3)])],
     "conv_input": [Case(lambda g, w: F.conv_input(g, w, WINDOWS, 2), [rand(2, 6, *WINDOWS.places), rand(6, 2, 2, 3)])],
-    "conv_weight": [Case(lambda x, g: F.conv_weight(x, g, WINDOWS, 2), [rand(2, 4, 5, 4), rand(2, 6, *WINDOWS.places)])],
+    "conv_weight": [
+        Case(lambda x, g: F.conv_weight(x, g, WINDOWS, 2), [rand(2, 4, 5, 4), rand(2, 6, *WINDOWS.places)])
+    ],
     "conv1d": [
         conv(1, (2, 3, 7), (4, 3, 3)),
         conv(1, (3, 7), (4, 3, 3), stride=2),

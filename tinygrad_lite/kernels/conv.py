@@ -1,8 +1,8 @@
 """Convolution and its two adjoints over n spatial axes: windows unfolded into columns, and matrix products.
 
-Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost (see
-layout.py), so the columns of all examples stand beside each other. They are unfolded a block at a time, into a buffer that
-stays in the cache, so that a product reads what was just written. Blocks are independent of each other.
+Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost
+(see layout.py), so the columns of all examples stand beside each other. They are unfolded a block at a time, into a
+buffer that stays in the cache, so that a product reads what was just written. Blocks are independent of each other.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ BLOCK = 1 << 18  # elements of the buffer of columns: 1 MB of float32
 CHUNK = 768  # columns of one matrix product: BLAS is fastest where all of it fits the cache
 
 
-
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
-    """Labels for einsum of the windows seen, the weight and the output: N, groups, C and O, then n places and n elements."""
+    """Labels for einsum of the windows seen, the weight and the output: N, groups, C, O, then n places, n elements."""
     batch, group, channel, out = range(4)
     places, elements = [*range(4, 4 + n)], [*range(4 + n, 4 + 2 * n)]
     return [batch, group, channel, *places, *elements], [group, out, channel, *elements], [batch, group, out, *places]
@@ -78,7 +77,7 @@ def plain_fold(x: Array, windows: Windows) -> Array:
     return overlap_add(np.moveaxis(v, range(-n, 0), range(2, 2 + n)), windows)
 
 
-# ------------------------------------------------------------------------------------------------------ columns of windows
+# ------------------------------------------------------------------------------------------------- columns of windows
 
 Block = tuple[Slices, int, int]  # places and examples; the first and the last of the columns that they make
 
@@ -106,8 +105,8 @@ def columns_at_a_time(rows: int) -> int:
 
 
 def buffer(rows: int, columns: int, dtype: Any) -> Array:
-    """An empty matrix whose rows lie a cache line further apart than they are long: the rows of one that is a power of two
-    wide would all fall on the same few sets of the cache."""
+    """An empty matrix whose rows lie a cache line further apart than they are long: the rows of one that is a power of
+    two wide would all fall on the same few sets of the cache."""
     return np.empty((rows, columns + 16), dtype)[:, :columns]
 
 
@@ -197,7 +196,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
 @kernel(plain_conv_weight)
 def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
-    """The adjoint of `conv` in the weight: out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]
+    """The adjoint of `conv` in the weight: out[o, c, k] = Σ x[n, c, p · stride + k · dilation - padding] · g[n, o, p]
 
     The columns of the windows, multiplied from the right by g: (C · elements, places · N) @ (places · N, O).
     """
@@ -223,14 +222,16 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 
 @kernel(plain_conv_input)
 def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
-    """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over the p and k that visit input i, + bias[c]
+    """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]
 
-    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. Otherwise, or where that would unfold much more
-    than it has to, the columns are (C · elements, O) @ (O, places · N), and are added where the windows saw them.
+    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. Otherwise, or where that would unfold much
+    more than it has to, the columns are (C · elements, O) @ (O, places · N), and are added where the windows saw them.
     """
     back = turned(windows)
     channels, outputs = weight.shape[1], len(weight) // groups
-    if back and math.prod(windows.size) * outputs * (channels + 2) <= math.prod(windows.places) * channels * (outputs + 9):
+    seen, places = math.prod(windows.size), math.prod(windows.places)
+    # Either way takes channels · outputs products. Unfolding an element costs as much as 2 of them, adding it as 9.
+    if back and seen * outputs * (channels + 2) <= places * channels * (outputs + 9):
         return conv(g, turned_weight(weight, groups), bias, back, groups)
     if channels == 1 < groups:
         return depthwise.conv_input(g, weight, bias, windows, groups)

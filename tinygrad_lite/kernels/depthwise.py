@@ -27,12 +27,15 @@ BLOCK = 1 << 19  # elements of the buffer: 2 MB of float32
 
 
 class Rows:
-    """The image with the columns of the kernel unfolded: (C, rows · kernel's columns, columns · N), some channels at a time."""
+    """The image, the kernel's columns unfolded: (C, rows · kernel's columns, columns · N), some channels at a time."""
 
     def __init__(self, x: Array, windows: Windows, dtype: Any) -> None:
         n = len(windows.size)
         flat = dataclasses.replace(
-            windows, kernel=(1, *windows.kernel[1:]), stride=(1, *windows.stride[1:]), places=(windows.padded[0], *windows.places[1:])
+            windows,
+            kernel=(1, *windows.kernel[1:]),
+            stride=(1, *windows.stride[1:]),
+            places=(windows.padded[0], *windows.places[1:]),
         )
         self.seen = np.moveaxis(seen_through(x, flat, dtype)[:, 0], n, 1)  # (C, rows, *kernel[1:], *places[1:], N)
         self.width = math.prod(windows.kernel[1:])
@@ -52,22 +55,25 @@ class Rows:
         return rows
 
     def bands(self, rows: Array, places: int, height: int) -> Iterator[tuple[slice, Array]]:
-        """The places along the first axis, `height` at a time and then the rest, with the rows that they see, as overlapping
-        views (channels, bands, rows seen · width, columns)."""
+        """The places along the first axis, `height` at a time and then the rest, with the rows that they see, as
+        overlapping views (channels, bands, rows seen · width, columns)."""
         whole = places // height
         for first, count, high in ((0, whole, height), (whole * height, 1, places - whole * height)):
             if count and high:
                 start = rows[:, first * self.stride * self.width :]
                 shape = (len(rows), count, self.seen_rows(high) * self.width, self.columns)
                 step = rows.strides[1] * self.width * self.stride * high
-                yield slice(first, first + count * high), as_strided(start, shape, (rows.strides[0], step, *rows.strides[1:]))
+                yield (
+                    slice(first, first + count * high),
+                    as_strided(start, shape, (rows.strides[0], step, *rows.strides[1:])),
+                )
 
     def seen_rows(self, height: int) -> int:
         return (height - 1) * self.stride + self.span
 
 
 def diagonal(band: Array, height: int, windows: Windows) -> Iterator[tuple[int, Array]]:
-    """Where the rows of the kernel stand in a band (..., height, rows seen, width): each row k, for each row of the output."""
+    """Where the kernel's rows stand in a band (..., height, rows seen, width): row k, for each row of the output."""
     for i in range(height):
         for k in range(windows.kernel[0]):
             yield k, band[..., i, i * windows.stride[0] + k * windows.dilation[0], :]
@@ -125,7 +131,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
 
 
 def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, channels: int) -> Array:
-    """Any stride, any number of outputs for a channel: g · weight is added where the windows saw it, an element at a time."""
+    """For any stride and number of outputs: g · weight is added where the windows saw it, an element at a time."""
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     gs = batch_last(g).reshape(channels, -1, *windows.places, len(g))
     ws = np.asarray(weight, dtype).reshape(*gs.shape[:2], math.prod(windows.kernel))

@@ -1,8 +1,8 @@
 """Memory order: how an array lies in memory, whatever the order of its axes.
 
 Kernels over images keep the batch innermost (C, *size, N): windows, pooling and matrix products then run over long
-contiguous stretches, for any size of the image. A user sees (N, C, *size) by strides alone, elementwise functions keep the
-order by themselves, and a batch of one is contiguous either way.
+contiguous stretches, for any size of the image. A user sees (N, C, *size) by strides alone, elementwise functions keep
+the order by themselves, and a batch of one is contiguous either way.
 """
 
 from __future__ import annotations

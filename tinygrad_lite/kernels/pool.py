@@ -51,7 +51,8 @@ def plain_window_sum(x: Array, windows: Windows) -> Array:
 
 def plain_window_spread(g: Array, windows: Windows) -> Array:
     n = len(windows.kernel)
-    return overlap_add(np.broadcast_to(np.expand_dims(g, tuple(range(-n, 0))), (*np.shape(g), *windows.kernel)), windows)
+    v = np.expand_dims(g, tuple(range(-n, 0)))
+    return overlap_add(np.broadcast_to(v, (*np.shape(g), *windows.kernel)), windows)
 
 
 def results(x: Array, windows: Windows, fill: Any) -> Array:
@@ -62,7 +63,7 @@ def results(x: Array, windows: Windows, fill: Any) -> Array:
 
 
 def added_back(g: Array, windows: Windows, part: Callable[..., Array]) -> Array:
-    """For each element k of the windows `part(k, places, out)`, a gradient at these places, added to the inputs visited."""
+    """For each element k of the windows `part(k, places, out)`, a gradient at these places, added to what k visited."""
     x = empty_as(g, (*g.shape[: -len(windows.size)], *windows.size))
     if windows.tile:  # every input is in one window: it is written once
         for k, inputs, places in windows.elements():

@@ -1,4 +1,4 @@
-"""The geometry that convolution and pooling share: a window that slides over the spatial axes, in any number of them."""
+"""The geometry that convolution and pooling share: a window that slides over any number of spatial axes."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ def per_axis(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     values = values * n if len(values) == 1 else values
     if len(values) != n or not all(isinstance(v, (int, np.integer)) and v >= least for v in values):
-        raise ValueError(f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis; got {value!r}")
+        raise ValueError(
+            f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis; got {value!r}"
+        )
     return tuple(map(int, values))
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Where windows lie: at place p, element k of the window is on element p · stride + k · dilation - padding of the input.
+    """Where windows lie: at place p, element k of the window is on input p · stride + k · dilation - padding.
 
     Every field holds one integer for each spatial axis. `size` is the input's, `places` says how many places there are
     (the output's size), `padding` is what lies before the input's first element.
@@ -62,22 +64,24 @@ class Windows:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 
         Places where the element lies on padding are left out, so nothing needs to be padded:
-        `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do, and
-        places are then counted from its start.
+        `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do,
+        and places are then counted from its start.
         """
-        block = [(0, count) if within is None else (b.start, b.stop) for b, count in zip(within or self.places, self.places)]
+        block = within or tuple(slice(0, count) for count in self.places)
         for k, at in enumerate(itertools.product(*map(range, self.kernel))):
             inputs, places = [], []
-            for i, size, s, d, before, (start, stop) in zip(at, self.size, self.stride, self.dilation, self.padding, block):
+            for i, size, s, d, before, b in zip(at, self.size, self.stride, self.dilation, self.padding, block):
                 offset = i * d - before
-                first = max(start, -(offset // s))
-                count = max(0, min(stop, (size - 1 - offset) // s + 1) - first)
-                places.append(slice(first - start, first - start + count))
+                first = max(b.start, -(offset // s))
+                count = max(0, min(b.stop, (size - 1 - offset) // s + 1) - first)
+                places.append(slice(first - b.start, first - b.start + count))
                 inputs.append(slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0))
             yield k, tuple(inputs), tuple(places)
 
 
-def slide(size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any, ceil_mode: bool = False) -> Windows:
+def slide(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any, ceil_mode: bool = False
+) -> Windows:
     """The windows over an input of `size`: as many places as fit into it with its padding.
 
     `padding` is one integer or one per axis, 'valid' (none) or 'same' (as many places as inputs; stride 1 only). With
@@ -109,7 +113,6 @@ def slide(size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: 
 def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
     """Every window of x, without a copy but for the padding: (C, *kernel, *places, N)."""
     x = batch_last(x)
-    n = len(windows.size)
     if windows.padded != windows.size or x.dtype != dtype:
         inner = tuple(slice(b, b + size) for b, size in zip(windows.padding, windows.size))
         padded = np.zeros((len(x), *windows.padded, x.shape[-1]), dtype)
@@ -129,7 +132,7 @@ def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
     )
 
 
-# ------------------------------------------------------------- plain versions: NumPy's protocols and no writing in place
+# ------------------------------------------------------- plain versions: NumPy's protocols and no writing in place
 
 
 def view(x: Array, windows: Windows, fill: Any = 0) -> Array:
@@ -145,17 +148,19 @@ def view(x: Array, windows: Windows, fill: Any = 0) -> Array:
 
 
 def overlap_add(v: Array, windows: Windows) -> Array:
-    """The adjoint of `view`: (..., *places, *kernel) to (..., *size), each element of each window added where it was seen."""
+    """The adjoint of `view`: (..., *places, *kernel) to (..., *size), every element added where it was seen."""
     n = len(windows.size)
     batch = np.ndim(v) - 2 * n
     total: Any = 0
     for at in itertools.product(*map(range, windows.kernel)):
         t = v[(..., *at)]
-        for axis, (i, d, s, p, length) in enumerate(zip(at, windows.dilation, windows.stride, windows.places, windows.padded), batch):
+        geometry = zip(at, windows.dilation, windows.stride, windows.places, windows.padded)
+        for axis, (i, d, s, p, length) in enumerate(geometry, batch):
             # p elements with s - 1 zeros after each, then i · d zeros before and as many after as are missing
             t = pad_axis(np.expand_dims(t, axis + 1), axis + 1, 0, s - 1)
             shape = np.shape(t)
-            t = np.reshape(t, (*shape[:axis], p * s, *shape[axis + 2 :]))[(slice(None),) * axis + (slice((p - 1) * s + 1),)]
+            t = np.reshape(t, (*shape[:axis], p * s, *shape[axis + 2 :]))
+            t = t[(slice(None),) * axis + (slice((p - 1) * s + 1),)]
             t = pad_axis(t, axis, i * d, length - i * d - (p - 1) * s - 1)
         total = total + t
     return total[(..., *(slice(b, b + length) for b, length in zip(windows.padding, windows.size)))]

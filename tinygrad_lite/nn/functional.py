@@ -15,4 +15,5 @@ from ..ops.linear import *
 from ..ops.loss import *
 from ..ops.norm import *
 from ..ops.pool import *
+from ..ops.resample import *
 from ..ops.special import *

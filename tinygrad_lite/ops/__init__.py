@@ -15,6 +15,7 @@ from . import norm as norm
 from . import pool as pool
 from . import product as product
 from . import reduce as reduce
+from . import resample as resample
 from . import sequence as sequence
 from . import shape as shape
 from . import special as special

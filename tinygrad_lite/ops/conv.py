@@ -4,8 +4,8 @@ conv is linear in x and in the weight. Its gradient for x is the full correlatio
 (that is conv_transpose), and its gradient for the weight is the correlation of x with g. Each of the three is the
 adjoint of the others in one of its inputs, so that they are closed under differentiation, to any order.
 
-In the formulas ⋆ slides the window of the second over the first and sums, and ∗ is its adjoint, the full correlation with
-the window turned by 180°: every place p puts g[p] · weight back onto the inputs that its window saw.
+In the formulas ⋆ slides the window of the second over the first and sums, and ∗ is its adjoint, the full correlation
+with the window turned by 180°: every place p puts g[p] · weight back onto the inputs that its window saw.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 def correlation(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Rule:
-    """out[n, o, p] = Σ_c Σ_k x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]"""
+    """The rule of conv: out[n, o, p] = Σ x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]"""
     y = kernels.conv(batched(x, windows), weight, bias, windows, groups)
     return as_batched_as(x, y), (
         lambda g: conv_input(batched(g, windows), weight, windows, groups),
@@ -36,7 +36,7 @@ def correlation(x: Array, weight: Array, bias: Array | None, windows: Windows, g
 
 
 def full_correlation(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Rule:
-    """out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p and k with p · stride + k · dilation - padding = i, + bias[c]"""
+    """The rule of conv_transpose: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]"""
     y = kernels.conv_input(batched(g, windows), weight, bias, windows, groups)
     return as_batched_as(g, y), (
         lambda h: conv(batched(h, windows), weight, windows, groups),
@@ -80,12 +80,18 @@ def sum_but_channels(g: Array, windows: Windows) -> Array:
     return np.sum(batched(g, windows), axis=(0, *range(2, len(windows.size) + 2)))
 
 
-# ------------------------------------------------------------------------------------------ what is called by torch's names
+# -------------------------------------------------------------------------------------------- the names that torch has
 
 
 @op
 def conv1d(
-    x: Array, weight: Array, bias: Array | None = None, stride: Ints = 1, padding: Ints | str = 0, dilation: Ints = 1, groups: int = 1
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Ints = 1,
+    padding: Ints | str = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
 ) -> Rule:
     """out = x ⋆ weight + bias        ∂L/∂x = g ∗ weight        ∂L/∂weight = x ⋆ g        ∂L/∂bias = Σ g
 
@@ -96,7 +102,13 @@ def conv1d(
 
 @op
 def conv2d(
-    x: Array, weight: Array, bias: Array | None = None, stride: Ints = 1, padding: Ints | str = 0, dilation: Ints = 1, groups: int = 1
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Ints = 1,
+    padding: Ints | str = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
 ) -> Rule:
     """out = x ⋆ weight + bias        ∂L/∂x = g ∗ weight        ∂L/∂weight = x ⋆ g        ∂L/∂bias = Σ g
 
@@ -110,20 +122,26 @@ def conv2d(
         stride, dilation: an integer, or one for each spatial axis.
         padding: zeros on both sides, an integer or one for each spatial axis; 'valid' (none), or 'same': the output has
             the input's size (stride 1 only; where the number of zeros is odd, the one more is at the end).
-        groups: the channels are cut into so many groups, each seen by O / groups of the outputs; `groups=C` is depthwise.
+        groups: channels are cut into so many groups, each seen by O / groups of the outputs; `groups=C` is depthwise.
 
     Returns:
         (N, O, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1.
 
     Raises:
-        ValueError: ranks or channels don't match, groups don't divide them, or the kernel is larger than the padded input.
+        ValueError: ranks or channels don't match, groups don't divide them, or the kernel exceeds the padded input.
     """
     return correlation(x, weight, bias, sliding(2, x, weight, bias, stride, padding, dilation, groups), groups)
 
 
 @op
 def conv3d(
-    x: Array, weight: Array, bias: Array | None = None, stride: Ints = 1, padding: Ints | str = 0, dilation: Ints = 1, groups: int = 1
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: Ints = 1,
+    padding: Ints | str = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
 ) -> Rule:
     """out = x ⋆ weight + bias        ∂L/∂x = g ∗ weight        ∂L/∂weight = x ⋆ g        ∂L/∂bias = Σ g
 
@@ -152,15 +170,15 @@ def conv_transpose2d(
 ) -> Rule:  # fmt: skip
     """out = x ∗ weight + bias        ∂L/∂x = g ⋆ weight        ∂L/∂weight = g ⋆ x        ∂L/∂bias = Σ g
 
-    The adjoint of `conv2d` with the same weight: x plays the part of its g. It undoes the shape of a conv2d, not its values.
+    The adjoint of `conv2d` with the same weight: x plays the part of its g. It undoes conv2d's shape, not its values.
 
     Args:
         x: (N, C, H, W), or (C, H, W) for one example.
         weight: (C, O / groups, KH, KW): the weight of the conv2d, whose outputs are now the inputs.
         bias: (O,) or None.
-        stride, padding, dilation, groups: those of the conv2d; integers, or for the first three one for each spatial axis.
-        output_padding: so many more rows at the end of the output, since a conv2d with a stride maps several sizes to one.
-            Smaller than the stride or the dilation.
+        stride, padding, dilation, groups: those of the conv2d.
+        output_padding: so many more rows at the end of the output, since a conv2d with a stride maps several sizes to
+            one. Smaller than the stride or the dilation.
 
     Returns:
         (N, O, H', W') with H' = (H - 1) · stride - 2 · padding + dilation · (KH - 1) + output_padding + 1.
@@ -189,7 +207,8 @@ def conv_transpose3d(
 def unfold(x: Array, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> Rule:
     """out = the windows of x as columns        ∂L/∂x = fold(g): each element added where it was seen
 
-    x (N, C, H, W) or (C, H, W) gives (N, C · KH · KW, L) or (C · KH · KW, L): a column for each of the L places of the window.
+    x (N, C, H, W) or (C, H, W) gives (N, C · KH · KW, L) or (C · KH · KW, L): a column for each of the L places of the
+    window.
     """
     shape = np.shape(x)
     if len(shape) not in (3, 4):
@@ -200,11 +219,13 @@ def unfold(x: Array, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, s
 
 
 @op(linear=True)
-def fold(x: Array, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1) -> Rule:
+def fold(
+    x: Array, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, padding: Ints = 0, stride: Ints = 1
+) -> Rule:
     """out = the columns of x added where `unfold` saw them        ∂L/∂x = unfold(g)
 
-    x (N, C · KH · KW, L) or (C · KH · KW, L) gives (N, C, *output_size) or (C, *output_size). fold(unfold(x)) is x times the
-    number of windows that see each element.
+    x (N, C · KH · KW, L) or (C · KH · KW, L) gives (N, C, *output_size) or (C, *output_size). fold(unfold(x)) is x
+    times the number of windows that see each element.
     """
     shape = np.shape(x)
     kernel = per_axis(kernel_size, 2, "kernel_size", 1)
@@ -212,38 +233,54 @@ def fold(x: Array, output_size: Ints, kernel_size: Ints, dilation: Ints = 1, pad
     rows, columns = kernel[0] * kernel[1], windows.places[0] * windows.places[1]
     if len(shape) not in (2, 3) or shape[-2] % rows or shape[-1] != columns:
         raise ValueError(
-            f"x must have shape (N, C · {rows}, {columns}) or (C · {rows}, {columns}): a kernel of {kernel} has {rows} elements, "
-            f"and {columns} places on an output of {windows.size}"
+            f"x must have shape (N, C · {rows}, {columns}) or (C · {rows}, {columns}): a kernel of {kernel} has {rows} "
+            f"elements, and {columns} places on an output of {windows.size}"
         )
     y = kernels.fold(x if len(shape) == 3 else x[None], windows)
     return (y if len(shape) == 3 else y[0]), (lambda g: unfold(g, kernel_size, dilation, padding, stride),)
 
 
-# ------------------------------------------------------------------------------------- what the arguments must agree upon
+# ---------------------------------------------------------------------------------- what the arguments must agree upon
 
 
-def sliding(n: int, x: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any, groups: int) -> Windows:
+def sliding(
+    n: int, x: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Windows:
     """The windows of a conv over n spatial axes."""
     shape, kernel = check_ranks(n, x, weight, "(O, C / groups, *kernel)", groups)
     channels, outputs = shape[-n - 1], kernel[0]
     if channels % groups or outputs % groups:
-        raise ValueError(f"groups={groups} must divide x's channels ({channels}) and the weight's first axis ({outputs})")
+        raise ValueError(
+            f"groups={groups} must divide x's channels ({channels}) and the weight's first axis ({outputs})"
+        )
     if kernel[1] * groups != channels:
         raise ValueError(
-            f"x has {channels} channels, but the weight's second axis ({kernel[1]}) times groups ({groups}) is {kernel[1] * groups}"
+            f"x has {channels} channels, but the weight's second axis ({kernel[1]}) times groups ({groups}) is "
+            f"{kernel[1] * groups}"
         )
     check_bias(bias, outputs)
     return slide(shape[-n:], kernel[2:], stride, padding, dilation)
 
 
 def spreading(
-    n: int, x: Array, weight: Array, bias: Array | None, stride: Any, padding: Any, output_padding: Any, groups: int, dilation: Any
+    n: int,
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
 ) -> Windows:
     """The windows of a conv_transpose over n spatial axes: those of the conv whose adjoint it is."""
     shape, kernel = check_ranks(n, x, weight, "(C, O / groups, *kernel)", groups)
     channels = shape[-n - 1]
     if kernel[0] != channels or channels % groups:
-        raise ValueError(f"x has {channels} channels: the weight's first axis ({kernel[0]}) must equal them, groups={groups} divide them")
+        raise ValueError(
+            f"x has {channels} channels: the weight's first axis ({kernel[0]}) must equal them, and groups={groups} "
+            "divide them"
+        )
     check_bias(bias, kernel[1] * groups)
     stride, dilation = per_axis(stride, n, "stride", 1), per_axis(dilation, n, "dilation", 1)
     padding, more = per_axis(padding, n, "padding", 0), per_axis(output_padding, n, "output_padding", 0)
@@ -261,7 +298,9 @@ def spreading(
 def check_ranks(n: int, x: Array, weight: Array, form: str, groups: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     shape, kernel = np.shape(x), np.shape(weight)
     if len(shape) not in (n + 1, n + 2):
-        raise ValueError(f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {len(shape)}")
+        raise ValueError(
+            f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {len(shape)}"
+        )
     if len(kernel) != n + 2:
         raise ValueError(f"weight must have {n + 2} axes {form}; it has {len(kernel)}")
     if min(kernel[2:]) < 1:

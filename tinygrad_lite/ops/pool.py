@@ -6,6 +6,7 @@ passes it to the element it came from, and to no other; the average shares it eq
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,12 @@ from ..graph import Array, Rule, op
 from ..kernels import pool as kernels
 from ..kernels.windows import Ints, Windows, per_axis, slide
 
-__all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
+    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d",
+    "max_pool1d", "max_pool2d", "max_pool3d",
+]  # fmt: skip
 
 # --------------------------------------------------------------------------------------- the rules, over n spatial axes
 
@@ -52,12 +58,18 @@ def window_spread(g: Array, windows: Windows) -> Rule:
     return kernels.window_spread(g, windows), (lambda h: window_sum(h, windows),)
 
 
-# ------------------------------------------------------------------------------------------ what is called by torch's names
+# ------------------------------------------------------------------------------------------ what is called by torch's
+# names
 
 
 @op(linear=True)
 def max_pool1d(
-    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+    x: Array,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
 ) -> Rule:
     """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
 
@@ -68,7 +80,12 @@ def max_pool1d(
 
 @op(linear=True)
 def max_pool2d(
-    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+    x: Array,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
 ) -> Rule:
     """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
 
@@ -92,7 +109,12 @@ def max_pool2d(
 
 @op(linear=True)
 def max_pool3d(
-    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1, ceil_mode: bool = False
+    x: Array,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
 ) -> Rule:
     """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
 
@@ -103,7 +125,12 @@ def max_pool3d(
 
 @op(linear=True)
 def avg_pool1d(
-    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    x: Array,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Rule:
     """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
 
@@ -152,7 +179,135 @@ def avg_pool3d(
     return average_of_windows(x, windows, how_many(x, windows, count_include_pad, divisor_override))
 
 
-# ------------------------------------------------------------------------------------------------- what they have in common
+# --------------------------------------------------------------------------------------------------- composed of these
+
+AVERAGE = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
+MAXIMUM = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
+
+
+def lp_pool1d(
+    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
+) -> Array:
+    """(Σ xᵖ)^(1/p) over each window. `lp_pool2d` over one axis: see there."""
+    return lp_pool(1, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
+) -> Array:
+    """(Σ xᵖ)^(1/p) over each window of x (N, C, H, W) or (C, H, W), where p is `norm_type`.
+
+    As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. A window of zeros has no finite gradient for p > 1. In
+    ceil_mode a window that reaches beyond the input counts as if it were full of its average.
+    """
+    return lp_pool(2, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
+) -> Array:
+    """(Σ xᵖ)^(1/p) over each window. `lp_pool2d` over three axes: see there."""
+    return lp_pool(3, x, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool(n: int, x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None, ceil_mode: bool) -> Array:
+    average = AVERAGE[n](x**norm_type, kernel_size, stride, 0, ceil_mode)
+    return (average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))) ** (1 / norm_type)
+
+
+def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
+    """The average of each of `output_size` windows. `adaptive_avg_pool2d` over one axis: see there."""
+    return adaptive_average(1, x, output_size)
+
+
+def adaptive_avg_pool2d(x: Array, output_size: Any) -> Array:
+    """The average of each of `output_size` windows that cover x (N, C, H, W) or (C, H, W), whatever its size.
+
+    Window i of n along an axis of length L goes from ⌊i · L / n⌋ to ⌈(i + 1) · L / n⌉.
+
+    Args:
+        output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
+    """
+    return adaptive_average(2, x, output_size)
+
+
+def adaptive_avg_pool3d(x: Array, output_size: Any) -> Array:
+    """The average of each of `output_size` windows. `adaptive_avg_pool2d` over three axes: see there."""
+    return adaptive_average(3, x, output_size)
+
+
+def adaptive_max_pool1d(x: Array, output_size: Any) -> Array:
+    """The maximum of each of `output_size` windows. `adaptive_max_pool2d` over one axis: see there."""
+    return adaptive_maximum(1, x, output_size)
+
+
+def adaptive_max_pool2d(x: Array, output_size: Any) -> Array:
+    """The maximum of each of `output_size` windows that cover x (N, C, H, W) or (C, H, W), whatever its size.
+
+    The windows are those of `adaptive_avg_pool2d`. On a tie the first maximum of a window gets the gradient.
+
+    Args:
+        output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
+    """
+    return adaptive_maximum(2, x, output_size)
+
+
+def adaptive_max_pool3d(x: Array, output_size: Any) -> Array:
+    """The maximum of each of `output_size` windows. `adaptive_max_pool2d` over three axes: see there."""
+    return adaptive_maximum(3, x, output_size)
+
+
+def adaptive_average(n: int, x: Array, output_size: Any) -> Array:
+    output = sizes(n, x, output_size, f"adaptive_avg_pool{n}d")
+    size = np.shape(x)[-n:]
+    if not any(s % o for s, o in zip(size, output)):  # all windows are of one size
+        return AVERAGE[n](x, tuple(s // o for s, o in zip(size, output)))
+    for axis, (s, o) in enumerate(zip(size, output), -n):
+        inside = [(np.arange(s) >= start) & (np.arange(s) < stop) for start, stop in bounds(s, o)]
+        x = along(x, axis, np.array([row / row.sum() for row in inside]))
+    return x
+
+
+def adaptive_maximum(n: int, x: Array, output_size: Any) -> Array:
+    output = sizes(n, x, output_size, f"adaptive_max_pool{n}d")
+    size = np.shape(x)[-n:]
+    if not any(s % o for s, o in zip(size, output)):
+        return MAXIMUM[n](x, tuple(s // o for s, o in zip(size, output)))
+    index: list[Array] = []
+    for i, (s, o) in enumerate(zip(size, output)):
+        longest = max(stop - start for start, stop in bounds(s, o))
+        # a shorter window ends with its last element again, which changes neither the maximum nor where it is first
+        at = np.array([np.minimum(np.arange(start, start + longest), stop - 1) for start, stop in bounds(s, o)])
+        index.append(at.reshape([o if j == i else longest if j == n + i else 1 for j in range(2 * n)]))
+    windows = x[(..., *index)]
+    windows = np.reshape(windows, (*np.shape(windows)[:-n], math.prod(np.shape(windows)[-n:])))
+    return np.take_along_axis(windows, np.expand_dims(np.argmax(windows, axis=-1), -1), axis=-1)[..., 0]
+
+
+def bounds(size: int, output: int) -> list[tuple[int, int]]:
+    """Where each of `output` windows over an axis starts and stops."""
+    return [(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
+
+
+def along(x: Array, axis: int, matrix: Array) -> Array:
+    """matrix @ x along one axis, in x's dtype."""
+    matrix = matrix.astype(x.dtype) if x.dtype.kind == "f" else matrix
+    return np.swapaxes(np.swapaxes(x, axis, -1) @ matrix.T, axis, -1)
+
+
+def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
+    """The output's size along each spatial axis."""
+    try:
+        check_rank(n, x)
+        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
+        kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
+        return per_axis(kept, n, "output_size", 1)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+# ------------------------------------------------------------------------------------------------- what they have in
+# common
 
 
 def pooling(n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:
@@ -167,7 +322,9 @@ def pooling(n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilat
 
 def check_rank(n: int, x: Array) -> None:
     if np.ndim(x) not in (n + 1, n + 2):
-        raise ValueError(f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {np.ndim(x)}")
+        raise ValueError(
+            f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {np.ndim(x)}"
+        )
 
 
 def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_override: int | None) -> Array:
@@ -177,7 +334,9 @@ def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_overri
             raise ValueError("divisor_override must not be 0")
         return divisor_override
     count: Any = 1
-    for size, k, s, padding, places in zip(windows.size, windows.kernel, windows.stride, windows.padding, windows.places):
+    for size, k, s, padding, places in zip(
+        windows.size, windows.kernel, windows.stride, windows.padding, windows.places
+    ):
         start = np.arange(places) * s - padding
         first, last = (-padding, size + padding) if count_include_pad else (0, size)
         count = np.multiply.outer(count, np.minimum(start + k, last) - np.maximum(start, first))
