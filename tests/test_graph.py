@@ -337,7 +337,7 @@ def test_an_operand_that_its_owner_changes_after_the_forward(create_graph: bool)
     x, a = leaf(V), np.array([2.0, 3.0, 4.0])
     y = np.sum(x * x * a + a**x + (a[:, None] @ x[None]))
     expected = leaf(V)
-    b = tg.Tensor(a)
+    b = tg.Tensor(a.copy())
     z = np.sum(expected * expected * b + b**expected + (b[:, None] @ expected[None]))
     a[:] = 100
     for root in (y, z):
@@ -399,7 +399,7 @@ def test_the_gradients_graph_reaches_through_what_was_computed_forward() -> None
     x = leaf(V)
     y = np.exp(x)
     y.sum().backward(create_graph=True)
-    assert y in interior(x.grad)
+    assert y in set(interior(x.grad))  # a list would compare values
     assert [n.op.name for n in interior(x.grad)].count("exp") == 1
 
 
