@@ -10,12 +10,13 @@ from ..graph import Array, kernel
 
 
 def either(condition: Array, yes: float, no: float, like: Array) -> Array:
-    """The number `yes` where the condition holds, else `no`, in `like`'s dtype: np.where, but several times faster."""
+    """The number `yes` where the condition holds, else `no`, for a product with `like`: a faster np.where."""
+    dtype = np.result_type(getattr(like, "dtype", np.float64), np.float16)
     if type(condition) is not np.ndarray:
-        return np.where(condition, yes, no).astype(like.dtype)
-    out: Array = condition.astype(like.dtype)
+        return np.where(condition, yes, no).astype(dtype)
+    out: Array = condition.astype(dtype)
     out *= yes
-    rest: Array = (~condition).astype(like.dtype)
+    rest: Array = (~condition).astype(dtype)
     rest *= no
     out += rest
     return out

@@ -62,19 +62,20 @@ def plain_erf(x: Array) -> Array:
 
 @kernel(plain_erf)
 def erf(x: Array) -> Array:
+    x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
-    if dtype == np.float32 and np.ndim(x):
+    if dtype == np.float32 and x.ndim:
         x = x.clip(-5, 5)
         u = x * x
         x *= polynomial(NUMERATOR, u)
         x /= polynomial(DENOMINATOR, u)
         return np.tanh(x, out=x)
-    x = np.asarray(x, np.float64)
+    x = x.astype(np.float64, copy=False)
     far = np.absolute(x) > 1
     y = np.empty_like(x)
     y[~far] = x[~far] * polynomial(NEAR, np.square(x[~far]))
     y[far] = np.copysign(1 - tail(np.absolute(x[far])), x[far])
-    return y.astype(dtype, copy=False)
+    return y.astype(dtype, copy=False)[()]
 
 
 def plain_erfc(x: Array) -> Array:
@@ -83,10 +84,11 @@ def plain_erfc(x: Array) -> Array:
 
 @kernel(plain_erfc)
 def erfc(x: Array) -> Array:
+    x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
-    x = np.asarray(x, np.float64)
+    x = x.astype(np.float64, copy=False)
     y = tail(np.absolute(x))
-    return np.where(x < 0, 2 - y, y).astype(dtype)
+    return np.where(x < 0, 2 - y, y).astype(dtype)[()]
 
 
 def plain_ndtr(x: Array) -> Array:
@@ -95,7 +97,8 @@ def plain_ndtr(x: Array) -> Array:
 
 @kernel(plain_ndtr)
 def ndtr(x: Array) -> Array:
-    if np.result_type(x, np.float16) != np.float32 or not np.ndim(x):
+    x = np.asarray(x)
+    if x.dtype != np.float32 or not x.ndim:
         return 0.5 * erfc(x * -math.sqrt(0.5))
     y = erf(x * np.float32(math.sqrt(0.5)))
     y += 1

@@ -1,0 +1,39 @@
+"""Lengths and distances of vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import tinygrad_lite as tg
+import tinygrad_lite.nn.functional as F
+
+RNG = np.random.default_rng(1)
+X, Y = RNG.standard_normal((2, 3, 4))
+
+
+def test_normalize() -> None:
+    np.testing.assert_allclose(F.normalize(X), X / np.sqrt((X**2).sum(1, keepdims=True)))
+    np.testing.assert_allclose(F.normalize(X, 1, 0), X / np.abs(X).sum(0))
+    tg.gradcheck(F.normalize, X)
+    zero = tg.Tensor(np.zeros((1, 3)), requires_grad=True)
+    out = F.normalize(zero)
+    np.testing.assert_array_equal(out.data, 0)
+    out.sum().backward()
+    assert np.all(np.isfinite(zero.grad.data))
+
+
+def test_cosine_similarity() -> None:
+    expected = (X * Y).sum(1) / np.sqrt((X**2).sum(1) * (Y**2).sum(1))
+    np.testing.assert_allclose(F.cosine_similarity(X, Y), expected)
+    np.testing.assert_allclose(F.cosine_similarity(X, X[:1], axis=-1)[0], 1)
+    assert F.cosine_similarity(np.zeros((1, 4)), Y[:1]) == 0
+    tg.gradcheck(F.cosine_similarity, X, Y)
+
+
+def test_pairwise_distance() -> None:
+    np.testing.assert_allclose(F.pairwise_distance(X, Y), np.sqrt(((X - Y + 1e-6) ** 2).sum(1)))
+    np.testing.assert_allclose(F.pairwise_distance(X, Y, 1, 0, keepdims=True), np.abs(X - Y).sum(1, keepdims=True))
+    tg.gradcheck(F.pairwise_distance, X, Y)
+    x = tg.Tensor(X, requires_grad=True)
+    F.pairwise_distance(x, X).sum().backward()
+    assert np.all(np.isfinite(x.grad.data))
