@@ -85,7 +85,7 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
             # Where each input comes from: so many items before, or, if many use it, this very item.
             sources = tuple([-places[x] if is_shared(x, uses) else i - places[x] for x in graph.needs.get(item, ()) if x in places])
             if isinstance(item, Group):
-                key: Any = (item.kind, tuple(contents[item]), tuple(sorted(set(sources))))
+                key: Any = (item.kind, item.opened, tuple(contents[item]), tuple(sorted(set(sources))))
             else:
                 key = (look(item), tuple(map(look, item.docks)), sources)
             content.append(ids.setdefault(key, len(ids)))

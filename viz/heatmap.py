@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]
 VALUE: tuple[Colour, Colour] = ((0, 90, 190), (222, 96, 0))  # negative blue, positive orange
 GRADIENT: tuple[Colour, Colour] = ((112, 48, 168), (0, 130, 84))  # negative purple, positive green
 MAGENTA: Colour = (255, 0, 220)
-LEVELS = 24  # shades of each sign: as many as an eye tells apart in a cell, and few enough to compress well
+LEVELS = 16  # shades of each sign: as many as an eye tells apart in a cell, and few enough to compress well
 BAD, LINE = 2 * LEVELS + 1, 2 * LEVELS + 2  # palette entries after -LEVELS … 0 … +LEVELS
 MOST = 40  # cells along one side of a picture; beyond, cells are pooled
 CELL, TILE = 13, 16  # px: the largest cell, and the least that one image of a grid is given
@@ -87,7 +87,8 @@ def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarr
     most_rows, most_columns = max(1, (height + GAP) // (high * least + GAP)), max(1, (width + GAP) // (wide * least + GAP))
     if 1 in many.shape[:2]:  # one list of images: in lines, so that it is about twice as wide as high
         images = many.reshape(-1, high, wide)
-        columns = int(min(most_columns, np.ceil(np.sqrt(2 * len(images) * high / wide))))
+        ideal = np.sqrt(2 * len(images) * high / wide)
+        columns = min(range(1, most_columns + 1), key=lambda n: unfit(n, len(images), most_rows, ideal))
         rows = min(most_rows, -(-len(images) // columns))
         shown = images[: rows * columns]
         grid = np.zeros((rows * columns, high, wide))
@@ -97,6 +98,13 @@ def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarr
     if shown.shape == many.shape:
         return shown, ""
     return shown, f"the first {shown.shape[0]}×{shown.shape[1]} of {many.shape[0]}×{many.shape[1]}"
+
+
+def unfit(columns: int, images: int, most_rows: int, ideal: float) -> tuple[int, float]:
+    """How badly a grid of so many columns suits so many images: those left out, then empty places and an odd format."""
+    rows = min(most_rows, -(-images // columns))
+    empty = max(0, rows * columns - images)
+    return max(0, images - rows * columns), empty / columns + abs(float(np.log(columns / ideal)))
 
 
 def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, Any]:

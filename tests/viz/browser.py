@@ -1,0 +1,59 @@
+"""Headless Chromium, from Debian's package or any other: what a page's own script finds out, and screenshots."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH (Debian: apt install chromium)")
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--allow-file-access-from-files",
+)  # fmt: skip
+
+
+def run(page: Path, *flags: str, dark: bool = False) -> bytes:
+    """Chromium's output for a page."""
+    scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
+    with tempfile.TemporaryDirectory() as profile:
+        command = [str(CHROMIUM), *FLAGS, scheme, f"--user-data-dir={profile}", *flags, page.as_uri()]
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120, check=True).stdout
+
+
+def ask(html: str, script: str, folder: Path, dark: bool = False, size: tuple[int, int] = (1200, 900)) -> Any:
+    """What `script` (the body of a function) returns when the page has been loaded."""
+    page = folder / "asked.html"
+    answer = (
+        "<script>addEventListener('load', () => { let answer; try { answer = (() => {" + script + "})(); }"
+        " catch (e) { answer = {error: String(e.stack || e)}; }"
+        " const box = document.createElement('pre'); box.id = 'answer'; box.textContent = JSON.stringify(answer);"
+        " document.body.append(box); });</script>"
+    )
+    page.write_text(html + answer, encoding="utf-8")
+    dom = run(page, "--dump-dom", f"--window-size={size[0]},{size[1]}", dark=dark).decode()
+    found = re.search(r'<pre id="answer">(.*?)</pre>', dom, re.S)
+    assert found, f"the page gave no answer: {dom[:500]}"
+    answered = json.loads(unescape(found[1]))
+    assert not (isinstance(answered, dict) and "error" in answered), answered
+    return answered
+
+
+def screenshot(page: Path, dark: bool = False, scripts: bool = True, size: tuple[int, int] = (1000, 1400)) -> Any:
+    """The page as an array of pixels (height, width, 3), from 0 to 1."""
+    from matplotlib.image import imread
+
+    out = page.with_suffix(".png")
+    run(page, f"--screenshot={out}", f"--window-size={size[0]},{size[1]}", *([] if scripts else ["--blink-settings=scriptEnabled=false"]), dark=dark)
+    return np.asarray(imread(io.BytesIO(out.read_bytes())))[..., :3]
