@@ -100,12 +100,17 @@ FORMS = forms(
         "choose": [
             (lambda x, y: np.choose([[0, 1, 1, 0]], [x, y]), A, (4,)),
             (lambda x: np.choose([0, 2, 1, 1], x), A),
+            (lambda x, y: np.choose(MASK, [x, y]), A, ()),
             (lambda x: np.choose([0, 7, -1, 1], x, mode="wrap"), A),
             (lambda x: np.choose([0, 7, -1, 1], x, mode="clip"), A),
         ],
         "select": [
             (lambda x, y: np.select([MASK, ~MASK[0]], [x, y]), A, (4,)),
             (lambda x, y: np.select([MASK, MASK], [x, y], default=7), A, (1,)),
+        ],
+        "bincount": [
+            (lambda x: np.bincount([0, 2, 2, 5], x).astype(x.dtype), (4,)),
+            (lambda x: np.bincount(np.array([1, 1]), weights=x, minlength=4).astype(x.dtype), (2,)),
         ],
         "sliding_window_view": [
             (lambda x: windows(x, 3), (5,)),
@@ -143,7 +148,7 @@ FORMS = forms(
         "masked_select": [(lambda x: F.masked_select(x, MASK), A), (lambda x: F.masked_select(x, MASK[0]), (3, 1))],
     }
 )
-ORDERED = [form for form in FORMS if not form.id.startswith("sort")]  # symbols have no order
+SYMBOLIC = [form for form in FORMS if not form.id.startswith(("sort", "bincount"))]  # NumPy has neither for symbols
 
 
 @pytest.mark.parametrize(("f", "shapes"), FORMS)
@@ -156,7 +161,7 @@ def test_gradient_to_second_order(f: Callable[..., Any], shapes: Any) -> None:
     check_gradient(f, shapes)
 
 
-@pytest.mark.parametrize(("f", "shapes"), ORDERED)
+@pytest.mark.parametrize(("f", "shapes"), SYMBOLIC)
 def test_runs_on_symbols(f: Callable[..., Any], shapes: Any) -> None:
     check_symbols(f, shapes)
 
@@ -178,6 +183,9 @@ def test_an_index_may_be_a_tensor_or_hold_some() -> None:
     assert np.array_equal(t[mask].data, x[MASK])
     assert np.array_equal(t[t > 0].data, x[x > 0])
     assert np.array_equal(np.take(t, rows, axis=0).data, x[ROWS])
+    assert np.array_equal(np.delete(t, tg.Tensor([0, 2]), axis=1).data, np.delete(x, [0, 2], axis=1))
+    assert np.array_equal(np.insert(t, tg.Tensor([0, 2]), 5.0, axis=1).data, np.insert(x, [0, 2], 5.0, axis=1))
+    assert np.array_equal(np.repeat(t, tg.Tensor([0, 2, 1]), axis=0).data, np.repeat(x, [0, 2, 1], axis=0))
     t[1:, rows].sum().backward()
     assert t.grad.data.tolist() == [[0, 0, 0, 0], [1, 0, 2, 1], [1, 0, 2, 1]]
 

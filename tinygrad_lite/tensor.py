@@ -23,7 +23,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
-    np.unique, np.searchsorted, np.digitize, np.bincount, np.histogram,
+    np.unique, np.searchsorted, np.digitize, np.histogram,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
@@ -413,9 +413,11 @@ class Tensor(Node):
 
 
 def wrap(value: Array) -> Tensor:
-    """A Tensor around an array that nobody else will write to: made read-only, not copied."""
-    if isinstance(value, np.ndarray):
-        value.setflags(write=False)
+    """A Tensor around an array that nobody else will write to: made read-only, with what it is a view of; not copied."""
+    base = value
+    while isinstance(base, np.ndarray):
+        base.setflags(write=False)
+        base = base.base
     return Tensor(value)
 
 

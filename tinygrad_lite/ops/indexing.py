@@ -171,6 +171,7 @@ def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     a = _in_range(a, len(choices), mode)
+    a = a.astype(np.intp) if a.dtype == bool else a
     if mode == "raise" and np.any((a < 0) | (a >= len(choices))):
         raise ValueError(f"a names choices from {a.min()} to {a.max()}, and there are {len(choices)}, the first is 0")
     a, *choices = np.broadcast_arrays(a, *choices)
@@ -186,6 +187,15 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 
     for condition, choice in zip(reversed(condlist), reversed(choicelist)):
         out = np.where(plain(condition), choice, out)
     return out
+
+
+@implements(np.bincount)
+def bincount(x: Any, weights: Array | None = None, minlength: int = 0) -> Array:
+    """How often each integer occurs in `x`, or the sum of the weights where it does."""
+    x = np.asarray(plain(x))
+    if not isinstance(weights, Node):
+        return np.bincount(x, weights, minlength)
+    return add_at(weights, x, (max(minlength, x.max(initial=-1) + 1),)).astype(np.float64)
 
 
 # --------------------------------------------------------------------------------------------------------- windows

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Array, Closure, Rule, identity, implements, op
 from .elementwise import same
-from .indexing import add_at
+from .indexing import add_at, plain
 
 Axis = int | tuple[int, ...] | None
 
@@ -323,6 +323,7 @@ def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
         a, axis = np.ravel(a), 0
     shape = np.shape(a)
     axis = normalize_axis_index(axis, len(shape))
+    repeats = plain(repeats)
     if np.ndim(repeats):
         return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis)
     spread = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
@@ -332,7 +333,7 @@ def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
 @implements(np.tile)
 def tile(A: Array, reps: Any) -> Array:
     """`A` laid side by side, reps[i] times along axis i (counted from the last)."""
-    reps = tuple(np.ravel(reps).tolist())
+    reps = tuple(np.ravel(plain(reps)).tolist())
     shape = np.shape(A)
     axes = max(len(reps), len(shape))
     reps, shape = (1,) * (axes - len(reps)) + reps, (1,) * (axes - len(shape)) + shape
@@ -355,7 +356,7 @@ def delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
     """What is left of `arr` along `axis` without the indices `obj` (an int, a slice, a mask or integers)."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), obj), axis)
+    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), plain(obj)), axis)
 
 
 @implements(np.insert)
@@ -364,7 +365,7 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    n = np.shape(arr)[axis]
+    n, obj = np.shape(arr)[axis], plain(obj)
     values = np.expand_dims(values, tuple(range(np.ndim(arr) - np.ndim(values))))
     if isinstance(obj, (int, np.integer)):
         values = np.moveaxis(values, 0, axis)  # as NumPy: the rows of `values` are the slices inserted
