@@ -13,6 +13,11 @@ def _products(f: Callable[..., Any], *pairs: tuple[Shape, Shape]) -> list[Case]:
 
 
 CASES = {
+    "cross": [
+        Case(np.cross, [rand(3), rand(3, seed=1)]),
+        Case(np.cross, [rand(2, 3), rand(4, 1, 3)], "broadcast"),
+        Case(lambda a, b: np.cross(a, b, axis=0), [rand(3, 2), rand(3, 2, seed=1)], "axis"),
+    ],
     "matmul": _products(
         np.matmul,
         ((2, 3), (3, 4)),

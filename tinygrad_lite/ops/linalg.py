@@ -5,6 +5,7 @@ All work on a matrix, or on a stack of them along the leading axes.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Literal
 
 import numpy as np
@@ -51,6 +52,11 @@ def _plain_cofactors(x: Array) -> Array:
 @kernel(_plain_cofactors)
 def cofactors(x: Array) -> Array:
     """det x · x⁻ᵀ, which exists for a singular x too: its singular values, each left out in turn, say what it is."""
+    with contextlib.suppress(np.linalg.LinAlgError):
+        inverse = np.linalg.inv(x)
+        condition = np.linalg.norm(x, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
+        if np.all(condition < np.finfo(inverse.dtype).eps ** -0.5):
+            return T(inverse) * np.linalg.det(x)[..., None, None]
     u, s, vh = np.linalg.svd(x)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :]).prod(-1)

@@ -112,7 +112,7 @@ def inner(a: Array, b: Array) -> Array:
 @implements(np.outer)
 def outer(a: Array, b: Array) -> Array:
     """`np.outer`: out[i, j] = a[i] · b[j], both arrays flattened."""
-    return np.reshape(a, (-1, 1)) * np.ravel(b)
+    return np.einsum("i,j->ij", np.ravel(a), np.ravel(b))
 
 
 @implements(np.linalg.outer)
@@ -135,29 +135,36 @@ def kron(a: Array, b: Array) -> Array:
     ndim = max(np.ndim(a), np.ndim(b))
     rows = (1,) * (ndim - np.ndim(a)) + np.shape(a)
     columns = (1,) * (ndim - np.ndim(b)) + np.shape(b)
-    a = np.reshape(a, [n for size in rows for n in (size, 1)])
-    b = np.reshape(b, [n for size in columns for n in (1, size)])
-    return np.reshape(a * b, [n * m for n, m in zip(rows, columns)])
+    axes = range(2 * ndim)
+    blocks = np.einsum(np.reshape(a, rows), axes[::2], np.reshape(b, columns), axes[1::2], axes)
+    return np.reshape(blocks, [n * m for n, m in zip(rows, columns)])
+
+
+@op
+def cross(a: Array, b: Array) -> Rule:
+    """out = a × b        ∂L/∂a = b × g        ∂L/∂b = g × a"""
+    return np.cross(a, b), (lambda g: np.cross(b, g), lambda g: np.cross(g, a))
 
 
 @implements(np.cross)
-def cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
-    """`np.cross`: out = (a₁b₂ - a₂b₁, a₂b₀ - a₀b₂, a₀b₁ - a₁b₀), of vectors along an axis of 3.
+def _cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
+    """`np.cross`: (a₁b₂ - a₂b₁, a₂b₀ - a₀b₂, a₀b₁ - a₁b₀), of vectors along an axis of 3.
 
     Raises:
         ValueError: an axis of vectors does not have 3 elements.
     """
     if axis is not None:
         axisa = axisb = axisc = axis
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
-    if np.shape(a)[-1] != 3 or np.shape(b)[-1] != 3:
-        raise ValueError(f"cross: vectors must have 3 elements, a's have {np.shape(a)[-1]} and b's {np.shape(b)[-1]}")
-    following = [1, 2, 0]
-    return np.moveaxis((a * b[..., following] - a[..., following] * b)[..., following], -1, axisc)
+    lengths = np.shape(a)[axisa], np.shape(b)[axisb]
+    if lengths != (3, 3):
+        raise ValueError(f"cross: vectors must have 3 elements, a's have {lengths[0]} and b's {lengths[1]}")
+    if axisa == axisb == axisc == -1:
+        return cross(a, b)
+    return np.moveaxis(cross(np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)), -1, axisc)
 
 
 @implements(np.linalg.cross)
-def _cross(a: Array, b: Array, axis: int = -1) -> Array:
+def _cross_along(a: Array, b: Array, axis: int = -1) -> Array:
     """`np.linalg.cross`: as np.cross, along one axis of both."""
     return np.cross(a, b, axis=axis)
 
