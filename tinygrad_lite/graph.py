@@ -332,7 +332,7 @@ def frozen(a: Any) -> Any:
         base: Any = a
         while isinstance(base, np.ndarray):
             if base.flags.writeable:
-                a = a.copy()
+                a = a.copy(order="K")
                 a.setflags(write=False)
                 return a
             base = base.base
