@@ -86,6 +86,18 @@ def test_large_logits_overflow_nothing() -> None:
         np.testing.assert_array_equal(gradient(lambda x: F.cross_entropy(x, [0, 0]), x)[1], [-0.5, 0, 0.5])
 
 
+def test_logits_and_targets_that_dask_has_not_computed_yet() -> None:
+    da = pytest.importorskip("dask.array")
+    target = np.array([0, 2, -100, 1])
+    for wrapped in (target, da.from_array(target, chunks=2)):
+        x = tg.Tensor(da.from_array(X, chunks=(2, 3)), requires_grad=True)
+        loss = F.cross_entropy(x, wrapped)
+        loss.backward()
+        assert isinstance(loss.data, da.Array)
+        np.testing.assert_allclose(np.asarray(loss.data), F.cross_entropy(X, target))
+        np.testing.assert_allclose(np.asarray(x.grad.data), gradient(lambda x: F.cross_entropy(x, target), X))
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [

@@ -12,8 +12,10 @@ def peak(x: Array, axis: Axis) -> Array:
     """max x along `axis`, as a constant: softmax is the same whatever is subtracted; with this, eˣ cannot overflow."""
     if isinstance(x, Node):
         x = x.value
-    m = np.max(x, axis=axis, keepdims=True) if np.size(x) else np.sum(x, axis=axis, keepdims=True)
-    return m if np.all(np.isfinite(m)) else np.where(np.isfinite(m), m, np.zeros_like(m))
+    m = np.sum(x, axis=axis, keepdims=True) if 0 in np.shape(x) else np.max(x, axis=axis, keepdims=True)
+    if type(m) is np.ndarray and np.isfinite(m).all():
+        return m
+    return np.where(np.isfinite(m), m, np.zeros_like(m))
 
 
 def exp(x: Array) -> Array:
@@ -61,9 +63,23 @@ def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
     return gx
 
 
+def is_target(classes: int, target: Array, axis: int) -> Array:
+    """Where along `axis` each target is: one_hot."""
+    index = np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis))
+    return index == np.expand_dims(target, axis)
+
+
+def plain_cross_entropy(x: Array, s: Array, target: Array, axis: int) -> Array:
+    return np.squeeze(np.log(s), axis) - np.sum(x * is_target(np.shape(x)[axis], target, axis), axis=axis)
+
+
+@kernel(plain_cross_entropy)
+def cross_entropy(x: Array, s: Array, target: Array, axis: int) -> Array:
+    return np.squeeze(np.log(s), axis) - x[places(target, axis)]
+
+
 def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    classes = np.reshape(np.arange(np.shape(e)[axis]), (-1,) + (1,) * (np.ndim(e) - 1 - axis))
-    return np.expand_dims(g, axis) * (e / s - (classes == np.expand_dims(target, axis)))
+    return np.expand_dims(g, axis) * (e / s - is_target(np.shape(e)[axis], target, axis))
 
 
 @kernel(plain_cross_entropy_gradient)

@@ -296,7 +296,7 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     x = x - kernels.peak(x, axis)
     e = np.exp(x)
     s = total(e, axis)
-    out = np.squeeze(np.log(s), axis) - x[kernels.places(target, axis)]
+    out = kernels.cross_entropy(x, s, target, axis)
     return out, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 
@@ -380,7 +380,7 @@ def _class_axis(name: str, input: Array, weight: Array | None) -> int:
 
 def _class_indices(name: str, input: Array, target: Any, axis: int, ignore_index: int) -> tuple[Array, Array | None]:
     """The targets as class indices that are all valid, and which of them count (None where all do)."""
-    target = target.value if isinstance(target, Node) else np.asarray(target)
+    target = target.value if isinstance(target, Node) else target if hasattr(target, "dtype") else np.asarray(target)
     shape = np.shape(input)
     expected = shape[:axis] + shape[axis + 1 :]
     if np.shape(target) != expected:
@@ -389,6 +389,8 @@ def _class_indices(name: str, input: Array, target: Any, axis: int, ignore_index
             "input's shape without its class axis"
         )
     counts = target != ignore_index
+    if not isinstance(target, (np.ndarray, np.generic)):  # of another library, perhaps not yet computed
+        return np.where(counts, target, 0), counts
     if np.all(counts):
         counts = None
     else:
