@@ -25,7 +25,7 @@ def exp(x: Array) -> Array:
 
 def places(target: Array, axis: int) -> tuple[Array, ...]:
     """The index of one element along `axis` for each element of `target`, whose axes are the others."""
-    others = np.ogrid[tuple(map(slice, np.shape(target)))]
+    others = [np.arange(n).reshape(-1, *(1,) * i) for i, n in zip(range(target.ndim - 1, -1, -1), target.shape)]
     return (*others[:axis], target, *others[axis:])
 
 
