@@ -32,7 +32,7 @@ def _one_axis(index: Any) -> tuple[int, Array] | None:
     if isinstance(last, _BASIC) or not all(type(part) is slice and part == slice(None) for part in before):
         return None
     places = np.asarray(last)
-    return (len(before), places.astype(np.intp)) if places.dtype.kind in "iu" else None
+    return (len(before), places.astype(np.intp, copy=False)) if places.dtype.kind in "iu" else None
 
 
 # ---------------------------------------------------------------------------------------------------------- x[index]
@@ -75,7 +75,7 @@ def _add_at(x: Array, index: Any, shape: Shape) -> Array:
     if axis is None:
         return np.reshape(_gathered(np.ravel(x), 0, places.ravel(), prod(shape)), shape)
     rows = np.reshape(x, (*shape[:axis], places.size, *shape[axis + 1 :]))
-    return _gathered(rows, axis, places.ravel() % shape[axis], shape[axis])
+    return _gathered(rows, axis, from_start(places.ravel(), shape[axis]), shape[axis])
 
 
 def _gathered(x: Array, axis: int, places: Array, n: int) -> Array:
@@ -112,7 +112,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
         out[index] = x
         return out
     if chosen := _one_axis(index):
-        axis, places = chosen[0], chosen[1].ravel() % shape[chosen[0]]
+        axis, places = chosen[0], from_start(chosen[1].ravel(), shape[chosen[0]])
         rows = x.reshape(prod(shape[:axis]), places.size, prod(shape[axis + 1 :]))
         if rows.size >= WIDE * places.size and np.bincount(places).max(initial=0) <= TURNS:
             return _in_turns(rows, places, shape[axis]).reshape(shape)
@@ -124,12 +124,22 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
     axes = max(a.ndim for a in arrays)
     after = range(slices + axes - 1, axes - 1, -1)  # how many axes of the result come after each slice's
     starts = [np.arange(n)[part].reshape(-1, *(1,) * k) for n, part, k in zip(shape, index, after)]
-    heads = np.ravel_multi_index((*starts, *arrays), shape[: len(index)], mode="wrap")  # -1 wraps to the last
+    places = [from_start(part, n) for part, n in zip((*starts, *arrays), shape)]
+    flat = places[0]
+    for part, n in zip(places[1:], shape[1:]):
+        flat = flat * n + part
     width = prod(shape[len(index) :])
-    flat = np.add.outer(heads * width, np.arange(width)) if width != 1 else heads
+    if width != 1:
+        flat = np.add.outer(flat * width, np.arange(width))
     out = np.zeros(prod(shape), x.dtype)
     np.add.at(out, flat.ravel(), x.ravel())
     return out.reshape(shape)
+
+
+def from_start(places: Array, n: int) -> Array:
+    """Integers into `n` elements without negative ones, which count from the end."""
+    places = places.astype(np.intp, copy=False)
+    return places % n if places.min(initial=0) < 0 else places
 
 
 def _in_turns(x: Array, places: Array, n: int) -> Array:

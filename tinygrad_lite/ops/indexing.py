@@ -103,16 +103,27 @@ def _in_range(indices: Any, n: int, mode: str) -> Array:
     return np.clip(indices, 0, n - 1) if mode == "clip" else indices
 
 
-def _along(indices: Any, axis: int, shape: Shape) -> tuple[Array, ...]:
-    """The index that is `indices` along `axis`, and each place of `shape` itself along the other axes."""
-    indices = np.asarray(plain(indices))
+def _along(indices: Any, axis: int, shape: Shape, others: Shape | None = None) -> Array:
+    """The places in an array of `shape`, flattened, of its elements at `indices` along `axis`.
+
+    Along the other axes they are at each place of an array of shape `others` (of `shape` itself by default).
+    """
+    indices, axis = np.asarray(plain(indices)), normalize_axis_index(axis, len(shape))
     if indices.ndim != len(shape):
         raise ValueError(f"the indices have {indices.ndim} axes, and must have {len(shape)}, as many as the array")
     if indices.dtype.kind not in "iu":
         raise IndexError(f"the indices must be integers, not {indices.dtype}")
-    grid = [np.arange(n).reshape(-1, *(1,) * after) for n, after in zip(shape, range(len(shape) - 1, -1, -1))]
-    grid[normalize_axis_index(axis, len(shape))] = indices
-    return tuple(grid)
+    n, least, most = shape[axis], indices.min(initial=0), indices.max(initial=-1)
+    if least < -n or most >= n:
+        raise IndexError(f"index {least if least < -n else most} is out of bounds for axis {axis} with size {n}")
+    places = kernels.from_start(indices, n)
+    strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
+    if strides[axis] != 1:
+        places = places * strides[axis]
+    for i, (size, stride) in enumerate(zip(shape if others is None else others, strides)):
+        if i != axis:
+            places = places + stride * np.arange(size).reshape(-1, *(1,) * (len(shape) - 1 - i))
+    return places
 
 
 @implements(np.take_along_axis)
@@ -120,15 +131,19 @@ def take_along_axis(arr: Array, indices: Any, axis: int | None = -1) -> Array:
     """The elements of every row along `axis` at `indices`, which has as many axes as `arr`: what argsort gives."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return getitem(arr, _along(indices, axis, np.shape(arr)))
+    return np.take(arr, _along(indices, axis, np.shape(arr)))
 
 
 @implements(np.put_along_axis)
 def put_along_axis(arr: Array, indices: Any, values: Array, axis: int | None) -> Array:
     """A new array: `arr` with `values` where `take_along_axis` would take. (NumPy's own writes into `arr` instead.)"""
-    if axis is None:
-        return np.reshape(put_along_axis(np.ravel(arr), indices, values, 0), np.shape(arr))
-    return setitem(arr, values, _along(indices, axis, np.shape(arr)))
+    shape = np.shape(arr)
+    return _put(arr, _along(indices, axis, shape) if axis is not None else _along(indices, 0, (prod(shape),)), values)
+
+
+def _put(x: Array, places: Array, values: Array) -> Array:
+    """`x` with `values` at `places` of the flattened x."""
+    return np.reshape(setitem(np.ravel(x), values, places), np.shape(x))
 
 
 @implements(np.sort)
@@ -243,9 +258,10 @@ def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array
     return index
 
 
-def _places(input: Array, axis: int, index: Any) -> tuple[Array, ...]:
-    index = _within(index, np.shape(input), "input", axis)
-    return _along(index, axis, index.shape)
+def _places(input: Array, axis: int, index: Any) -> Array:
+    shape = np.shape(input)
+    index = _within(index, shape, "input", axis)
+    return _along(index, axis, shape, index.shape)
 
 
 def _source(src: Array, index: Any) -> Array:
@@ -266,7 +282,7 @@ def gather(input: Array, axis: int, index: Any) -> Array:
         ValueError: `index` has another number of axes, or is longer than `input`.
         IndexError: an index is out of range.
     """
-    return getitem(input, _places(input, axis, index))
+    return np.take(input, _places(input, axis, index))
 
 
 @implements()
@@ -284,7 +300,7 @@ def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
         ValueError: `index` has another number of axes, or is longer than `input` or `src`.
         IndexError: an index is out of range.
     """
-    return setitem(input, _source(src, index) if np.ndim(src) else src, _places(input, axis, index))
+    return _put(input, _places(input, axis, index), _source(src, index) if np.ndim(src) else src)
 
 
 @implements()
@@ -293,7 +309,8 @@ def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
 
     Arguments and errors are those of `scatter`; several values for one place are all added.
     """
-    return input + add_at(_source(src, index), _places(input, axis, index), np.shape(input))
+    added = add_at(_source(src, index), _places(input, axis, index), (prod(np.shape(input)),))
+    return input + np.reshape(added, np.shape(input))
 
 
 @implements()
