@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Rule, implements, op
+from ..kernels.mask import keep, won
 
 # ------------------------------------------------------------------------------------------------------ closures
 
@@ -62,7 +63,7 @@ def negative(x: Array) -> Rule:
     return -x, (lambda g: -g,)
 
 
-@op(np.positive, np.conjugate, np.real_if_close, linear=True)
+@op(np.positive, np.real, np.conjugate, np.real_if_close, linear=True)
 def positive(x: Array) -> Rule:
     """out = x        ∂L/∂x = g"""
     return +x, (same,)
@@ -347,7 +348,7 @@ def maximum(x: Array, y: Array) -> Rule:
 
     On a tie each gets ½ · g.
     """
-    return np.maximum(x, y), (lambda g: _won(g, x > y, x == y), lambda g: _won(g, y > x, x == y))
+    return np.maximum(x, y), (lambda g: won(g, x > y, x == y), lambda g: won(g, y > x, x == y))
 
 
 @op(np.minimum)
@@ -356,7 +357,7 @@ def minimum(x: Array, y: Array) -> Rule:
 
     On a tie each gets ½ · g.
     """
-    return np.minimum(x, y), (lambda g: _won(g, x < y, x == y), lambda g: _won(g, y < x, x == y))
+    return np.minimum(x, y), (lambda g: won(g, x < y, x == y), lambda g: won(g, y < x, x == y))
 
 
 @op(np.fmax)
@@ -366,8 +367,8 @@ def fmax(x: Array, y: Array) -> Rule:
     On a tie each gets ½ · g.
     """
     return np.fmax(x, y), (
-        lambda g: _won(g, (x > y) | np.isnan(y), x == y),
-        lambda g: _won(g, (y > x) | np.isnan(x), x == y),
+        lambda g: won(g, (x > y) | np.isnan(y), x == y),
+        lambda g: won(g, (y > x) | np.isnan(x), x == y),
     )
 
 
@@ -378,13 +379,9 @@ def fmin(x: Array, y: Array) -> Rule:
     On a tie each gets ½ · g.
     """
     return np.fmin(x, y), (
-        lambda g: _won(g, (x < y) | np.isnan(y), x == y),
-        lambda g: _won(g, (y < x) | np.isnan(x), x == y),
+        lambda g: won(g, (x < y) | np.isnan(y), x == y),
+        lambda g: won(g, (y < x) | np.isnan(x), x == y),
     )
-
-
-def _won(g: Array, won: Array, tied: Array) -> Array:
-    return np.where(won, g, np.where(tied, g / 2, 0))
 
 
 @op
@@ -394,26 +391,24 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 
     A bound may be None. Where low > high the output is high, as NumPy has it.
     """
-    below = False if low is None else x < low
-    above = False if high is None else x > high
-    crossed = False if low is None or high is None else low > high
+    least, most = -np.inf if low is None else low, np.inf if high is None else high
     return np.clip(x, low, high), (
-        lambda g: np.where(np.logical_or(below, above), 0, g),
-        lambda g: np.where(np.logical_and(below, np.logical_not(crossed)), g, 0),
-        lambda g: np.where(np.logical_or(above, crossed), g, 0),
+        lambda g: keep(g, (least <= x) & (x <= most)),
+        lambda g: keep(g, (x < least) & (least <= most)),
+        lambda g: keep(g, (x > most) | (least > most)),
     )
 
 
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
     """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
-    return np.where(condition, x, y), (None, lambda g: np.where(condition, g, 0), lambda g: np.where(condition, 0, g))
+    return np.where(condition, x, y), (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
     """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: np.where(np.isfinite(x), g, 0),)
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
 # ---------------------------------------------------------------------------------------------- steps and remainders
@@ -470,7 +465,7 @@ def fmod(x: Array, y: Array) -> Rule:
 @op(np.heaviside)
 def heaviside(x: Array, h: Array) -> Rule:
     """out = 0 where x < 0, h where x = 0, 1 where x > 0        ∂L/∂x = 0        ∂L/∂h = g where x = 0"""
-    return np.heaviside(x, h), (zero, lambda g: np.where(x == 0, g, 0))
+    return np.heaviside(x, h), (zero, lambda g: keep(g, x == 0))
 
 
 @op(np.copysign)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Node, Rule, implements, op
+from ..kernels.mask import keep
 
 Axis = int | tuple[int, ...] | None
 
@@ -24,7 +25,7 @@ def kept(g: Array, axis: Axis, keepdims: bool) -> Array:
 def spread(g: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any = True) -> Array:
     """Give what was reduced over `axis` its axes back: each reduced element gets the same, a masked one nothing."""
     g = np.broadcast_to(kept(g, axis, keepdims), shape)
-    return g if where is True else np.where(where, g, 0)
+    return g if where is True else keep(g, where)
 
 
 def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
@@ -92,9 +93,12 @@ def prod(
     Right also where some of the factors are 0.
     """
     no_out(out)
+    value = np.prod(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
 
     def closure(g: Array) -> Array:
         factors = x if where is True else np.where(where, x, 1)
+        if divides(value):
+            return spread(g * value, np.shape(x), axis, keepdims, where) / factors
         reduced = range(np.ndim(x)) if axis is None else np.lib.array_utils.normalize_axis_tuple(axis, np.ndim(x))
         order = [*reduced, *(i for i in range(np.ndim(x)) if i not in reduced)]
         front = np.transpose(factors, order)
@@ -102,7 +106,13 @@ def prod(
         rest = np.transpose(np.reshape(others(flat), np.shape(front)), np.argsort(order))
         return spread(g if initial is None else g * initial, np.shape(x), axis, keepdims, where) * rest
 
-    return np.prod(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where)), (closure,)
+    return value, (closure,)
+
+
+def divides(products: Array) -> bool:
+    """Whether the product of all others is what a division leaves: no product is 0, none has overflowed."""
+    known = isinstance(products, (np.ndarray, np.generic)) and products.dtype.kind == "f"
+    return known and bool(np.all(np.isfinite(products) & (products != 0)))
 
 
 def others(x: Array) -> Array:
@@ -141,6 +151,8 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
 
     def closure(g: Array) -> Array:
         along = 0 if axis is None else axis
+        if divides(value):
+            return np.reshape(np.flip(np.cumsum(np.flip(g * value, along), axis=along), along), np.shape(x)) / x
         f, g, out = (np.swapaxes(a, 0, along) for a in (np.ravel(x) if axis is None else x, g, value))
         before = np.concatenate([np.ones(np.shape(f[:1]), x.dtype), out[:-1]])  # Π of those before i
         return np.reshape(np.swapaxes(before * _from_here(g, f), 0, along), np.shape(x))
@@ -214,7 +226,7 @@ def std(
 def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
     """How far each element is from the mean; 0 for those that a mask keeps out."""
     d = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
-    return d if where is True else np.where(where, d, 0)
+    return d if where is True else keep(d, where)
 
 
 # ----------------------------------------------------------------------------------------------------- extremes

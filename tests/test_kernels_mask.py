@@ -1,0 +1,68 @@
+"""The fast masks agree with np.where to the last bit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tinygrad_lite.kernels.mask import keep, plain_keep, plain_won, won
+
+G = np.random.default_rng(0).standard_normal((4, 6))
+G[0, :3] = math.nan, math.inf, -0.0
+M = np.random.default_rng(1).random((4, 6)) < 0.5
+
+
+def same(a: Any, b: Any) -> None:
+    np.testing.assert_array_equal(a, b)
+    assert a.dtype == b.dtype
+    assert a.shape == b.shape
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
+def test_of_every_dtype(dtype: Any) -> None:
+    g = np.nan_to_num(G).astype(dtype) if dtype is np.int64 else G.astype(dtype)
+    same(keep(g, M), plain_keep(g, M))
+
+
+@pytest.mark.parametrize(
+    ("g", "mask"),
+    [
+        (G, M),
+        (G.T, M.T),
+        (G.T, np.ascontiguousarray(M.T)),
+        (G[::-1, ::2], M[:, 1::2]),
+        (np.broadcast_to(1.0, (4, 6)), M),
+        (G, M[:1]),
+        (G[:, :1], M),
+        (G, np.array(True)),
+        (G[0, 0], M),
+        (G, True),
+        (np.float64(2), np.bool_(True)),
+        (G[:0], M[:0]),
+        (G, M.astype(int)),
+        (G, M.tolist()),
+    ],
+    ids=[
+        "equal", "transposed", "two orders", "strided", "broadcast", "mask row", "g column", "0-d mask", "scalar g",
+        "bool", "scalars", "size 0", "ints", "list",
+    ],
+)  # fmt: skip
+def test_of_every_shape_and_order(g: Any, mask: Any) -> None:
+    same(keep(g, mask), plain_keep(g, mask))
+
+
+def test_its_inputs_are_left_as_they_are() -> None:
+    g, mask = G.copy(), M.copy()
+    keep(g, mask)[...] = 7
+    np.testing.assert_array_equal(g, G)
+    np.testing.assert_array_equal(mask, M)
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_ties_get_half(ties: bool) -> None:
+    tied = np.roll(M, 1) & ~M & ties
+    same(won(G, M, tied), plain_won(G, M, tied))
+    same(won(np.float32(3), np.bool_(False), np.bool_(ties)), plain_won(np.float32(3), np.bool_(False), np.bool_(ties)))
