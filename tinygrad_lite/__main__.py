@@ -83,7 +83,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         return convert
 
     positive = number(int, 1, "a positive integer")
-    parser.add_argument("--epochs", type=positive, default=20, help="times through the training digits")
+    parser.add_argument("--epochs", type=positive, default=15, help="times through the training digits")
     parser.add_argument("--batch-size", type=positive, default=64, help="digits per step")
     rate = number(float, math.ulp(0), "a positive number")
     parser.add_argument("--lr", type=rate, default=0.01, help="learning rate to start from; it falls to 0")
