@@ -100,7 +100,8 @@ SAMPLES: list[tuple[str, Any, Any, list[Floats]]] = [
     *((f"norm {o}", lambda x, o=o: LA.norm(x, o, -1), lambda x, o=o: TL.vector_norm(x, o, -1), [rand(2, 4)])
       for o in (1, 2, 3, -1, np.inf, -np.inf)),
     *((f"matrix norm {o}", lambda x, o=o: LA.norm(x, o, (0, -1), True),
-       lambda x, o=o: TL.matrix_norm(x, o, (0, -1), True), [rand(3, 2, 4)]) for o in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
+       lambda x, o=o: TL.matrix_norm(x, o, (0, -1), True), [rand(3, 2, 4)])
+      for o in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
     ("norm at 0", LA.norm, TL.norm, [np.zeros(3)]),
     ("lstsq", lambda a, b: LA.lstsq(a, b)[0], lambda a, b: TL.lstsq(a, b).solution, [rand(4, 2), rand(4, 3)]),
     ("cond", LA.cond, TL.cond, [SQUARE]),

@@ -33,31 +33,24 @@ def matmul(x: Array, w: Array) -> Rule:
         if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
             return x @ w, (lambda g: g @ w.T, lambda g: x.T @ g)
         value = kernels.matmul(x, w)
-        if np.ndim(x) > 2 == np.ndim(w):  # one w for all: the stack is only more rows
-            return value, (lambda g: kernels.matmul(g, T(w)), lambda g: T(_rows(x)) @ _rows(g))
     except ValueError as error:
         raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
-    row, column = np.ndim(x) == 1, np.ndim(w) == 1
-    stack = np.shape(value)[: np.ndim(value) - 2 + row + column]
+    if np.ndim(w) == 1:
+        return value, (lambda g: np.expand_dims(g, -1) * w, lambda g: np.reshape(g, (-1,)) @ _rows(x))
+    if np.ndim(w) == 2:  # one w for all: the stack is only more rows
+        return value, (lambda g: kernels.matmul(g, T(w)), lambda g: T(_rows(x)) @ _rows(g))
 
-    def matrices(g: Array) -> tuple[Array, Array, Array]:
-        x2, w2 = np.expand_dims(x, 0) if row else x, np.expand_dims(w, 1) if column else w
-        return x2, w2, np.reshape(g, (*stack, np.shape(x2)[-2], np.shape(w2)[-1]))
+    def row(a: Array) -> Array:
+        return np.expand_dims(a, -2) if np.ndim(x) == 1 else a
 
-    def grad_x(g: Array) -> Array:
-        x2, w2, g2 = matrices(g)
-        return _summed(g2, T(w2), np.shape(x2))
-
-    def grad_w(g: Array) -> Array:
-        x2, w2, g2 = matrices(g)
-        gw = _summed(T(x2), g2, np.shape(w2))
-        return gw[..., 0] if column else gw
-
-    return value, (grad_x, grad_w)
+    return value, (
+        lambda g: _summed(row(g), T(w), np.shape(row(x))),
+        lambda g: _summed(T(row(x)), row(g), np.shape(w)),
+    )
 
 
 def _rows(x: Array) -> Array:
-    """A stack of matrices as one, all their rows below each other."""
+    """A stack of matrices as one, all their rows below each other; a vector is one row."""
     return np.reshape(x, (math.prod(np.shape(x)[:-1]), np.shape(x)[-1]))
 
 

@@ -117,7 +117,7 @@ def convolve(x: Array, w: Array) -> Rule:
 def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
     """`np.convolve` of two sequences: "full", "same" (the middle part, as long as the longer one) or "valid"."""
     a, v = _sequences("convolve", a, v, mode)
-    short, long = sorted((np.size(a), np.size(v)))
+    short, long = sorted((len(a), len(v)))
     return _middle(convolve(a, v), mode, short, long, (short - 1) // 2)
 
 
@@ -125,8 +125,8 @@ def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
 def correlate(a: Array, v: Array, mode: Mode = "valid") -> Array:
     """`np.correlate` of two sequences: outₖ = Σᵢ aᵢ₊ₖ · vᵢ, modes as in np.convolve."""
     a, v = _sequences("correlate", a, v, mode)
-    short, long = sorted((np.size(a), np.size(v)))
-    start = short // 2 if np.size(v) > np.size(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
+    short, long = sorted((len(a), len(v)))
+    start = short // 2 if len(v) > len(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
     return _middle(convolve(a, v[::-1]), mode, short, long, start)
 
 
@@ -138,7 +138,7 @@ def _sequences(name: str, a: Array, v: Array, mode: str) -> list[Array]:
             raise ValueError(
                 f"{name}: a has shape {np.shape(a)} and v has shape {np.shape(v)}; both must be sequences, not empty"
             )
-    return [np.reshape(x, -1) for x in (a, v)]
+    return [np.reshape(x, (-1,)) for x in (a, v)]
 
 
 def _middle(full: Array, mode: Mode, short: int, long: int, start: int) -> Array:
