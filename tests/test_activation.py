@@ -189,7 +189,6 @@ KERNELS: list[Any] = [
     activation.sigmoid_gradient,
     activation.silu_gradient,
     activation.gelu_gradient,
-    activation.softplus,
     erf.erf,
     erf.erfc,
     erf.ndtr,
@@ -206,6 +205,17 @@ def test_kernels_equal_their_plain_versions(kernel: Any, shape: tuple[int, ...],
     assert np.shape(got) == shape
     assert got.dtype == dtype
     np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threshold", [-9.0, 0.5, np.inf])
+@pytest.mark.parametrize("beta", [-2, 1, 3.0])
+def test_the_kernel_of_softplus_equals_its_plain_version(beta: float, threshold: float, dtype: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4)).astype(dtype)
+    kernel: Any = activation.softplus
+    got, expected = kernel(x, beta, threshold), kernel.plain(x, beta, threshold)
+    np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    assert got.dtype == dtype
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,15 @@ def either(condition: Array, yes: float, no: float, like: Array) -> Array:
 def floating(x: Array) -> bool:
     """Whether x is an array that its own function of it can be written into."""
     return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def replaced(x: Array, where: Array, y: Any) -> Array:
+    """y where the mask holds, else x; written over x, for an x that nobody else holds."""
+    if not floating(x):
+        return np.where(where, y, x)
+    if where.any():
+        np.copyto(x, y, where=where)
+    return x
 
 
 def plain_relu(x: Array) -> Array:
@@ -96,17 +106,19 @@ def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
     return gx
 
 
-def plain_softplus(x: Array) -> Array:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.absolute(x)))
+def plain_softplus(x: Array, beta: float, threshold: float) -> Array:
+    z = x * beta
+    return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.absolute(z)))) / beta)
 
 
 @kernel(plain_softplus)
-def softplus(x: Array) -> Array:
-    if not floating(x):
-        return plain_softplus(x)
+def softplus(x: Array, beta: float, threshold: float) -> Array:
+    if not floating(x) or beta <= 0:
+        return plain_softplus(x, beta, threshold)
     y = np.absolute(x)
-    np.negative(y, out=y)
+    y *= -beta
     np.exp(y, out=y)
     np.log1p(y, out=y)
+    y /= beta
     y += x.clip(0, np.inf)
-    return y
+    return replaced(y, x * beta > threshold, x)

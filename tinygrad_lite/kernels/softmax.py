@@ -69,13 +69,11 @@ def is_target(classes: int, target: Array, axis: int) -> Array:
     return index == np.expand_dims(target, axis)
 
 
-def plain_cross_entropy(x: Array, s: Array, target: Array, axis: int) -> Array:
-    return np.squeeze(np.log(s), axis) - np.sum(x * is_target(np.shape(x)[axis], target, axis), axis=axis)
-
-
-@kernel(plain_cross_entropy)
-def cross_entropy(x: Array, s: Array, target: Array, axis: int) -> Array:
-    return np.squeeze(np.log(s), axis) - x[places(target, axis)]
+def pick(x: Array, target: Array, axis: int) -> Array:
+    """x at each target."""
+    if type(x) is np.ndarray:
+        return x[places(target, axis)]
+    return np.sum(x * is_target(np.shape(x)[axis], target, axis), axis=axis)
 
 
 def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:

@@ -128,10 +128,9 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
     Neither overflows nor loses small results. Where βx > threshold it is taken to be x itself.
     """
     z = x * beta
-    straight = z > threshold
     return (
-        np.where(straight, x, kernels.softplus(z) / beta),
-        (lambda g: np.where(straight, g, g * sigmoid(z)),),
+        kernels.softplus(x, beta, threshold),
+        (lambda g: g * kernels.replaced(sigmoid(z), z > threshold, 1),),
     )
 
 

@@ -294,10 +294,10 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """
     x = x - kernels.peak(x, axis)
-    e = np.exp(x)
+    picked = kernels.pick(x, target, axis)
+    e = kernels.exp(x)
     s = total(e, axis)
-    out = kernels.cross_entropy(x, s, target, axis)
-    return out, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
+    return np.squeeze(np.log(s), axis) - picked, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 
 def cross_entropy(
