@@ -12,10 +12,11 @@ PAD, PILL, LINE = 10, 20, 14  # px: inside a card, the height of a pill, a line 
 
 # Widths of Helvetica Bold in thousandths of an em, from space to ~; other faces in use are as wide or narrower.
 _WIDTHS = (
-    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556, 556,
-    556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833, 722, 778,
-    667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611, 556, 333, 611,
-    611, 278, 278, 556, 278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584,
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556,
+    556, 556, 556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667,
+    611, 778, 722, 278, 556, 722, 611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667,
+    667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556,
+    278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584,
 )  # fmt: skip
 
 
@@ -125,4 +126,11 @@ def face(card: Card, values: bool) -> Face:
 
 def printable(text: str) -> str:
     """Without what XML cannot hold (control characters, lone surrogates), which becomes �."""
-    return "".join(c if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff\x7f" else " " if c in "\t\r\n" else "�" for c in text)
+    return "".join(
+        c
+        if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff\x7f"
+        else " "
+        if c in "\t\r\n"
+        else "�"
+        for c in text
+    )

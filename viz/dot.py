@@ -1,4 +1,4 @@
-"""The scene as DOT, Graphviz's language: blocks of fixed size with their text, frames as clusters; and back from its JSON."""
+"""The scene as DOT, Graphviz's language: blocks of fixed size, frames as clusters; and back from the JSON of `dot`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from .card import printable
 from .layout import Block, Layout, Point, straight, title_width
 from .scene import Card, Frame, Scene, shape_text, shortened
 
-COLOURS = {"op": ("#c8ccd6", "#ffffff"), "parameter": ("#c77700", "#fff6e3"), "input": ("#6b7280", "#ffffff"), "module": ("#c8ccd6", "#eef1f6")}
+FONT = "Helvetica,Arial,sans-serif"
+COLOURS = {
+    "op": ("#c8ccd6", "#ffffff"),
+    "parameter": ("#c77700", "#fff6e3"),
+    "input": ("#6b7280", "#ffffff"),
+    "module": ("#c8ccd6", "#eef1f6"),
+}
 
 
 def source(scene: Scene, of_card: dict[Card, Block], direction: str) -> str:
@@ -21,9 +27,9 @@ def source(scene: Scene, of_card: dict[Card, Block], direction: str) -> str:
 
 def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphviz.Digraph:
     """The scene as the graphviz package's own object."""
-    graph = graphviz.Digraph("graph", node_attr={"shape": "plain", "fontname": "Helvetica,Arial,sans-serif", "fontsize": "11"},
+    graph = graphviz.Digraph("graph", node_attr={"shape": "plain", "fontname": FONT, "fontsize": "11"},
                              edge_attr={"arrowhead": "none"})  # fmt: skip
-    graph.attr(rankdir=direction, nodesep="0.3", ranksep="0.5", fontname="Helvetica,Arial,sans-serif", fontsize="11", pad="0.1")
+    graph.attr(rankdir=direction, nodesep="0.3", ranksep="0.5", fontname=FONT, fontsize="11", pad="0.1")
     add_frame(graph, scene.frame, of_card, direction)
     for i, edge in enumerate(scene.edges):
         out, into = (":c:e", ":c:w") if direction == "LR" else (":c:s", ":c:n")
@@ -39,11 +45,16 @@ def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Block],
             graph.node(f"c{box.key}", label=label(box, of_card[box], direction))
         else:
             with graph.subgraph(name=f"cluster_{box.key}") as cluster:
-                text = html(box.title, 60)
+                text = escape(printable(box.title))
+                title = f"<{table(cell(text, title_width(box.title), 18))}>"
                 cluster.attr(
-                    label=f"<{table(cell(text, title_width(box.title), 18))}>", labeljust="l", style="rounded,filled", color="#dfe3ea",
-                    fillcolor="#eef1f6", margin="12",
-                )  # fmt: skip
+                    label=title,
+                    labeljust="l",
+                    style="rounded,filled",
+                    color="#dfe3ea",
+                    fillcolor="#eef1f6",
+                    margin="12",
+                )
                 add_frame(cluster, box, of_card, direction)
 
 
@@ -121,7 +132,9 @@ def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, e
     return found
 
 
-def to_cards(path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Block], direction: str) -> list[Point]:
+def to_cards(
+    path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Block], direction: str
+) -> list[Point]:
     """From the border of a block, where the engine lets an edge end, straight on to the card."""
 
     flow = 0 if direction == "LR" else 1

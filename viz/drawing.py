@@ -17,7 +17,8 @@ from tinygrad_lite import Tensor
 from tinygrad_lite.graph import Node
 from tinygrad_lite.nn import Module
 
-from . import dot, engine as engines, html, svg, text
+from . import dot, html, svg, text
+from . import engine as engines
 from .card import face
 from .layout import Layout, blocks
 from .scene import Scene, build
@@ -43,14 +44,14 @@ def draw(
         what: a tensor, several (a list, tuple or dict), or a module, which is then called once (in eval mode, so that
             nothing of it changes) with `example_inputs`.
         grads: show ∂L/∂tensor, where L is the tensor drawn (the sum of those that are scalars). It is computed for the
-            drawing; every `.grad` stays as it is. A tensor of several elements has no gradient by itself, and shows none.
+            drawing; every `.grad` stays as it is. A tensor of several elements has none by itself.
         values: show what tensors hold; False shows shapes alone.
         depth: how many levels of modules to open, or the name of the module to open; the others become one card each.
         direction: "LR" from left to right, "TB" from top to bottom; "auto" is LR where it is at most 980 px wide.
         theme: "light", "dark", or "auto": what the reader's system (or notebook) prefers.
         engine: "dot", "graphviz-pure" (from pip), "layered" (built in), or "auto": the first of them that is there, and
             "layered" beyond 500 cards. One that is missing, fails or takes more than 10 s gives way to "layered".
-        max_nodes: with more tensors than this, what repeats is drawn once ("×12"), then modules collapse, the deepest first.
+        max_nodes: with more tensors, what repeats is drawn once ("×12"), then modules collapse, the deepest first.
 
     Returns:
         A Drawing: it shows itself in a notebook; `.save("graph.svg")`; `print` it for a text tree.
@@ -59,7 +60,11 @@ def draw(
         TypeError: `what` holds no tensor.
         ValueError: an option that there isn't.
     """
-    for name, value, known in (("direction", direction, DIRECTIONS), ("theme", theme, THEMES), ("engine", engine, engines.ENGINES)):
+    for name, value, known in (
+        ("direction", direction, DIRECTIONS),
+        ("theme", theme, THEMES),
+        ("engine", engine, engines.ENGINES),
+    ):
         if value not in known:
             raise ValueError(f"draw: {name}={value!r}; it can be {', '.join(map(repr, known))}")
     if max_nodes < 1:
@@ -70,7 +75,9 @@ def draw(
         title = type(what).__name__
         what, names = run(what, example_inputs)
     elif example_inputs:
-        raise TypeError(f"draw: example inputs are for a module; {type(what).__name__} is none. To draw several tensors, pass a list")
+        raise TypeError(
+            f"draw: example inputs are for a module; {type(what).__name__} is none. Pass several tensors as a list"
+        )
     roots = list(dict.fromkeys(tensors(what)))
     if not roots:
         raise TypeError(f"draw: needs a Tensor, a list of them, or a module with its inputs; got {type(what).__name__}")
@@ -150,7 +157,7 @@ class Drawing:
         return str(self.digraph.source)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing; the ending says as what: .svg, .html, .gv (or .dot), .txt, and .png or .pdf with a converter.
+        """Write the drawing as its ending says: .svg, .html, .gv (or .dot), .txt, and .png or .pdf with a converter.
 
         Returns:
             The path.
@@ -164,9 +171,17 @@ class Drawing:
         if ending in (".png", ".pdf"):
             path.write_bytes(converted(self.svg("light" if self.theme == "auto" else None), ending[1:]))
             return path
-        writers = {".svg": self.svg, ".html": self.html, ".gv": lambda: self.source, ".dot": lambda: self.source, ".txt": lambda: f"{self}\n"}
+        writers = {
+            ".svg": self.svg,
+            ".html": self.html,
+            ".gv": lambda: self.source,
+            ".dot": lambda: self.source,
+            ".txt": lambda: f"{self}\n",
+        }
         if ending not in writers:
-            raise ValueError(f"save: cannot write {ending or 'a file without an ending'}; endings are .svg .html .gv .dot .txt .png .pdf")
+            raise ValueError(
+                f"save: cannot write {ending or 'without an ending'}; endings are .svg .html .gv .dot .txt .png .pdf"
+            )
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
@@ -179,7 +194,11 @@ class Drawing:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         uid = unique()
         picture = self.svg(uid=uid)
-        return {"text/html": html.fragment(picture, uid, self.description), "image/svg+xml": picture, "text/plain": str(self)}
+        return {
+            "text/html": html.fragment(picture, uid, self.description),
+            "image/svg+xml": picture,
+            "text/plain": str(self),
+        }
 
 
 def unique() -> str:
@@ -191,14 +210,16 @@ def converted(picture: str, kind: str) -> bytes:
     """The SVG as PNG (two pixels for one) or PDF."""
     if command := shutil.which("rsvg-convert"):
         zoom = ["--zoom", "2"] if kind == "png" else []
-        done = subprocess.run([command, *zoom, "--unlimited", "--format", kind], input=picture.encode(), capture_output=True, check=True)
+        done = subprocess.run(
+            [command, *zoom, "--unlimited", "--format", kind], input=picture.encode(), capture_output=True, check=True
+        )
         return done.stdout
     try:
         import cairosvg
     except (ImportError, OSError):  # OSError: the package is there, the cairo library isn't
         raise RuntimeError(
-            f"save: .{kind} needs something that converts SVG: `pip install cairosvg`, or rsvg-convert on the PATH (Debian: apt install "
-            "librsvg2-bin). .svg, .html and .gv need nothing."
+            f"save: .{kind} needs something that converts SVG: `pip install cairosvg`, or rsvg-convert on the PATH "
+            "(Debian: apt install librsvg2-bin). .svg, .html and .gv need nothing."
         ) from None
     convert = cairosvg.svg2png if kind == "png" else cairosvg.svg2pdf
     return bytes(convert(bytestring=picture.encode(), scale=2 if kind == "png" else 1))

@@ -20,7 +20,7 @@ LARGEST = 500  # cards for an engine that was not asked for by name: our own lay
 
 
 def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) -> Layout:
-    """Places for all of the scene. An engine that is missing, fails or takes more than 10 s gives way to our own layout."""
+    """Places for all of the scene. An engine that is missing, fails or takes more than 10 s gives way to our own."""
     wanted = None
     if direction == "auto":
         wanted = layered.place(scene, blocks(scene, faces, "LR"), "LR")
@@ -30,7 +30,9 @@ def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) 
     if engine != "layered" and (engine != "auto" or len(of_card) <= LARGEST) and (command := find(engine)) is not None:
         found = ask(command, scene, of_card, direction)
     if found is None:
-        found = wanted if wanted is not None and wanted.direction == direction else layered.place(scene, of_card, direction)
+        found = (
+            wanted if wanted is not None and wanted.direction == direction else layered.place(scene, of_card, direction)
+        )
     for card, block in of_card.items():
         x, y = found.cards[card.key]
         x, y = x - block.at[card][0], y - block.at[card][1]  # the block's corner
@@ -43,7 +45,7 @@ def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) 
 
 
 def find(engine: str) -> str | None:
-    """The command of a Graphviz engine, or None: `dot` on the PATH, else the one that the package graphviz-pure brings."""
+    """The command of a Graphviz engine, or None: `dot` on the PATH, else that of the package graphviz-pure."""
     if engine in ("auto", "dot") and (command := shutil.which("dot")):
         return command
     if engine in ("auto", "graphviz-pure"):
@@ -51,7 +53,11 @@ def find(engine: str) -> str | None:
         if command := shutil.which("graphviz-pure") or shutil.which(str(beside)):
             return command
     if engine != "auto":
-        how = "pip install graphviz-pure" if engine == "graphviz-pure" else "install Graphviz (its command dot must be on the PATH)"
+        how = (
+            "pip install graphviz-pure"
+            if engine == "graphviz-pure"
+            else "install Graphviz (its command dot must be on the PATH)"
+        )
         warnings.warn(f"draw: engine={engine!r} is not here, so the built-in layout was used; {how}", stacklevel=4)
     return None
 
@@ -61,7 +67,12 @@ def ask(command: str, scene: Scene, of_card: dict[Card, Block], direction: str) 
     source = dot.source(scene, of_card, direction)
     try:
         done = subprocess.run(
-            [command, "-Tjson"], input=source.encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT, check=True
+            [command, "-Tjson"],
+            input=source.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=True,
         )
         return dot.parse(done.stdout.decode(errors="replace"), scene, of_card, direction, Path(command).stem)
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
@@ -87,7 +98,11 @@ def spread(scene: Scene, found: Layout, faces: dict[Card, Face]) -> None:
         for place, i in enumerate(edges):
             path = found.edges[i]
             shift = step * (place - (len(edges) - 1) / 2)
-            moved = range(1, len(path)) if any(found.edges[j] == path or before == path for j in edges if j != i) else range(len(path) - 2, len(path))
+            moved = (
+                range(1, len(path))
+                if any(found.edges[j] == path or before == path for j in edges if j != i)
+                else range(len(path) - 2, len(path))
+            )
             before = path
             found.edges[i] = [moved_by(p, shift, cross) if k in moved else p for k, p in enumerate(path)]
 

@@ -1,8 +1,8 @@
 """Folding: a graph that is too large to look at becomes one that isn't.
 
 First what repeats is drawn once ("block ×12", the last one shown); then groups collapse into one card each, the deepest
-first; then, where there are no groups, runs of ops become one card. A run of items that were computed one after the other
-can always stand as one item: nothing outside both depends on it and is needed by it.
+first; then, where there are no groups, all ops of about the same depth become one card. Items that were computed one
+after the other can always stand as one: nothing outside both depends on them and is needed by them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
         uses = Counter(x for item in group.items for x in graph.needs.get(item, ()))
         for i, item in enumerate(group.items):
             # Where each input comes from: so many items before, or, if many use it, this very item.
-            sources = tuple([-places[x] if is_shared(x, uses) else i - places[x] for x in graph.needs.get(item, ()) if x in places])
+            sources = tuple(
+                [-places[x] if is_shared(x, uses) else i - places[x] for x in graph.needs.get(item, ()) if x in places]
+            )
             if isinstance(item, Group):
                 key: Any = (item.kind, item.opened, tuple(contents[item]), tuple(sorted(set(sources))))
             else:
@@ -97,7 +99,7 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
 
 
 def is_shared(item: Item, uses: Counter[Item]) -> bool:
-    return uses[item] > 3 or (isinstance(item, Part) and not item.is_op)
+    return uses[item] > (3 if isinstance(item, Group) or item.is_op else 1)
 
 
 def look(part: Part) -> Any:
@@ -135,7 +137,9 @@ def is_chain_or_fan(graph: Graph, turn: list[Item], following: list[Item]) -> bo
     """Whether what comes next builds on this turn, or both go to the same place (as the heads of an attention do)."""
     if any(x in turn for item in following for x in graph.needs.get(item, ())):
         return True
-    return {u for item in turn for u in graph.users(item)} - {*turn} == {u for item in following for u in graph.users(item)} - {*following}
+    return {u for item in turn for u in graph.users(item)} - {*turn} == {
+        u for item in following for u in graph.users(item)
+    } - {*following}
 
 
 def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
@@ -152,7 +156,7 @@ def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
 
 
 def repeated(around: Group, turns: list[list[Item]]) -> Group:
-    """One group for all turns of a pattern: the last turn is shown, and what is hidden is drawn as its counterpart there."""
+    """One group for all turns of a pattern: the last is shown, and what is hidden is drawn as its counterpart there."""
     last = turns[-1]
     if len(last) == 1 and isinstance(last[0], Group):
         group = last[0]
@@ -187,7 +191,7 @@ def name_of_run(names: list[str]) -> str:
 
 
 def gather(graph: Graph, most: int) -> None:
-    """One card for all items of about the same depth: how many ops lie between them and the inputs. The last stay as they are."""
+    """One card for all items of about the same depth (how many ops lie before them). The last stay as they are."""
     root = graph.root
     needs: dict[Item, set[Item]] = {}
     for item, sources in graph.needs.items():

@@ -1,7 +1,7 @@
 """The graph as it is drawn: which tensors are parts of the picture, and which module made each of them.
 
-Every op's result is a part, and so is every leaf and every array given to an op. Constants with one element are none: they
-stand in the op's pill. Parts lie in groups, one for each call of a module, nested as the calls were.
+Every op's result is a part, and so is every leaf and every array given to an op. Constants with one element are none:
+they stand in the op's pill. Parts lie in groups, one for each call of a module, nested as the calls were.
 """
 
 from __future__ import annotations
@@ -21,7 +21,20 @@ VIEWS = {"transpose", "swapaxes", "moveaxis", "matrix_transpose", "reshape", "ex
 class Part:
     """A tensor in the picture. `inputs` has one entry for each place it was used in, so twice x for x + x."""
 
-    __slots__ = ("node", "value", "name", "is_op", "inputs", "uses", "docks", "docked", "view", "group", "repeat", "shown_as")
+    __slots__ = (
+        "node",
+        "value",
+        "name",
+        "is_op",
+        "inputs",
+        "uses",
+        "docks",
+        "docked",
+        "view",
+        "group",
+        "repeat",
+        "shown_as",
+    )
 
     def __init__(self, node: Node | None, value: Any, name: str, is_op: bool) -> None:
         self.node = node
@@ -157,7 +170,9 @@ class Graph:
                 self._names_in(outer[1])
         for part in self.parts.values():
             if not part.is_op:
-                part.name = next((self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part)), part.name)
+                part.name = next(
+                    (self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part)), part.name
+                )
 
     def _names_in(self, module: Module) -> dict[int, str]:
         names = self.module_names.get(id(module))
@@ -180,14 +195,20 @@ class Graph:
         for part in list(self.parts.values()):
             if part.is_op and part.node.op.name in VIEWS and len(part.uses) == 1 and part.node not in roots:  # type: ignore[union-attr]
                 leaf, use = part.inputs[0], part.uses[0]
-                if not leaf.is_op and leaf.view is None and len(leaf.uses) == 1 and len(part.inputs) == 1 and len(use.inputs) > 1:
+                if (
+                    not leaf.is_op
+                    and leaf.view is None
+                    and len(leaf.uses) == 1
+                    and len(part.inputs) == 1
+                    and len(use.inputs) > 1
+                ):
                     leaf.view = part.node
                     leaf.uses = [use]
                     use.inputs[use.inputs.index(part)] = leaf
                     del self.parts[part.node]
 
     def _dock(self) -> None:
-        """Leaves that one op alone uses stand beside it, all but one if it has no other input: the data's path runs straight."""
+        """Leaves that one op alone uses stand beside it (all but one, if it has no other input): data runs straight."""
         for part in self.parts.values():
             single = [x for x in part.inputs if not x.is_op and len(x.uses) == 1]
             if not single:
@@ -224,9 +245,14 @@ class Graph:
         return group
 
     def _simplify(self) -> None:
-        """A box around one op without parameters says nothing that the op doesn't, nor does one around the whole model."""
+        """A box around one op without parameters says nothing that the op doesn't, nor does one around all."""
         for group in reversed(list(self.root.groups())):
-            if group.group is not None and len(group.items) == 1 and isinstance(item := group.items[0], Part) and not item.docks:
+            if (
+                group.group is not None
+                and len(group.items) == 1
+                and isinstance(item := group.items[0], Part)
+                and not item.docks
+            ):
                 self._dissolve(group)
         groups = [item for item in self.root.items if isinstance(item, Group)]
         if len(groups) == 1 and any(isinstance(item, Group) for item in groups[0].items):

@@ -1,7 +1,7 @@
 """Heat maps: an array as a small picture, written as a palette PNG with nothing but zlib and struct.
 
-Opacity is |value|, so zero is transparent and one picture serves a light and a dark page. The scale is symmetric about 0,
-up to the 99.5th percentile of |value|. NaN and infinities are magenta.
+Opacity is |value|, so zero is transparent and one picture serves a light and a dark page. The scale is symmetric about
+0, up to the 99.5th percentile of |value|. NaN and infinities are magenta.
 """
 
 from __future__ import annotations
@@ -80,11 +80,16 @@ def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = WIDTH, height
 def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarray[Any, Any], str]:
     """`a` as a grid of images, (rows, columns, height, width), as many as can be seen well, and what was left out."""
     if a.ndim <= 2:
-        return pool(a.reshape(1, 1, *(a.shape if a.ndim == 2 else (1, -1))), min(MOST, height), min(2 * MOST, width)), ""
+        return pool(
+            a.reshape(1, 1, *(a.shape if a.ndim == 2 else (1, -1))), min(MOST, height), min(2 * MOST, width)
+        ), ""
     many = pool(a.reshape(-1, *a.shape[-3:]), MOST, MOST)
     high, wide = many.shape[2:]
     least = max(1, -(-TILE // max(high, wide)))  # px for a cell
-    most_rows, most_columns = max(1, (height + GAP) // (high * least + GAP)), max(1, (width + GAP) // (wide * least + GAP))
+    most_rows, most_columns = (
+        max(1, (height + GAP) // (high * least + GAP)),
+        max(1, (width + GAP) // (wide * least + GAP)),
+    )
     if 1 in many.shape[:2]:  # one list of images: in lines, so that it is about twice as wide as high
         images = many.reshape(-1, high, wide)
         ideal = np.sqrt(2 * len(images) * high / wide)
@@ -93,7 +98,9 @@ def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarr
         shown = images[: rows * columns]
         grid = np.zeros((rows * columns, high, wide))
         grid[: len(shown)] = shown
-        return grid.reshape(rows, columns, high, wide), f"the first {len(shown)} of {len(images)}" if len(shown) < len(images) else ""
+        return grid.reshape(rows, columns, high, wide), f"the first {len(shown)} of {len(images)}" if len(shown) < len(
+            images
+        ) else ""
     shown = many[:most_rows, :most_columns]
     if shown.shape == many.shape:
         return shown, ""
@@ -108,7 +115,7 @@ def unfit(columns: int, images: int, most_rows: int, ideal: float) -> tuple[int,
 
 
 def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, Any]:
-    """Each image shrunk to at most high × wide cells: a cell keeps the element that is largest in size, with its sign."""
+    """Each image in at most high × wide cells: a cell keeps the element that is largest in size, with its sign."""
     for axis, most in ((2, high), (3, wide)):
         n = tiles.shape[axis]
         if n > most:
@@ -123,7 +130,7 @@ def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, A
 
 
 def limit(a: np.ndarray[Any, Any]) -> float:
-    """The |value| that is drawn in full colour: the 99.5th percentile of what is finite, or the largest if that is 0."""
+    """The |value| drawn in full colour: the 99.5th percentile of what is finite, or the largest if that is 0."""
     sizes = np.abs(a[np.isfinite(a)])
     return float(np.percentile(sizes, 99.5, method="lower") or sizes.max()) if sizes.size else 0.0
 
@@ -145,7 +152,9 @@ def png(picture: np.ndarray[Any, Any], colours: tuple[Colour, Colour]) -> bytes:
     above = np.zeros_like(picture)
     above[1:] = picture[:-1]
     repeats = (picture == above).all(axis=1)
-    lines = np.concatenate([np.where(repeats, 2, 0).astype(np.uint8)[:, None], np.where(repeats[:, None], 0, picture)], axis=1)
+    lines = np.concatenate(
+        [np.where(repeats, 2, 0).astype(np.uint8)[:, None], np.where(repeats[:, None], 0, picture)], axis=1
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in (

@@ -39,7 +39,7 @@ def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, 
     """How training went: a curve for each quantity by epoch, those of one kind ("loss", "test loss") in one panel.
 
     Args:
-        history: {"loss": [2.3, 0.4, …], "test accuracy": [0.91, 0.95, …]}, or one such mapping of numbers for each epoch.
+        history: {"loss": [2.3, 0.4, …], "test accuracy": [0.91, 0.95, …]}, or one mapping of numbers for each epoch.
 
     Returns:
         The figure. A quantity whose name ends in "accuracy" is shown in percent.
@@ -49,7 +49,9 @@ def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, 
     """
     if not isinstance(history, Mapping):
         epochs = list(history)
-        history = {name: [epoch.get(name, np.nan) for epoch in epochs] for name in dict.fromkeys(n for e in epochs for n in e)}
+        history = {
+            name: [epoch.get(name, np.nan) for epoch in epochs] for name in dict.fromkeys(n for e in epochs for n in e)
+        }
     panels: dict[str, dict[str, Sequence[float]]] = {}
     for name, values in history.items():
         panels.setdefault(name.replace("_", " ").split()[-1] if name.strip() else "", {})[name] = values
@@ -61,7 +63,14 @@ def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, 
         for j, (name, values) in enumerate(curves.items()):
             label = f"{name.replace('_', ' ')}: {_last(values, kind)}"
             marker = "o" if len(values) <= 40 else None
-            axes.plot(range(1, len(values) + 1), values, color=COLOURS[(i + j) % len(COLOURS)], marker=marker, markersize=3.5, label=label)
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                color=COLOURS[(i + j) % len(COLOURS)],
+                marker=marker,
+                markersize=3.5,
+                label=label,
+            )
         axes.set(xlabel="epoch", title=kind)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if kind == "accuracy":
@@ -78,7 +87,7 @@ def _last(values: Sequence[float], kind: str) -> str:
 
 
 def gradient_flow(loss: Tensor) -> Plot:
-    """The norm of the gradient from the first layer to the last, on a log scale: vanishing and exploding seen at a glance.
+    """The norm of the gradient from layer to layer, on a log scale: vanishing and exploding seen at a glance.
 
     A bar for each parameter, ‖∂L/∂w‖, and a line for what its layer computed, ‖∂L/∂out‖. A triangle at the foot: 0, or
     ten decades below the largest; a cross at the top: NaN or infinities. No `.grad` is touched.
@@ -111,11 +120,14 @@ def gradient_flow(loss: Tensor) -> Plot:
     axes.plot(places, line, color=PURPLE, marker="o", markersize=4, label="‖∂L/∂output‖ of its layer")
     for values in (weights, outs):
         for which, y, look, colour, label in (
-            (values <= low, low * 1.2, "v", GREY, "0, or nearly"), (~np.isfinite(values), high / 1.3, "x", MAGENTA, "NaN or Inf")
+            (values <= low, low * 1.2, "v", GREY, "0, or nearly"),
+            (~np.isfinite(values), high / 1.3, "x", MAGENTA, "NaN or Inf"),
         ):  # fmt: skip
             if which.any():
                 known = axes.get_legend_handles_labels()[1]
-                axes.plot(places[which], np.full(which.sum(), y), look, color=colour, label=None if label in known else label)
+                axes.plot(
+                    places[which], np.full(which.sum(), y), look, color=colour, label=None if label in known else label
+                )
     step = max(1, -(-len(layers) // MOST_LABELS))
     turned = {"rotation": 60, "ha": "right"} if len(layers) > 4 else {}
     axes.set_xticks(places[::step], [name for name, _, _ in layers][::step], fontsize=8, **turned)

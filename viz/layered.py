@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from .layout import MARGIN, TITLE, Block, Layout, Point, title_width
@@ -65,7 +67,9 @@ class Level:
     spots: dict[Box, Spot]
     entries: dict[Card, float]
     exits: dict[Card, float]
-    paths: dict[tuple[Card, Any], list[tuple[float, float]]]  # (source, target box or None for the border) -> (main, cross)
+    paths: dict[
+        tuple[Card, Any], list[tuple[float, float]]
+    ]  # (source, target box or None for the border) -> (main, cross)
 
 
 class _Levels:
@@ -80,7 +84,9 @@ class _Levels:
             for box in frame.boxes:
                 self.around[box] = frame
         # For each frame: which source leads to which box in it, None standing for its border.
-        self.links: dict[Frame, dict[tuple[Box | None, Box | None, Card], None]] = {f: {} for f in (scene.frame, *scene.frame.frames())}
+        self.links: dict[Frame, dict[tuple[Box | None, Box | None, Card], None]] = {
+            f: {} for f in (scene.frame, *scene.frame.frames())
+        }
         for edge in scene.edges:
             for frame, a, b in self.legs(edge):
                 self.links[frame][a, b, edge.source] = None
@@ -130,7 +136,10 @@ class _Levels:
         long = []
         for spot in (*entering.values(), *spots.values(), *leaving.values()):
             layers[spot.rank].append(spot)
-        straight = sum(layers_between(a, source, ends, spots, entering, leaving) for (a, source), ends in targets.items()) > MOST_BENDS
+        straight = (
+            sum(layers_between(a, source, ends, spots, entering, leaving) for (a, source), ends in targets.items())
+            > MOST_BENDS
+        )
         for (a, source), ends in targets.items():
             start = entering[source] if a is None else spots[a]
             goals = [(leaving[source] if b is None else spots[b]) for b in ends]
@@ -158,7 +167,15 @@ class _Levels:
             main, cross = (block.width, block.height) if self.flows_right else (block.height, block.width)
             return Spot(box, main, cross, line=block.line, enter=block.enter, leave=block.leave)
         level = self.levels[box] = self.lay_out(box)
-        return Spot(box, level.main, level.cross, entries=level.entries, exits=level.exits, leave=level.main, line=level.cross / 2)
+        return Spot(
+            box,
+            level.main,
+            level.cross,
+            entries=level.entries,
+            exits=level.exits,
+            leave=level.main,
+            line=level.cross / 2,
+        )
 
     def rank(self, boxes: list[Box], spots: dict[Box, Spot], targets: dict[tuple[Any, Card], list[Any]]) -> None:
         """Each box as early as it can be; then those that only start something move up to what they start."""
@@ -179,7 +196,13 @@ class _Levels:
             spot.rank = ranks[spot.rank]
 
     def measured(
-        self, frame: Frame, layers: list[list[Spot]], spots: dict[Box, Spot], entering: dict[Card, Spot], leaving: dict[Card, Spot], chains: dict[Any, tuple[Spot, ...]]
+        self,
+        frame: Frame,
+        layers: list[list[Spot]],
+        spots: dict[Box, Spot],
+        entering: dict[Card, Spot],
+        leaving: dict[Card, Spot],
+        chains: dict[Any, tuple[Spot, ...]],
     ) -> Level:
         """The size of the frame, and the paths in it, once every spot has its place in its layer."""
         titled = bool(frame.title)
@@ -200,7 +223,11 @@ class _Levels:
             ends.append((x, x + width))
             ports = (r == 0 and entering) or (leaving and r >= len(layers) - 2)
             bent = any(abs(s.at + s.exit(c) - t.at - t.entry(c)) > 1 for s in layer for t, c in s.after)
-            x += width + ((14.0 if bent else 0.0) if ports else (40.0 if self.flows_right else 30.0) + min(40.0, 3.0 * crossing(layer)))
+            x += width + (
+                (14.0 if bent else 0.0)
+                if ports
+                else (40.0 if self.flows_right else 30.0) + min(40.0, 3.0 * crossing(layer))
+            )
         main = (ends[-1][1] if ends else before_main) + margin
         if titled:
             least = title_width(frame.title) + 2 * margin
@@ -225,7 +252,8 @@ class _Levels:
             paths[source, b if b is not None else frame] = points
         return Level(
             main, cross, spots,
-            {source: spot.at for source, spot in entering.items()}, {source: spot.at for source, spot in leaving.items()}, paths,
+            {source: spot.at for source, spot in entering.items()},
+            {source: spot.at for source, spot in leaving.items()}, paths,
         )  # fmt: skip
 
     # ---------------------------------------------------------------------------------------------- the whole scene
@@ -248,7 +276,7 @@ class _Levels:
 
     def path(self, edge: Edge, found: Layout) -> list[Point]:
         points: list[tuple[float, float]] = []
-        for frame, a, b in self.legs(edge):
+        for frame, _, b in self.legs(edge):
             key = (edge.source, b if b is not None else frame)
             main, cross = self.origins[frame]
             points += [(main + m, cross + c) for m, c in self.levels[frame].paths.get(key, ())]
@@ -282,7 +310,7 @@ def curves(points: list[tuple[float, float]], flows_right: bool) -> list[Point]:
         else:
             kept.append(p)
     path = kept[:1]
-    for (m0, c0), (m1, c1) in zip(kept, kept[1:]):
+    for (m0, c0), (m1, c1) in pairwise(kept):
         middle = (m0 + m1) / 2
         path += [(middle, c0), (middle, c1), (m1, c1)]
     return path if flows_right else [(c, m) for m, c in path]
@@ -297,19 +325,16 @@ def order_layers(layers: list[list[Spot]]) -> None:
     for sweep in range(SWEEPS):
         if not fewest:
             break
-        down = sweep % 2 == 0
-        for layer, fixed in zip(layers[1:], layers) if down else zip(layers[-2::-1], layers[::-1]):
+        back = sweep % 2
+        for fixed, layer in pairwise(layers[::-1] if back else layers):
             places = {spot: float(i) for i, spot in enumerate(fixed)}
-            own = {spot: i * len(fixed) / len(layer) for i, spot in enumerate(layer)}
-
-            def middle(spot: Spot) -> float:
-                near = sorted(places[s] + s.exit(c) / (s.cross + 1) for s, c in (spot.before if down else spot.after) if s in places)
-                if not near:
-                    return own[spot]
-                half = len(near) // 2
-                return near[half] if len(near) % 2 else (near[half - 1] + near[half]) / 2
-
-            layer.sort(key=middle)
+            middles = {spot: i * len(fixed) / len(layer) for i, spot in enumerate(layer)}  # for what has no neighbour
+            for spot in layer:
+                neighbours = spot.after if back else spot.before
+                near = [places[s] + s.exit(c) / (s.cross + 1) for s, c in neighbours if s in places]
+                if near:
+                    middles[spot] = median(near)
+            layer.sort(key=middles.__getitem__)
         count = crossings(layers)
         if count < fewest:
             best, fewest = [list(layer) for layer in layers], count
@@ -318,7 +343,7 @@ def order_layers(layers: list[list[Spot]]) -> None:
 
 def crossings(layers: list[list[Spot]]) -> int:
     total = 0
-    for layer, following in zip(layers, layers[1:]):
+    for layer, following in pairwise(layers):
         places = {spot: i for i, spot in enumerate(following)}
         seen: list[int] = []
         for spot in layer:
@@ -344,7 +369,11 @@ def space(layers: list[list[Spot]]) -> None:
         for layer in layers if forward else reversed(layers):
             wishes = []
             for spot in layer:
-                wish = [(s.at + s.exit(c) - spot.entry(c), weight(s, spot)) for s, c in spot.before] if forward or sweep >= SWEEPS else []
+                wish = (
+                    [(s.at + s.exit(c) - spot.entry(c), weight(s, spot)) for s, c in spot.before]
+                    if forward or sweep >= SWEEPS
+                    else []
+                )
                 if not forward or sweep >= SWEEPS:
                     wish += [(s.at + s.entry(c) - spot.exit(c), weight(s, spot)) for s, c in spot.after]
                 wishes.append(wish or [(spot.at, 0.1)])
@@ -363,13 +392,13 @@ def straighten(layers: list[list[Spot]], long: list[list[Spot]]) -> None:
             if i + 1 < len(layer):
                 highest = min(highest, layer[i + 1].at - bend.cross - NARROW)
         if lowest <= highest:
-            at = min(max(median([(b.at, 1.0) for b in bends]), lowest), highest)
+            at = min(max(median(b.at for b in bends), lowest), highest)
             for bend in bends:
                 bend.at = at
 
 
 def weight(a: Spot, b: Spot) -> float:
-    """How much an edge wants to be straight: a long one most along its bends, and what goes from card to card before it."""
+    """How much an edge wants to be straight: most along the bends of a long one, then from card to card."""
     if a.is_bend and b.is_bend:
         return 8.0
     if a.is_bend or b.is_bend:
@@ -380,7 +409,7 @@ def weight(a: Spot, b: Spot) -> float:
 def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:
     """The places nearest to the wishes (in the sum of weighted distances) at which neighbours keep their gap.
 
-    Isotonic regression by pooling: where neighbours want to overlap they move as one, to the weighted median of their wishes.
+    Isotonic regression by pooling: neighbours that want to overlap move as one, to the weighted median of their wishes.
     """
     offset = 0.0
     pools: list[tuple[float, list[tuple[float, float]], int]] = []
@@ -389,12 +418,12 @@ def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:
         offsets.append(offset)
         pool = [(d - offset, w) for d, w in wish]
         count = 1
-        where = median(pool)
+        where = weighted_median(pool)
         while pools and pools[-1][0] > where:
             _, other, n = pools.pop()
             pool += other
             count += n
-            where = median(pool)
+            where = weighted_median(pool)
         pools.append((where, pool, count))
         offset += spot.cross + (GAP if spot.box is not None else NARROW)
     i = 0
@@ -404,7 +433,7 @@ def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:
             i += 1
 
 
-def median(wishes: list[tuple[float, float]]) -> float:
+def weighted_median(wishes: list[tuple[float, float]]) -> float:
     wishes.sort()
     half = sum(w for _, w in wishes) / 2
     for i, (d, w) in enumerate(wishes):

@@ -28,7 +28,7 @@ class Block:
 
 @dataclass
 class Layout:
-    """Upper left corners of cards, rectangles of frames (x, y, width, height), and a path of cubic curves for each edge."""
+    """Upper left corners of cards, rectangles of frames (x, y, width, height), a path of cubic curves for each edge."""
 
     direction: str
     engine: str

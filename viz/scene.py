@@ -1,4 +1,4 @@
-"""The scene: cards, the frames around them and the edges between them, as they are to be drawn, before anything has a place."""
+"""The scene: cards, the frames around them and the edges between them, before anything has a place."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from .heatmap import drawable
 
 SYMBOLS = {
     "add": "+", "subtract": "−", "multiply": "·", "divide": "÷", "matmul": "@", "negative": "−x", "power": "^",
-    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "xᵀ", "swapaxes": "xᵀ", "matrix_transpose": "xᵀ", "exp": "eˣ",
+    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "xᵀ", "swapaxes": "xᵀ",
+    "matrix_transpose": "xᵀ", "exp": "eˣ",
     "maximum": "max", "minimum": "min", "clip": "clip", "getitem": "[ ]", "reciprocal": "1/x",
 }  # fmt: skip
 WITH_CONSTANTS = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "clip"}
@@ -78,7 +79,8 @@ class Frame:
 
     @property
     def title(self) -> str:
-        return "  ".join(filter(None, (self.name, self.kind, f"×{self.times:,}" if self.times > 1 else "")))
+        times = f"×{self.times:,}" if self.times > 1 else ""
+        return "  ".join(filter(None, (shortened(self.name, 40), shortened(self.kind, 40), times)))
 
     def cards(self) -> list[Card]:
         """All cards in it, with those docked to them."""
@@ -111,7 +113,13 @@ class Scene:
 
 
 def build(
-    roots: Sequence[Node], names: dict[Node, str], title: str, values: bool, grads: bool, depth: int | str | None, max_nodes: int
+    roots: Sequence[Node],
+    names: dict[Node, str],
+    title: str,
+    values: bool,
+    grads: bool,
+    depth: int | str | None,
+    max_nodes: int,
 ) -> Scene:
     """The scene of the graph that `roots` came out of."""
     with collector_at_rest():
@@ -131,7 +139,13 @@ def collector_at_rest() -> Iterator[None]:
 
 
 def _build(
-    roots: Sequence[Node], names: dict[Node, str], title: str, values: bool, grads: bool, depth: int | str | None, max_nodes: int
+    roots: Sequence[Node],
+    names: dict[Node, str],
+    title: str,
+    values: bool,
+    grads: bool,
+    depth: int | str | None,
+    max_nodes: int,
 ) -> Scene:
     graph = Graph(roots, names)
     total = len(graph.parts)
@@ -152,8 +166,10 @@ def _build(
 
 
 def subtitle(roots: Sequence[Node], graph: Graph, cards: list[Card], values: bool) -> str:
-    parts = [p for p in graph.parts.values()]
-    parameters = sum(np.size(p.value) for p in parts if p.node is not None and p.node.op is None and p.node.requires_grad)
+    parts = list(graph.parts.values())
+    parameters = sum(
+        np.size(p.value) for p in parts if p.node is not None and p.node.op is None and p.node.requires_grad
+    )
     said = [plural(len(parts), "tensor")]
     if parameters:
         said.append(plural(parameters, "parameter"))
@@ -181,7 +197,9 @@ def add_gradients(roots: Sequence[Node], cards: list[Card]) -> bool:
     reached = False
     for root in roots:
         if root.requires_grad and np.size(root.value) == 1:
-            for node, g in backpropagate(root, np.ones_like(root.value)[()] if np.ndim(root.value) == 0 else np.ones_like(root.value)):
+            for node, g in backpropagate(
+                root, np.ones_like(root.value)[()] if np.ndim(root.value) == 0 else np.ones_like(root.value)
+            ):
                 for card in of_node.get(node, ()):
                     card.gradient = g if card.gradient is None else card.gradient + g
                     reached = True
@@ -234,11 +252,19 @@ class _Maker:
     def folded(self, group: Group) -> Card:
         parts = dict(group.counted())
         ops = [p for p in parts if p.is_op]
-        out = next((p for p in reversed(ops) if p.node in self.roots or any(u not in parts for u in p.uses)), next(reversed(parts)))
+        out = next(
+            (p for p in reversed(ops) if p.node in self.roots or any(u not in parts for u in p.uses)),
+            next(reversed(parts)),
+        )
         counts: Counter[str] = Counter()
         for p in ops:
             counts[p.node.op.name] += parts[p]  # type: ignore[union-attr]
-        leaves = {x: n for p, n in parts.items() for x in (p, *p.docks) if not x.is_op and x.node is not None and x.node.requires_grad}
+        leaves = {
+            x: n
+            for p, n in parts.items()
+            for x in (p, *p.docks)
+            if not x.is_op and x.node is not None and x.node.requires_grad
+        }
         parameters = sum(np.size(x.value) * n for x, n in leaves.items())
         some = ", ".join(SYMBOLS.get(op, op) + (f" ×{n:,}" if n > 1 else "") for op, n in counts.most_common(4))
         made = Card(self.key(), "module", group.name, group.path, out.value, out.node, group.kind)
@@ -265,7 +291,12 @@ class _Maker:
 
     def seen(self, x: Part, part: Part) -> tuple[Card, Card] | None:
         """The cards that an edge joins; None for an edge from one turn of a repeated pattern to another."""
-        if x.repeat is not None and part.repeat is not None and x.repeat[0] is part.repeat[0] and x.repeat[1] != part.repeat[1]:
+        if (
+            x.repeat is not None
+            and part.repeat is not None
+            and x.repeat[0] is part.repeat[0]
+            and x.repeat[1] != part.repeat[1]
+        ):
             return None  # as below, without looking around: a long chain is made of these
         while True:
             turns = {id(item.repeat[0]): item.repeat[1] for item in lineage(x) if item.repeat is not None}
@@ -284,7 +315,7 @@ class _Maker:
 
 
 def without_implied(edges: list[Edge]) -> list[Edge]:
-    """Of the edges into cards that stand for many ops, those that no longer path implies: else every one joins every other."""
+    """Of the edges into cards that stand for many ops, those that no longer path implies: else all join all."""
     sources: dict[Card, set[Card]] = {}
     for edge in edges:
         sources.setdefault(edge.target, set()).add(edge.source)
@@ -411,7 +442,11 @@ def call_text(node: Node) -> str:
     said = []
     for i, a in enumerate(node.args):
         name = parameter_name(node, i)
-        said.append(name if np.size(node.values[i]) > 1 or isinstance(a, Node) and not is_constant(a) else f"{name}={brief(node.values[i])}")
+        said.append(
+            name
+            if np.size(node.values[i]) > 1 or isinstance(a, Node) and not is_constant(a)
+            else f"{name}={brief(node.values[i])}"
+        )
     said += [f"{name}={brief(v)}" for name, v in node.kwargs.items()]
     return f"{node.op.name}({', '.join(said)})"
 

@@ -1,14 +1,16 @@
 """The scene with its layout as SVG: one text, no script, no font, no link to anything outside; light and dark.
 
-For a program that shows or hides parts of it: each card is `g.c[data-n]`, with its pictures `image.v` and `image.g`, its
-gradient as a number `text.d` and its tooltip `title`; each edge is `g.e[data-s][data-t]` with the data-n of the cards it joins.
+For a program that shows or hides parts of it: each card is `g.c[data-n]`, with its pictures `image.v` and `image.g`,
+its gradient as a number `text.d` and its tooltip `title`; each edge is `g.e[data-s][data-t]`, the data-n of its ends.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from html import escape
+from importlib.resources import files
 
 import numpy as np
 
@@ -18,32 +20,7 @@ from .layout import Layout, Point
 from .scene import Card, Frame, Scene, bad_text, facts, shortened
 
 SIDE = 14.0  # px around everything
-LIGHT = """
-{bg}{{fill:#fff}}
-text{{font:11px Helvetica,Arial,"Liberation Sans",sans-serif;fill:#5b6472;text-anchor:middle}}
-.title,.name,.k{{font-weight:700;fill:#1b2130}}.title{{font-size:15px}}.title,.sub,.l,.ft{{text-anchor:start}}.name{{font-size:12px}}
-.ft{{font-size:12px}}.shape,.note{{font-size:10px}}.shape,.number,.d{{font-family:"DejaVu Sans Mono",Menlo,Consolas,"Liberation Mono",monospace}}
-.number{{font-size:15px;font-weight:700;fill:#1b2130}}.d{{font-size:10.5px}}.bad{{font-size:10px;font-weight:700;fill:#c4009f}}
-.c>rect{{fill:#fff;stroke:#c3c8d4}}.parameter>rect{{fill:#fff6e3;stroke:#c77700;stroke-width:1.2}}
-.input>rect{{stroke:#6b7280;stroke-width:1.2;stroke-dasharray:5 3}}.module>rect{{fill:#e9eef8;stroke:#8fa0c4;stroke-width:1.2}}
-.nan>rect{{stroke:#e000b8;stroke-width:2}}.out>rect{{fill:#fdf0f7;stroke:#b0367f;stroke-width:2;stroke-dasharray:none}}
-.c>.i{{fill:#f6f8fb;stroke:#d5dae3;stroke-width:1;stroke-dasharray:none}}
-.pill rect{{fill:#0067a8}}.pill text{{fill:#fff;font-size:11.5px;font-weight:700}}
-.f{{fill:#eff2f7;stroke:#c5cddb}}.f2{{fill:#e5eaf2}}.f3{{fill:#dae1ec}}
-.e{{fill:none;stroke:#848da3;stroke-width:1.5}}.e .h{{fill:#848da3;stroke:none}}.e.in{{stroke-dasharray:4 3}}
-.e.p{{stroke:#c77700;stroke-width:1.3}}.e.p .h{{fill:#c77700}}.e.nan{{stroke:#e000b8}}.e.nan .h{{fill:#e000b8}}
-.nan .number{{fill:#e000b8}}
-image{{image-rendering:pixelated}}
-"""
-DARK = """
-{bg}{{fill:#0d1117}}
-text{{fill:#9aa6b6}}.title,.name,.k,.number{{fill:#eef2f8}}.bad{{fill:#ff6ae6}}
-.c>rect{{fill:#1c2430;stroke:#445064}}.parameter>rect{{fill:#2e2410;stroke:#f0a830}}.input>rect{{stroke:#9aa6b6}}
-.module>rect{{fill:#1d2a44;stroke:#5e79ad}}.out>rect{{fill:#33182a;stroke:#f58cc8}}.c>.i{{fill:#111722;stroke:#39445a}}
-.pill rect{{fill:#5cb8f2}}.pill text{{fill:#06121d}}.f{{fill:#141b27;stroke:#39475f}}.f2{{fill:#1a2333}}.f3{{fill:#202c40}}
-.e{{stroke:#7f8ba0}}.e .h{{fill:#7f8ba0}}.e.p{{stroke:#f0a830}}.e.p .h{{fill:#f0a830}}
-.v,.g{{filter:brightness(1.35)}}.nan>rect,.e.nan{{stroke:#ff5ae0}}.e.nan .h,.nan .number{{fill:#ff5ae0}}
-"""
+LIGHT, DARK = files(__package__).joinpath("drawing.css").read_text(encoding="utf-8").split("/* dark */")
 
 
 def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, uid: str = "") -> str:
@@ -92,9 +69,10 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     content = "\n".join(filter(None, (*head, *body, *foot)))
     uid = uid or f"tg{zlib.crc32(content.encode()):08x}"
     name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
+    size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" '
-        f'height="{px(height)}" style="max-width:100%;height:auto" role="img" aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size} style="max-width:100%;height:auto" role="img" '
+        f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
 
@@ -103,15 +81,15 @@ def style(uid: str, theme: str) -> str:
     """The style sheet, each rule for the drawing `uid` alone."""
 
     def scoped(css: str) -> str:
-        rules = [rule for rule in css.replace("{bg}", ".bg").replace("{{", "{").replace("}}", "}").replace("\n", "").split("}") if rule]
-        out = []
-        for rule in rules:
-            names, _, body = rule.partition("{")
-            out.append(",".join(f"#{uid} {name}" for name in names.split(",")) + "{" + body + "}")
-        return "".join(out)
+        rules = (rule.partition("{") for rule in re.sub(r"\s*([{},:;])\s*", r"\1", css.strip()).split("}") if rule)
+        return "".join(
+            ",".join(f"#{uid} {name}" for name in names.split(",")) + "{" + body.strip() + "}"
+            for names, _, body in rules
+        )
 
     dark = scoped(DARK)
-    return scoped(LIGHT) + {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}[theme]
+    preferred = {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}
+    return scoped(LIGHT) + preferred[theme]
 
 
 def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: int) -> Iterator[str]:
@@ -133,8 +111,10 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
     title = shortened(printable(card.path), 200)
     if card.role == "module":
         title = f"{title} {card.kind}".strip()
-    tip = "\n".join(filter(None, (title, *(printable(fact) for fact in facts(card)))))
-    parts = [f'<g class="{classes}" data-n="{card.key}" transform="translate({px(x)},{px(y)})"><title>{escape(tip, quote=False)}</title>']
+    maps = [item.map for item in face.items if isinstance(item, Picture)]
+    left_out = [f"shown: {m.left_out}" for m in maps[:1] if m.left_out]
+    tip = escape("\n".join(printable(line) for line in (title, *facts(card), *left_out) if line), quote=False)
+    parts = [f'<g class="{classes}" data-n="{card.key}" transform="translate({px(x)},{px(y)})"><title>{tip}</title>']
     size = f'width="{px(face.width)}" height="{px(face.height)}" rx="8"'
     if card.times > 1:
         parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]
@@ -142,11 +122,10 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
     for item in face.items:
         parts.append(draw_text(item) if isinstance(item, Text) else draw_picture(item))
     if face.pill:
-        wide = face.pill_width
-        parts.append(
-            f'<g class="pill"><rect x="{px((face.width - wide) / 2)}" y="{-PILL // 2}" width="{px(wide)}" height="{PILL}" rx="10"/>'
-            f'<text x="{px(face.width / 2)}" y="4">{said(face.pill)}</text></g>'
-        )
+        x = (face.width - face.pill_width) / 2
+        at = f'x="{px(x)}" y="{-PILL // 2}" width="{px(face.pill_width)}" height="{PILL}"'
+        text = f'<text x="{px(face.width / 2)}" y="4">{said(face.pill)}</text>'
+        parts.append(f'<g class="pill"><rect {at} rx="10"/>{text}</g>')
     return "".join([*parts, "</g>"])
 
 
@@ -173,8 +152,10 @@ def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
     ends = (tip[0] - 7 * ux, tip[1] - 7 * uy)
     shaft = [*path[:-1], ends]
     curve = f"M{pair(shaft[0])}C" + " ".join(pair(p) for p in shaft[1:])
-    head = f"M{pair(tip)}L{pair((ends[0] - 4 * uy - ux, ends[1] + 4 * ux - uy))} {pair((ends[0] + 4 * uy - ux, ends[1] - 4 * ux - uy))}z"
-    return f'<g class="{kind}" data-s="{source.key}" data-t="{target.key}"><path d="{curve}"/><path class="h" d="{head}"/></g>'
+    sides = [(ends[0] - ux - side * uy, ends[1] - uy + side * ux) for side in (4, -4)]
+    head = f"M{pair(tip)}L{pair(sides[0])} {pair(sides[1])}z"
+    joins = f'data-s="{source.key}" data-t="{target.key}"'
+    return f'<g class="{kind}" {joins}><path d="{curve}"/><path class="h" d="{head}"/></g>'
 
 
 def last_direction(path: list[Point]) -> tuple[Point, Point]:
@@ -191,21 +172,23 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
     cards = scene.cards()
     ramp = np.linspace(-1, 1, 41)[None, :]
     drawn = [c for c in cards if not c.is_scalar]
-    for name, colours, there in (("value", VALUE, bool(drawn)), ("gradient", GRADIENT, any(c.gradient is not None for c in drawn))):
+    for name, colours, there in (
+        ("value", VALUE, drawn),
+        ("gradient", GRADIENT, [c for c in drawn if c.gradient is not None]),
+    ):
         if there and (bar := heatmap(ramp, colours, 60, 12)):
             x = text_width(name, 11) + 6
+            at = f'x="{px(x + 10)}" y="2" width="60" height="10"'
             yield (
-                f'<text class="l" y="11">{name}</text><text x="{px(x + 3)}" y="11">−</text><rect class="i" x="{px(x + 10)}" y="2" width="60" '
-                f'height="10" style="fill:none"/><image x="{px(x + 10)}" y="2" width="60" height="10" preserveAspectRatio="none" href="{bar.uri}"/>'
-                f'<text x="{px(x + 77)}" y="11">+</text>',
+                f'<text class="l" y="11">{name}</text><text x="{px(x + 3)}" y="11">−</text>'
+                f'<image {at} preserveAspectRatio="none" href="{bar.uri}"/><text x="{px(x + 77)}" y="11">+</text>',
                 x + 98,
             )
-    roles = [(role, name) for role, name in (("parameter", "parameter"), ("input", "input"), ("module", "folded")) if any(c.role == role for c in cards)]
-    for role, name in (*roles, ("op out", "output")):
-        yield (
-            f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g><text class="l" x="24" y="11">{name}</text>',
-            24 + text_width(name, 11) + 18,
-        )
+    present = {card.role for card in cards}
+    for role, name in (("parameter", "parameter"), ("input", "input"), ("module", "folded"), ("op out", "output")):
+        if role in present or role == "op out":
+            box = f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g>'
+            yield f'{box}<text class="l" x="24" y="11">{name}</text>', 24 + text_width(name, 11) + 18
     if any(any(card.bad) or (card.gradient is not None and bad_text(card.gradient)) for card in drawn):
         yield '<rect y="2" width="10" height="10" fill="#ff00dc"/><text class="l" x="16" y="11">NaN, Inf</text>', 80
 

@@ -1,4 +1,4 @@
-"""The drawing as text for a terminal: one line a tensor, in the order in which they were computed, indented by module."""
+"""The drawing as text for a terminal: a line a tensor, in the order in which they were computed, indented by module."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from .scene import Card, Frame, Scene, bad_text, number, scalar, shape_text, sho
 def tree(scene: Scene, values: bool) -> str:
     heading = "  ".join(filter(None, (printable(shortened(scene.title, 60)), scene.subtitle)))
     rows = list(lines(scene, scene.frame, "", values))
-    columns = [min(max((len(row[i]) for row in rows if len(row) > 1), default=0), most) for i, most in ((0, 60), (1, 24), (2, 32))]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*columns, 0])).rstrip() if len(row) > 1 else row[0] for row in rows]
+    columns = [
+        min(max((len(row[i]) for row in rows if len(row) > 1), default=0), most)
+        for i, most in ((0, 60), (1, 24), (2, 32))
+    ]
+    body = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*columns, 0])).rstrip() if len(row) > 1 else row[0]
+        for row in rows
+    ]
     return "\n".join([heading, *body, *([scene.note] if scene.note else [])])
 
 
@@ -27,7 +33,7 @@ def lines(scene: Scene, frame: Frame, indent: str, values: bool) -> Iterator[tup
         last = i == len(frame.boxes) - 1
         branch, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
         if isinstance(box, Frame):
-            yield (f"{indent}{branch}{printable(shortened(box.title, 60))}",)
+            yield (f"{indent}{branch}{printable(box.title)}",)
             yield from lines(scene, box, indent + below, values)
         else:
             yield row(box, indent + branch, sources.get(box, []), values)
@@ -48,7 +54,13 @@ def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str,
     numbers = drawable(card.value)
     if values and numbers is not None and numbers.size:
         finite = numbers[np.isfinite(numbers)]
-        value = number(numbers.reshape(()).item()) if numbers.size == 1 else f"{number(finite.min())} … {number(finite.max())}" if finite.size else ""
+        value = (
+            number(numbers.reshape(()).item())
+            if numbers.size == 1
+            else f"{number(finite.min())} … {number(finite.max())}"
+            if finite.size
+            else ""
+        )
         value = " ".join(filter(None, (value, bad_text(numbers) if numbers.size > 1 else "")))
     if card.gradient is not None:
         g = scalar(card.gradient) if card.is_scalar else drawable(card.gradient)

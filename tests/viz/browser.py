@@ -19,8 +19,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH (Debian: apt install chromium)")
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars", "--allow-file-access-from-files",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 
 
@@ -29,7 +29,9 @@ def run(page: Path, *flags: str, dark: bool = False) -> bytes:
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     with tempfile.TemporaryDirectory() as profile:
         command = [str(CHROMIUM), *FLAGS, scheme, f"--user-data-dir={profile}", *flags, page.as_uri()]
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120, check=True).stdout
+        return subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=120, check=True
+        ).stdout
 
 
 def ask(html: str, script: str, folder: Path, dark: bool = False, size: tuple[int, int] = (1200, 900)) -> Any:
@@ -55,5 +57,11 @@ def screenshot(page: Path, dark: bool = False, scripts: bool = True, size: tuple
     from matplotlib.image import imread
 
     out = page.with_suffix(".png")
-    run(page, f"--screenshot={out}", f"--window-size={size[0]},{size[1]}", *([] if scripts else ["--blink-settings=scriptEnabled=false"]), dark=dark)
+    run(
+        page,
+        f"--screenshot={out}",
+        f"--window-size={size[0]},{size[1]}",
+        *([] if scripts else ["--blink-settings=scriptEnabled=false"]),
+        dark=dark,
+    )
     return np.asarray(imread(io.BytesIO(out.read_bytes())))[..., :3]

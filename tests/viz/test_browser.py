@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tinygrad_lite.viz import Drawing, draw
 
 from .browser import ask, needs_chromium, screenshot
@@ -16,50 +15,7 @@ from .examples import ALL, convnet, nan, scalars
 
 pytestmark = [needs_chromium]
 
-# What is wrong with the picture, as sentences. Coordinates are those of the screen.
-FAULTS = """
-const faults = [], svg = document.querySelector("svg");
-if (!svg) return ["there is no inline svg"];
-const box = e => e.getBoundingClientRect(), cards = [...svg.querySelectorAll(".c[data-n]")];
-const inside = (a, b, d) => a.left >= b.left - d && a.right <= b.right + d && a.top >= b.top - d && a.bottom <= b.bottom + d;
-const apart = (a, b) => a.right <= b.left + .5 || b.right <= a.left + .5 || a.bottom <= b.top + .5 || b.bottom <= a.top + .5;
-const name = c => (c.getAttribute("aria-label") || c.textContent).slice(0, 40) + " #" + c.dataset.n;
-const rect = c => box([...c.children].filter(e => e.tagName === "rect" && !e.classList.contains("i")).pop());
-const of = n => cards.find(c => c.dataset.n === n);
-if (!cards.length) faults.push("no cards");
-cards.forEach((a, i) => cards.slice(i + 1).forEach(b => {
-  const parts = c => [rect(c), ...[...c.querySelectorAll(".pill rect")].map(box)];
-  if (parts(a).some(p => parts(b).some(q => !apart(p, q)))) faults.push(name(a) + " overlaps " + name(b));
-}));
-cards.forEach(c => {
-  c.querySelectorAll(":scope > text").forEach(t => { if (!inside(box(t), rect(c), 1)) faults.push(t.textContent + " juts out of " + name(c)); });
-  c.querySelectorAll(":scope > image").forEach(t => { if (!inside(box(t), rect(c), 1)) faults.push("a picture juts out of " + name(c)); });
-  c.querySelectorAll(".pill text").forEach(t => { if (!inside(box(t), box(t.previousSibling), 1)) faults.push("the text of a pill juts out: " + t.textContent); });
-  if (!inside(rect(c), box(svg), 0)) faults.push(name(c) + " is off the page");
-});
-const near = (p, r, d) => p.x >= r.left - d && p.x <= r.right + d && p.y >= r.top - d && p.y <= r.bottom + d
-  && !(p.x > r.left + d && p.x < r.right - d && p.y > r.top + d && p.y < r.bottom - d);
-const edges = [...svg.querySelectorAll(".e")];
-edges.forEach(e => {
-  const [shaft, head] = e.querySelectorAll("path"), m = shaft.getScreenCTM(), k = m.a;
-  const at = (path, l) => path.getPointAtLength(l).matrixTransform(m);
-  const s = of(e.dataset.s), t = of(e.dataset.t);
-  const ends = c => [rect(c), ...[...c.querySelectorAll(".pill rect")].map(box)];
-  if (!ends(s).some(r => near(at(shaft, 0), r, 9 * k))) faults.push("an edge does not start at " + name(s));
-  if (!ends(t).some(r => near(at(head, 0), r, 3 * k))) faults.push("an edge does not end at " + name(t));
-});
-svg.querySelectorAll("text").forEach(t => { if (!inside(box(t), box(svg), 1)) faults.push("off the page: " + t.textContent); });
-const frames = [...svg.querySelectorAll("rect.f")].map(box);
-frames.forEach((a, i) => frames.slice(i + 1).forEach(b => {
-  if (!apart(a, b) && !inside(a, b, 9) && !inside(b, a, 9)) faults.push("two frames overlap");
-}));
-frames.forEach(f => cards.forEach(c => {
-  if (!apart(f, rect(c)) && !inside(rect(c), f, 1)) faults.push(name(c) + " lies across the border of a frame");
-}));
-svg.querySelectorAll("image").forEach(i => { if (!/^data:image\\/png;base64,/.test(i.getAttribute("href"))) faults.push("a picture from elsewhere"); });
-return faults;
-"""
-
+FAULTS = Path(__file__).with_name("faults.js").read_text(encoding="utf-8")
 DRAWINGS: dict[tuple[str, str], Drawing] = {}
 
 
@@ -107,22 +63,26 @@ def test_the_svg_file_as_it_is(tmp_path: Path) -> None:
 def test_tooltips_open_by_mouse_and_by_keyboard(tmp_path: Path) -> None:
     script = """
     const tip = document.querySelector("[role=tooltip]"), cards = [...document.querySelectorAll(".c[data-n]")];
-    const card = cards.find(c => c.tip.startsWith("conv1.weight")), at = card.getBoundingClientRect(), before = tip.style.display;
+    const card = cards.find(c => c.tip.startsWith("conv1.weight")), at = card.getBoundingClientRect();
+    const before = tip.style.display, edges = [...document.querySelectorAll(".e")];
     card.dispatchEvent(new MouseEvent("mousemove", {clientX: at.left + 4, clientY: at.top + 4, bubbles: true}));
     const shown = tip.textContent, open = tip.style.display, box = tip.getBoundingClientRect();
-    const dimmed = [...document.querySelectorAll(".e")].filter(e => e.style.opacity).length;
+    const dimmed = edges.filter(e => e.style.opacity).length;
     card.dispatchEvent(new MouseEvent("mouseleave"));
     const closed = tip.style.display, conv = cards.find(c => c.tip.includes("conv2d("));
     conv.focus();
     const byKey = tip.textContent;
     dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
-    return {before, shown, open, closed, dimmed, byKey, after: tip.style.display, titles: document.querySelectorAll("svg title").length,
-            seen: box.left >= 0 && box.right <= innerWidth && box.width > 50, edges: document.querySelectorAll(".e").length};
+    return {before, shown, open, closed, dimmed, byKey, after: tip.style.display, edges: edges.length,
+            titles: document.querySelectorAll("svg title").length,
+            seen: box.left >= 0 && box.right <= innerWidth && box.width > 50};
     """
     found = ask(drawing("convnet", "layered").html(), script, tmp_path)
     assert (found["before"], found["open"], found["closed"], found["after"]) == ("none", "block", "none", "none")
     assert found["seen"]
-    assert re.match(r"conv1\.weight\nshape 16×1×3×3   float32\nmin −\S+   mean \S+   max \S+\n‖gradient‖ ", found["shown"])
+    assert re.match(
+        r"conv1\.weight\nshape 16×1×3×3   float32\nmin −\S+   mean \S+   max \S+\n‖gradient‖ ", found["shown"]
+    )
     assert "∂L/∂weight = " in found["byKey"]
     assert "stride" in found["byKey"] or "padding" in found["byKey"] or "windows" in found["byKey"]
     assert found["dimmed"] == found["edges"] - 1, "all edges but the card's own step back"
@@ -172,7 +132,10 @@ def test_a_notebook_through_nbconvert(tmp_path: Path) -> None:
     assert set(book.cells[0].outputs[0].data) == {"text/html", "image/svg+xml", "text/plain"}
     html, _ = nbconvert.HTMLExporter(embed_images=True).from_notebook_node(book)
     html = re.sub(r"<script[^>]*src=[^>]*></script>", "", html)  # MathJax and require.js, from elsewhere
-    both = "return [...document.querySelectorAll('.tinygrad-lite')].map(e => [!!e.querySelector('svg .c[data-n]'), !!e.querySelector('[role=tooltip]'), e.querySelector('svg').id]);"
+    both = """
+    return [...document.querySelectorAll(".tinygrad-lite")].map(
+      e => [!!e.querySelector("svg .c[data-n]"), !!e.querySelector("[role=tooltip]"), e.querySelector("svg").id]);
+    """
     found: Any = ask(html, both, tmp_path)
     assert [entry[:2] for entry in found] == [[True, True], [True, True]]
     assert found[0][2] != found[1][2]
@@ -191,13 +154,15 @@ def test_a_notebook_s_own_theme_goes_before_the_system_s(theme: str, tmp_path: P
 def test_no_name_becomes_markup_or_script(tmp_path: Path) -> None:
     from tinygrad_lite import Tensor
 
-    evil = "</title></text><script>window.hit=1</script><img src=x onerror=window.hit=1>\"'&]]>--><style>*{display:none}</style>"
+    evil = "</title></text><script>window.hit=1</script><img src=x onerror=window.hit=1>\"'&]]>--><style>*{}</style>"
     x = Tensor(2.0, requires_grad=True, name=evil)
     y = x * Tensor(3.0, name=evil)
     y.name = evil
     script = """
-    document.querySelectorAll(".c[data-n]").forEach(c => c.dispatchEvent(new MouseEvent("mousemove", {clientX: 5, clientY: 5})));
-    return [window.hit || 0, document.querySelectorAll("img").length, document.querySelectorAll("svg script, svg foreignObject").length,
+    const over = new MouseEvent("mousemove", {clientX: 5, clientY: 5});
+    const count = s => document.querySelectorAll(s).length;
+    document.querySelectorAll(".c[data-n]").forEach(c => c.dispatchEvent(over));
+    return [window.hit || 0, count("img"), count("svg script, svg foreignObject"),
             document.querySelector("[role=tooltip]").textContent.includes("<scr" + "ipt>window.hit=1</scr" + "ipt>")];
     """
     assert ask(draw(y).html(), script, tmp_path) == [0, 0, 0, True]
