@@ -416,6 +416,19 @@ def test_weak_numbers_and_strong_scalars() -> None:
     assert x.grad.dtype == np.float32
 
 
+def test_a_cast_to_integers_ends_the_graph() -> None:
+    x = leaf(V)
+    assert not x.astype(int).requires_grad
+    assert not x.astype(bool).requires_grad
+    x.astype(np.float32).astype(np.float64).sum().backward()
+    assert x.grad.data.tolist() == [1, 1, 1]
+
+
+def test_complex_numbers_are_refused_on_the_way_back() -> None:
+    with pytest.raises(TypeError, match="a complex gradient reached a tensor of dtype float64"):
+        (leaf(V) * 1j).sum().backward()
+
+
 # ------------------------------------------------------------------------------------------------- copies and text
 
 

@@ -399,6 +399,11 @@ def fit(g: Array, value: Array) -> Array:
         g = np.reshape(total, shape)
     dtype = getattr(value, "dtype", None)
     if dtype is not None and dtype != getattr(g, "dtype", dtype):
+        if g.dtype.kind == "c":
+            raise TypeError(
+                f"backward: a complex gradient reached a tensor of dtype {dtype}: complex numbers are not supported, "
+                "compute with real and imaginary parts"
+            )
         g = g.astype(dtype)
     return g
 

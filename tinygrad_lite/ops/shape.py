@@ -49,8 +49,11 @@ def expand_dims(x: Array, axis: int | tuple[int, ...]) -> Rule:
 
 @op(np.ndarray.astype, linear=True)
 def astype(x: Array, dtype: Any) -> Rule:
-    """out = x, in another dtype        ∂L/∂x = g, in x's dtype"""
-    return x.astype(dtype), (same,)  # the engine gives a gradient its tensor's dtype
+    """out = x, in another dtype        ∂L/∂x = g, in x's dtype
+
+    To integers or booleans no gradient flows.
+    """
+    return x.astype(dtype), (None if np.dtype(dtype).kind in "iub" else same,)  # the engine casts the gradient back
 
 
 @implements(np.copy)
