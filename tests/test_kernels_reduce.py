@@ -36,4 +36,5 @@ def test_what_is_no_contiguous_array_of_floats() -> None:
 
 def test_the_dtype_stays() -> None:
     assert total(X.astype(np.float32), -1).dtype == np.float32
+    assert total(np.full(5000, 1, np.float16), 0) == 5000  # not added up one by one: that ends at 2048
     assert mean(X.astype(np.float32), (0,), X.astype(np.float32)).dtype == np.float32

@@ -14,7 +14,7 @@ Axis = int | tuple[int, ...] | None
 
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
-    if type(x) is np.ndarray and x.dtype.kind == "f" and x.size and (y is None or _alike(x, y)):
+    if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
         n = x.ndim
         axes = range(n) if axis is None else [i % n for i in axis] if isinstance(axis, tuple) else (axis % n,)
         if x.flags.c_contiguous:

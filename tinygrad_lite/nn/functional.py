@@ -3,6 +3,9 @@
     import tinygrad_lite.nn.functional as F
 
 They take tensors and plain arrays alike; on plain arrays they return plain arrays.
+
+Left out are the arguments that PyTorch itself deprecates (size_average and reduce; softmax without an axis takes the
+last here), `inplace`, since arrays in a graph never change, and embedding's max_norm, scale_grad_by_freq and sparse.
 """
 
 from ..ops.activation import *

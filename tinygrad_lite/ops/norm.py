@@ -151,8 +151,8 @@ def _normalized(
             raise ValueError(
                 f"{name}: running_mean and running_var are needed where the input's own statistics are not used"
             )
-        y = (x - np.reshape(running_mean, shape)) / np.sqrt(np.reshape(running_var, shape) + eps)
-        return _scaled(y, weight, bias, shape)
+        weight = (1 if weight is None else weight) / np.sqrt(running_var + eps)
+        return _scaled(x, weight, (0 if bias is None else bias) - running_mean * weight, shape)
     if prod(np.shape(x)[i] for i in axes) == 1:
         raise ValueError(
             f"{name}: x has shape {np.shape(x)}: a single value in each channel has variance 0; training needs more"
