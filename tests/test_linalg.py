@@ -89,6 +89,9 @@ CALLS: list[tuple[str, Function, Any]] = [
         for o, axis in itertools.product((1, 2, 3, 0, np.inf), (None, 1, (0, 2)))
     ),
     *((f"matrix_norm {o}", lambda x, o=o: LINALG.matrix_norm(x, ord=o), rand(2, 3, 2)) for o in MATRIX_ORDERS[1:]),
+    ("tensorinv", lambda x: LINALG.tensorinv(x + np.eye(6).reshape(6, 2, 3), 1), rand(6, 2, 3)),
+    ("tensorsolve", lambda x: LINALG.tensorsolve(x + np.eye(6).reshape(2, 3, 3, 2), np.ones((2, 3))), rand(2, 3, 3, 2)),
+    ("tensorsolve axes", lambda x: LINALG.tensorsolve(x, np.ones(2), (0,)), rand(2, 2)),
     ("lstsq", lambda x: LINALG.lstsq(x, np.ones(4)), rand(4, 2)),
     ("lstsq of a matrix", lambda x: LINALG.lstsq(x, np.ones((4, 3)), rcond=None), rand(4, 2)),
     ("lstsq wide", lambda x: LINALG.lstsq(x, np.ones(2), rcond=-1), rand(2, 4)),
@@ -130,6 +133,8 @@ COMPOSED: dict[str, list[Any]] = {
         *((lambda x, o=o: LINALG.norm(x, o, (0, 2), True), (3, 2, 2)) for o in MATRIX_ORDERS),
     ],
     "cond": [(lambda x, p=p: LINALG.cond(x + 2 * np.eye(3), p), (3, 3)) for p in (None, -2, 1, "fro")],
+    "tensorinv": [(lambda x: LINALG.tensorinv(x + 3 * np.eye(4).reshape(2, 2, 4)), (2, 2, 4))],
+    "tensorsolve": [(lambda a, b: LINALG.tensorsolve(a + 3 * np.eye(4).reshape(4, 2, 2), b), (4, 2, 2), (4,))],
     "lstsq": [
         (lambda a, b: LINALG.lstsq(a, b)[0], (4, 2), (4,)),
         (lambda a, b: LINALG.lstsq(a, b)[0], (2, 4), (2, 2)),
@@ -258,6 +263,10 @@ def test_the_rank_from_least_squares_is_a_plain_integer() -> None:
         (lambda: LINALG.norm(leaf(rand(2, 2)), 3), ValueError, "norm: ord=3 is no norm of matrices: use None, 'fro'"),
         (lambda: LINALG.norm(leaf(rand(2)), "fro"), ValueError, "norm: ord='fro' is a norm of matrices"),
         (lambda: np.linalg.lstsq(leaf(rand(2, 2, 2)), np.ones(2)), ValueError, "lstsq: a must be a matrix"),
+        (lambda: LINALG.tensorinv(leaf(rand(2, 3, 4))), ValueError,
+         r"tensorinv: a has shape \(2, 3, 4\): its first 2 axes must hold as many as the others"),
+        (lambda: LINALG.tensorsolve(leaf(rand(2, 3)), np.ones(2)), ValueError,
+         r"tensorsolve: a has shape \(2, 3\) but b has shape \(2,\): a's size must be 2²"),
         (lambda: np.linalg.eig(leaf(SQUARE)), TypeError, "np.eig: no rule for a Tensor"),
     ],
 )  # fmt: skip

@@ -57,6 +57,8 @@ FORMS: dict[str, list[Any]] = {
         (lambda a: a.trace(offset=-1), (3, 2)),
         (lambda a: np.linalg.trace(a, offset=1), (2, 3, 3)),
     ],
+    "diagonal": [(lambda a: LINALG.diagonal(a, offset=1), (2, 3, 3))],
+    "matrix_transpose": [(LINALG.matrix_transpose, (2, 3, 1))],
     "matrix_power": [
         *((lambda a, n=n: np.linalg.matrix_power(a + np.eye(2), n), (2, 2, 2)) for n in (1, 2, 3, 5)),
         *((lambda a, n=n: np.linalg.matrix_power(a + 3 * np.eye(2), n), (2, 2, 2)) for n in (-1, -2)),

@@ -24,6 +24,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
     np.unique, np.searchsorted, np.digitize, np.histogram,
+    np.linalg.matrix_rank, np.einsum_path,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip

@@ -6,6 +6,7 @@ All work on a matrix, or on a stack of them along the leading axes.
 from __future__ import annotations
 
 import contextlib
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -107,6 +108,36 @@ def solve(a: Array, b: Array) -> Rule:
         lambda g: -(grad_b(g) @ T(np.expand_dims(x, -1) if vector else x)),
         lambda g: grad_b(g)[..., 0] if vector else grad_b(g),
     )
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Array, ind: int = 2) -> Array:
+    """`np.linalg.tensorinv`: the inverse for np.tensordot over `ind` axes.
+
+    Raises:
+        ValueError: the sizes of a's first `ind` axes and of the others do not multiply to the same.
+    """
+    before, after = np.shape(a)[:ind], np.shape(a)[ind:]
+    if ind < 1 or math.prod(before) != math.prod(after):
+        raise ValueError(
+            f"tensorinv: a has shape {before + after}: its first {ind} axes must hold as many as the others"
+        )
+    return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(before), math.prod(after)))), after + before)
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Array, b: Array, axes: tuple[int, ...] | None = None) -> Array:
+    """`np.linalg.tensorsolve`: x with np.tensordot(a, x, x.ndim) = b; `axes` of a are moved to its end before.
+
+    Raises:
+        ValueError: a does not have b's size squared.
+    """
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(np.ndim(a) - len(axes), np.ndim(a)))
+    n, unknown = np.size(b), np.shape(a)[np.ndim(b) :]
+    if np.size(a) != n * n or math.prod(unknown) != n:
+        raise ValueError(f"tensorsolve: a has shape {np.shape(a)} but b has shape {np.shape(b)}: a's size must be {n}²")
+    return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.ravel(b)), unknown)
 
 
 @implements(np.linalg.lstsq)
