@@ -22,6 +22,8 @@ from .graph import no_grad as no_grad
 from .graph import op as op
 from .io import load as load
 from .io import save as save
+from .kernels.memory import empty_cache as empty_cache
+from .kernels.memory import keep_memory as keep_memory
 from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .tensor import Tensor as Tensor
