@@ -192,17 +192,25 @@ def test_the_repr_is_a_tree_with_parameter_counts() -> None:
         nn.Conv2d(1, 8, 3, padding=1),
         nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)),
         nn.ConvTranspose2d(8, 4, (2, 3), stride=2, groups=2, bias=False),
+        nn.BatchNorm2d(4),
+        nn.LayerNorm((4, 5), eps=1e-6),
+        nn.Embedding(3, 4, padding_idx=0),
+        nn.Dropout(0.1),
         nn.Linear(1000, 10),
     )
     assert repr(net) == "\n".join(
         [
-            "Sequential()  10,186 parameters",
+            "Sequential()  10,246 parameters",
             "  0: Conv2d(1, 8, 3×3, padding=1)  80 parameters",
             "  1: Sequential()",
             "    0: ReLU()",
             "    1: MaxPool2d(kernel_size=2)",
             "  2: ConvTranspose2d(8, 4, 2×3, stride=2, groups=2, bias=False)  96 parameters",
-            "  3: Linear(1000, 10)  10,010 parameters",
+            "  3: BatchNorm2d(4)  8 parameters",
+            "  4: LayerNorm(4×5, eps=1e-06)  40 parameters",
+            "  5: Embedding(3, 4, padding_idx=0)  12 parameters",
+            "  6: Dropout(0.1)",
+            "  7: Linear(1000, 10)  10,010 parameters",
         ]
     )
 
@@ -282,6 +290,11 @@ def test_convolutions_pass_on_what_they_were_given(layer: Any, function: Any, se
         (nn.MaxPool2d(3, 2, 1, 1, True), tg.max_pool2d(X, 3, 2, 1, 1, True)),
         (nn.AvgPool2d(3, 2, 1, True, False), tg.avg_pool2d(X, 3, 2, 1, True, False)),
         (nn.ReLU(), np.maximum(X, 0)),
+        (nn.LeakyReLU(0.2), np.where(X > 0, X, np.float32(0.2) * X)),
+        (nn.GELU(), tg.gelu(X)),
+        (nn.GELU("tanh"), tg.gelu(X, "tanh")),
+        (nn.SiLU(), tg.silu(X)),
+        (nn.Dropout(0.5).eval(), X),
         (nn.Tanh(), np.tanh(X)),
         (nn.Sigmoid(), tg.sigmoid(X)),
         (nn.Softmax(1), tg.softmax(X, 1)),
@@ -295,6 +308,65 @@ def test_convolutions_pass_on_what_they_were_given(layer: Any, function: Any, se
 def test_layers_without_weights(layer: Any, expected: Any) -> None:
     assert np.array_equal(layer(tg.Tensor(X)).data, expected)
     assert not layer.state_dict()
+
+
+def test_dropout_drops_in_training_alone() -> None:
+    tg.manual_seed(0)
+    layer, x = nn.Dropout(0.25), np.ones((100, 100))
+    out = layer(tg.Tensor(x)).data
+    assert set(np.unique(out)) == {0, 1 / 0.75}
+    assert np.mean(out == 0) == pytest.approx(0.25, abs=0.02)
+    assert np.array_equal(layer.eval()(tg.Tensor(x)).data, x)
+    with pytest.raises(ValueError, match=r"Dropout: p must be a probability, got 1\.5"):
+        nn.Dropout(1.5)
+
+
+def test_an_embedding_looks_rows_up_and_its_padding_gets_no_gradient() -> None:
+    layer = nn.Embedding(5, 3, padding_idx=-1)
+    assert np.array_equal(layer.weight.data[4], np.zeros(3)) and np.all(layer.weight.data[:4] != 0)
+    out = layer(np.array([[0, 4], [0, 2]]))
+    assert np.array_equal(out.data, layer.weight.data[[[0, 4], [0, 2]]])
+    out.sum().backward()
+    assert layer.weight.grad is not None
+    assert np.array_equal(layer.weight.grad.data, np.array([2, 0, 1, 0, 0])[:, None] * np.ones(3))
+    with pytest.raises(ValueError, match="padding_idx=5 is none of the 5 rows"):
+        nn.Embedding(5, 3, padding_idx=5)
+
+
+@pytest.mark.parametrize(("layer", "shape"), [(nn.BatchNorm1d(4), (6, 4)), (nn.BatchNorm2d(4), (3, 4, 2, 5))])
+def test_batch_norm_learns_in_training_and_then_stays(layer: Any, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32) * 3 + 1
+    axes = (0, *range(2, len(shape)))
+    out = layer(tg.Tensor(x)).data
+    np.testing.assert_allclose(out.mean(axis=axes), np.zeros(4), atol=1e-6)
+    np.testing.assert_allclose(out.std(axis=axes), np.ones(4), rtol=1e-4)
+    np.testing.assert_allclose(layer.running_mean.data, 0.1 * x.mean(axis=axes), rtol=1e-4)
+    np.testing.assert_allclose(layer.running_var.data, 0.9 + 0.1 * x.var(axis=axes, ddof=1), rtol=1e-4)
+    assert layer.running_mean.dtype == layer.running_var.dtype == np.float32
+
+    state = layer.eval().state_dict()
+    assert list(state) == ["weight", "bias", "running_mean", "running_var"]
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    along = (1, 4, *[1] * (len(shape) - 2))
+    mean, var = (state[name].reshape(along) for name in ("running_mean", "running_var"))
+    np.testing.assert_allclose(layer(tg.Tensor(x)).data, (x - mean) / np.sqrt(var + 1e-5), rtol=1e-4, atol=1e-6)
+    assert all(np.array_equal(a, state[name]) for name, a in layer.state_dict().items())
+
+
+def test_batch_norm_refuses_another_number_of_axes() -> None:
+    with pytest.raises(ValueError, match=r"BatchNorm2d: x has shape \(2, 4\), but 4 axes are needed"):
+        nn.BatchNorm2d(4)(np.ones((2, 4)))
+    with pytest.raises(ValueError, match="but 2 or 3 axes are needed"):
+        nn.BatchNorm1d(4)(np.ones((2, 4, 1, 1)))
+    assert list(nn.BatchNorm3d(4, affine=False).state_dict()) == ["running_mean", "running_var"]
+
+
+def test_layer_norm_is_over_the_last_axes() -> None:
+    layer = nn.LayerNorm((4, 5))
+    out = layer(tg.Tensor(np.random.default_rng(0).standard_normal((3, 2, 4, 5)).astype(np.float32))).data
+    np.testing.assert_allclose(out.mean(axis=(2, 3)), np.zeros((3, 2)), atol=1e-6)
+    np.testing.assert_allclose(out.std(axis=(2, 3)), np.ones((3, 2)), rtol=1e-4)
+    assert nn.LayerNorm(5, bias=False).state_dict().keys() == {"weight"}
 
 
 def test_an_empty_batch_passes() -> None:

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     weights, curves, graph = (options.out / name for name in ("weights.npz", "training.png", "graph.svg"))
     tg.save(model.state_dict(), weights)
-    plot(history, curves)
+    tg.viz.plot_history(history).savefig(curves, dpi=150)
     x = tg.Tensor(test[0][:1], name="x")
     tg.viz.draw(tg.cross_entropy(model(x), test[1][:1])).save(graph)
     print(f"weights  {weights}\ncurves   {curves}\ngraph    {graph}")
@@ -104,8 +104,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) -> tuple[list[tuple[float, float]], bool]:
-    """Train `model`; (mean loss, test accuracy) of each epoch, and whether Ctrl-C stopped it."""
+def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) -> tuple[list[dict[str, float]], bool]:
+    """Train `model`; the mean loss and the test accuracy of each epoch, and whether Ctrl-C stopped it."""
     from tqdm import tqdm
 
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr)
@@ -127,9 +127,10 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 if pressed.is_set():
                     break
             counts = confusion(model, *test)
-            loss_now, right = float(np.mean(losses)), float(np.trace(counts) / np.sum(counts))
-            history.append((loss_now, right))
-            bar.write(f"epoch {epoch:{len(str(options.epochs))}}   loss {loss_now:.4f}   test accuracy {right:.2%}")
+            now = {"loss": float(np.mean(losses)), "test accuracy": float(np.trace(counts) / np.sum(counts))}
+            history.append(now)
+            said = f"loss {now['loss']:.4f}   test accuracy {now['test accuracy']:.2%}"
+            bar.write(f"epoch {epoch:{len(str(options.epochs))}}   {said}")
             if pressed.is_set():
                 break
     return history, pressed.is_set()
@@ -169,23 +170,6 @@ def hardest(counts: Any, most: int = 3) -> str:
         taken = [f"{j} ({counts[i, j]}×)" for j in np.argsort(-counts[i], kind="stable") if j != i and counts[i, j]]
         lines.append(f"  {i}: {right[i]} of {of[i]} right ({right[i] / of[i]:.1%}), taken for {', '.join(taken)}")
     return "\n".join(lines)
-
-
-def plot(history: Sequence[tuple[float, float]], path: Path) -> None:
-    """Loss and accuracy over the epochs, as a picture."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
-    epochs = range(1, len(history) + 1)
-    for i, (name, colour) in enumerate((("training loss", "#0067a8"), ("test accuracy", "#c77700"))):
-        axes = figure.add_subplot(1, 2, i + 1, title=name, xlabel="epoch")
-        axes.plot(epochs, [values[i] for values in history], color=colour, marker=".")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    figure.savefig(path, dpi=150)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from .module import Module
 __all__ = [
     "Linear",
     "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
-    "MaxPool2d", "AvgPool2d", "ReLU", "Sigmoid", "Tanh", "Softmax", "Flatten",
+    "Embedding", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm",
+    "MaxPool2d", "AvgPool2d", "ReLU", "LeakyReLU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softmax", "Dropout", "Flatten",
     "Sequential", "kaiming_uniform",
 ]  # fmt: skip
 
@@ -198,6 +199,112 @@ class ConvTranspose3d(_ConvTranspose):
     function, axes = F.conv_transpose3d, 3
 
 
+class Embedding(Module):
+    """`F.embedding`, rows of `weight` (num_embeddings, embedding_dim) at indices, (...) to (..., embedding_dim).
+
+    The weight starts standard normal, but for the row `padding_idx`, which starts at 0 and gets no gradient.
+
+    Raises:
+        ValueError: a size is not a positive integer, or there is no row `padding_idx`.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: Any = np.float32
+    ) -> None:
+        positive(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        weight = generator.standard_normal((num_embeddings, embedding_dim))
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(f"Embedding: padding_idx={padding_idx} is none of the {num_embeddings} rows")
+            weight[padding_idx] = 0
+        self.weight = Tensor(weight, requires_grad=True, dtype=dtype, name="weight")
+        self.padding_idx = padding_idx
+
+    def forward(self, indices: Any) -> Any:
+        return F.embedding(indices, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        rows, width = self.weight.shape
+        return ", ".join([f"{rows}, {width}", *_unusual(self, {"padding_idx": self.padding_idx})])
+
+
+class _BatchNorm(Module):
+    """`F.batch_norm`: each channel of (N, num_features, ...) with mean 0 and variance 1, then · weight + bias.
+
+    Training takes mean and variance from the batch, and `running_mean` and `running_var` follow them by `momentum`;
+    after `eval()` those are used. They belong to the state but are no parameters.
+
+    Raises:
+        ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
+    """
+
+    ranks: ClassVar[tuple[int, ...]]
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        positive(self, num_features=num_features)
+        shape = (num_features,)
+        self.weight = constant(1, shape, dtype, "weight") if affine else None
+        self.bias = constant(0, shape, dtype, "bias") if affine else None
+        self.running_mean = constant(0, shape, dtype, "running_mean", requires_grad=False)
+        self.running_var = constant(1, shape, dtype, "running_var", requires_grad=False)
+        self.eps, self.momentum = eps, momentum
+
+    def forward(self, x: Any) -> Any:
+        if np.ndim(x) not in self.ranks:
+            wanted = " or ".join(map(str, self.ranks))
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
+        state = (self.running_mean, self.running_var, self.weight, self.bias)
+        return F.batch_norm(x, *state, self.training, self.momentum, self.eps)
+
+    def extra_repr(self) -> str:
+        settings = {"eps": self.eps, "momentum": self.momentum, "affine": self.weight is not None}
+        return ", ".join([str(self.running_mean.size), *_unusual(self, settings)])
+
+
+class BatchNorm1d(_BatchNorm):
+    __doc__ = str(_BatchNorm.__doc__).replace("...)", "W) or (N, num_features)", 1)
+    ranks = (2, 3)
+
+
+class BatchNorm2d(_BatchNorm):
+    __doc__ = str(_BatchNorm.__doc__).replace("...", "H, W", 1)
+    ranks = (4,)
+
+
+class BatchNorm3d(_BatchNorm):
+    __doc__ = str(_BatchNorm.__doc__).replace("...", "D, H, W", 1)
+    ranks = (5,)
+
+
+class LayerNorm(Module):
+    """`F.layer_norm`: the last axes of (..., *normalized_shape) with mean 0 and variance 1, then · weight + bias.
+
+    `normalized_shape` is a tuple, or an integer for the last axis alone; weight and bias have this shape.
+    """
+
+    def __init__(
+        self, normalized_shape: Ints, eps: float = 1e-5, bias: bool = True, dtype: Any = np.float32
+    ) -> None:
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.weight = constant(1, shape, dtype, "weight")
+        self.bias = constant(0, shape, dtype, "bias") if bias else None
+        self.eps = eps
+
+    def forward(self, x: Any) -> Any:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        settings = {"eps": self.eps, "bias": self.bias is not None}
+        return ", ".join(["×".join(map(str, self.weight.shape)), *_unusual(self, settings)])
+
+
 # ------------------------------------------------------------------------------------------------ without weights
 
 
@@ -266,6 +373,30 @@ class ReLU(_Function):
     function = F.relu
 
 
+class LeakyReLU(_Function):
+    """`F.leaky_relu`: x where x > 0, else negative_slope · x."""
+
+    function = F.leaky_relu
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__(negative_slope=negative_slope)
+
+
+class GELU(_Function):
+    """`F.gelu`: x · Φ(x), with Φ the normal distribution function; `approximate="tanh"` for the quicker formula."""
+
+    function = F.gelu
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__(approximate=approximate)
+
+
+class SiLU(_Function):
+    """`F.silu`: x · σ(x)."""
+
+    function = F.silu
+
+
 class Sigmoid(_Function):
     """`F.sigmoid`: 1 / (1 + e⁻ˣ)."""
 
@@ -285,6 +416,25 @@ class Softmax(_Function):
 
     def __init__(self, axis: int = -1) -> None:
         super().__init__(axis=axis)
+
+
+class Dropout(Module):
+    """`F.dropout`: in training each is 0 with probability `p` and else divided by 1 - p; after `eval()`, x itself.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p must be a probability, got {p!r}")
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        return F.dropout(x, self.p, self.training)
+
+    def extra_repr(self) -> str:
+        return str(self.p)
 
 
 class Flatten(Module):
