@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ from tinygrad_lite.nn import Module
 
 from . import dot, html, svg, text
 from . import engine as engines
-from .card import face
+from .card import face, printable
 from .layout import Layout, blocks
-from .scene import Scene, build
+from .scene import Scene, build, shortened
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
@@ -144,7 +144,7 @@ class Drawing:
     @property
     def description(self) -> str:
         """One line that says what is drawn."""
-        return ": ".join(filter(None, (svg.printable(svg.shortened(self.scene.title, 60)), self.scene.subtitle)))
+        return ": ".join(filter(None, (printable(shortened(self.scene.title, 60)), self.scene.subtitle)))
 
     @property
     def digraph(self) -> Any:
@@ -171,7 +171,7 @@ class Drawing:
         if ending in (".png", ".pdf"):
             path.write_bytes(converted(self.svg("light" if self.theme == "auto" else None), ending[1:]))
             return path
-        writers = {
+        writers: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
             ".html": self.html,
             ".gv": lambda: self.source,

@@ -61,7 +61,7 @@ class Group:
         self.module = module
         self.name = name
         self.kind = kind
-        self.path = ".".join(filter(None, (group.path if group else "", name)))
+        self.path: str = ".".join(filter(None, (group.path if group else "", name)))
         self.items: list[Item] = []
         self.times = 1  # how many alike stand for one another here
         self.collapsed = False

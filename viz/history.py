@@ -129,7 +129,7 @@ def gradient_flow(loss: Tensor) -> Plot:
                     places[which], np.full(which.sum(), y), look, color=colour, label=None if label in known else label
                 )
     step = max(1, -(-len(layers) // MOST_LABELS))
-    turned = {"rotation": 60, "ha": "right"} if len(layers) > 4 else {}
+    turned: dict[str, Any] = {"rotation": 60, "ha": "right"} if len(layers) > 4 else {}
     axes.set_xticks(places[::step], [name for name, _, _ in layers][::step], fontsize=8, **turned)
     axes.set(ylim=(low, high), xlim=(-1, len(layers)), xlabel="from the input to the loss")
     axes.set_title("gradient flow", loc="left")

@@ -188,9 +188,10 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         draw([1, 2])
     with pytest.raises(TypeError, match="example inputs are for a module"):
         draw(variable(1.0), variable(2.0))
-    for option in ({"direction": "up"}, {"theme": "pink"}, {"engine": "neato"}, {"max_nodes": 0}):
+    options: tuple[Any, ...] = ({"direction": "up"}, {"theme": "pink"}, {"engine": "neato"}, {"max_nodes": 0})
+    for option in options:
         with pytest.raises(ValueError, match="draw: "):
-            draw(variable(1.0), **option)  # type: ignore[arg-type]
+            draw(variable(1.0), **option)
     with pytest.raises(ValueError, match=r"no module of this graph; its modules are .*'conv1'"):
         draw(convnet(), depth="conv9")
 
