@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite as tg
-from tinygrad_lite import nn
+from tinygrad_lite import nn, viz
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
@@ -55,9 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     weights, curves, graph = (options.out / name for name in ("weights.npz", "training.png", "graph.svg"))
     tg.save(model.state_dict(), weights)
-    tg.viz.plot_history(history).savefig(curves, dpi=150)
+    viz.plot_history(history).savefig(curves, dpi=150)
     x = tg.Tensor(test[0][:1], name="x")
-    tg.viz.draw(tg.cross_entropy(model(x), test[1][:1])).save(graph)
+    viz.draw(tg.cross_entropy(model(x), test[1][:1])).save(graph)
     print(f"weights  {weights}\ncurves   {curves}\ngraph    {graph}")
     return INTERRUPTED if stopped else 0
 
