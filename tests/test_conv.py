@@ -36,7 +36,7 @@ def visits(size: Pair, kernel: Pair, stride: Pair, before: Pair, dilation: Pair,
 
 
 def slow_conv2d(
-    x: Any, w: Any, bias: Any, g: Any, stride: Pair, before: Pair, dilation: Pair, groups: int, places: Pair
+    x: Any, w: Any, bias: Any, g: Any, stride: Pair, before: Pair, dilation: Pair, groups: int, places: Any
 ) -> Any:
     """out, ∂L/∂x, ∂L/∂w and ∂L/∂bias, where g = ∂L/∂out."""
     N, _, *size = x.shape

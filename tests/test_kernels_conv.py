@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinygrad_lite.kernels import columns, depthwise, winograd
 from tinygrad_lite.kernels import conv as kernels
-from tinygrad_lite.kernels import depthwise
 from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
 from tinygrad_lite.kernels.windows import slide
 
@@ -51,7 +51,9 @@ SHAPES = [
 def in_order(a: Any, order: str) -> Any:
     """The same array in another memory order."""
     return (
-        batch_first(np.ascontiguousarray(np.moveaxis(a, 0, -1))) if order == "batch last" else np.array(a, order=order)
+        batch_first(np.ascontiguousarray(np.moveaxis(a, 0, -1)))
+        if order == "batch last"
+        else np.array(a, order="F" if order == "F" else "C")
     )
 
 
@@ -76,13 +78,14 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
     g = in_order(rand(n, o, *windows.places, seed=1).astype(dtype), order)
     w = rand(o, c // groups, *kernel).astype(dtype)
     b, bx = rand(o).astype(dtype), rand(c).astype(dtype)
-    for fast, arguments in [
+    cases: list[tuple[Any, Any]] = [
         (kernels.conv, (x, w, b, windows, groups)),
         (kernels.conv, (x, w, None, windows, groups)),
         (kernels.conv_input, (g, w, bx, windows, groups)),
         (kernels.conv_input, (g, w, None, windows, groups)),
         (kernels.conv_weight, (x, g, windows, groups)),
-    ]:
+    ]
+    for fast, arguments in cases:
         got, wanted = (
             fast(*arguments),
             fast.plain(*[a.astype(float) if isinstance(a, np.ndarray) else a for a in arguments]),
@@ -97,7 +100,9 @@ def test_a_full_correlation_and_columns_that_are_added_give_the_same() -> None:
     windows = slide((9, 9), (3, 3), 1, 1, 1)
     for c, o in ((2, 16), (16, 2)):
         g, w = rand(3, o, 9, 9), rand(o, c, 3, 3)
-        full = kernels.conv(g, kernels.turned_weight(w, 1), None, kernels.turned(windows), 1)
+        back = kernels.turned(windows)
+        assert back is not None
+        full = kernels.conv(g, kernels.turned_weight(w, 1), None, back, 1)
         np.testing.assert_allclose(kernels.conv_input(g, w, None, windows, 1), full, rtol=0, atol=1e-13)
 
 
@@ -106,7 +111,7 @@ def test_blocks_cover_every_column_once() -> None:
         for most in (1, 4, 15, 16, 1000):
             seen = np.zeros(shape, int)
             at = 0
-            for places, start, stop in kernels.blocks(shape, most):
+            for places, start, stop in columns.blocks(shape, most):
                 seen[places] += 1
                 assert start == at and 0 < stop - start <= most and seen[places].size == stop - start
                 at = stop
@@ -126,6 +131,43 @@ def test_depthwise_in_small_steps() -> None:
         )
     finally:
         depthwise.BLOCK = block
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("shape", "outputs", "kernel", "stride", "padding", "dilation"),
+    [
+        ((3, 4, 6, 5), 5, (3, 3), 1, 1, 1),
+        ((3, 4, 7, 5), 5, (3, 2), (1, 2), (0, 1), (1, 2)),
+        ((1, 1, 3, 1), 1, (3, 1), 1, 0, 1),
+        ((2, 3, 9), 4, (3,), 1, 2, 1),
+        ((2, 3, 5, 4, 3), 4, (3, 2, 2), (1, 1, 2), 1, 1),
+        ((9, 70, 11, 31), 66, (3, 3), 1, 1, 1),
+    ],
+)
+def test_winograd_agrees_with_the_plain_version(
+    shape: Any, outputs: int, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: Any
+) -> None:
+    windows = slide(shape[2:], kernel, stride, padding, dilation)
+    x, w, b = (a.astype(dtype) for a in (rand(*shape), rand(outputs, shape[1], *kernel), rand(outputs)))
+    g = rand(shape[0], outputs, *windows.places, seed=1).astype(dtype)
+    eps = 4 * np.finfo(dtype).eps
+    for got, wanted, terms in [
+        (winograd.conv(x, w, b, windows), kernels.plain_conv(x, w, b, windows, 1), w[0].size),
+        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 1), g[:, 0].size),
+    ]:
+        assert got.dtype == dtype
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=eps * terms**0.75)
+
+
+def test_many_channels_take_winograd_and_few_do_not() -> None:
+    windows = slide((16, 16), (3, 3), 1, 1, 1)
+    single = np.dtype(np.float32)
+    assert winograd.pays(64, 64, windows, 16, single)
+    assert not winograd.pays(3, 64, windows, 16, single)
+    assert not winograd.pays(64, 64, windows, 1, single)
+    assert not winograd.pays(64, 64, windows, 16, np.dtype(np.int64))
+    assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), 16, single)
 
 
 def test_memory_order() -> None:

@@ -45,13 +45,14 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     y = kernels.plain_max_pool(x, windows)
     place = kernels.plain_first_max(x, y, windows)
     assert np.all(kernels.pick(x, place, windows) == np.where(np.isinf(y), 0, y))
-    for fast, arguments in [
+    cases: list[tuple[Any, Any]] = [
         (kernels.max_pool, (x, windows)),
         (kernels.pick, (x, place, windows)),
         (kernels.put, (g, place, windows)),
         (kernels.window_sum, (x, windows)),
         (kernels.window_spread, (g, windows)),
-    ]:
+    ]
+    for fast, arguments in cases:
         got, wanted = fast(*arguments), fast.plain(*arguments)
         assert got.dtype == dtype
         np.testing.assert_allclose(

@@ -25,13 +25,14 @@ def test_one_axis_is_its_definition(old: int, new: int) -> None:
         i = min(math.floor(at), max(old - 2, 0))
         return x[..., i] if old == 1 else x[..., i] * (1 - at + i) + x[..., i + 1] * (at - i)
 
-    for mode, corners, pixel in [
+    cases: list[tuple[str, Any, Any]] = [
         ("nearest", None, lambda i: x[..., i * old // new]),
         ("nearest-exact", None, lambda i: x[..., (2 * i + 1) * old // (2 * new)]),
         ("linear", False, lambda i: between((i + 0.5) * old / new - 0.5)),
         ("linear", True, lambda i: between(i * (old - 1) / (new - 1) if new > 1 else 0)),
         ("area", None, lambda i: x[..., i * old // new : -(-(i + 1) * old // new)].mean(axis=-1)),
-    ]:
+    ]
+    for mode, corners, pixel in cases:
         out = interpolate(x, new, mode=mode, align_corners=corners)
         assert out.shape == (2, 3, new)
         for i in range(new):

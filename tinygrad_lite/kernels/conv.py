@@ -8,18 +8,16 @@ buffer that stays in the cache, so that a product reads what was just written. B
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, kernel
-from . import depthwise
+from . import depthwise, winograd
+from .columns import Block, Columns, blocks, buffer, columns_at_a_time, product, product_over_columns
 from .layout import batch_first, batch_last
-from .windows import Slices, Windows, overlap_add, seen_through, view
-
-BLOCK = 1 << 18  # elements of the buffer of columns: 1 MB of float32
-CHUNK = 768  # columns of one matrix product: BLAS is fastest where all of it fits the cache
+from .windows import Windows, overlap_add, view
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -77,94 +75,13 @@ def plain_fold(x: Array, windows: Windows) -> Array:
     return overlap_add(np.moveaxis(v, range(-n, 0), range(2, 2 + n)), windows)
 
 
-# ------------------------------------------------------------------------------------------------- columns of windows
-
-Block = tuple[Slices, int, int]  # places and examples; the first and the last of the columns that they make
-
-
-def blocks(shape: tuple[int, ...], most: int) -> Iterator[Block]:
-    """`shape` (places and examples) cut into contiguous runs of at most `most` columns, of much the same length."""
-    if 0 in shape:
-        return
-    inner, axis = 1, len(shape) - 1
-    while axis > 0 and inner * shape[axis] <= most:
-        inner *= shape[axis]
-        axis -= 1
-    length = shape[axis]
-    count = -(-length // (most // inner))
-    rest = tuple(slice(0, n) for n in shape[axis + 1 :])
-    for i, outer in enumerate(np.ndindex(shape[:axis])):
-        for j in range(count):
-            first, last = length * j // count, length * (j + 1) // count
-            start, stop = (i * length + first) * inner, (i * length + last) * inner
-            yield (*(slice(o, o + 1) for o in outer), slice(first, last), *rest), start, stop
-
-
-def columns_at_a_time(rows: int) -> int:
-    return max(CHUNK, BLOCK // max(1, rows))
-
-
-def buffer(rows: int, columns: int, dtype: Any) -> Array:
-    """An empty matrix whose rows lie a cache line further apart than they are long: the rows of one that is a power of
-    two wide would all fall on the same few sets of the cache."""
-    return np.empty((rows, columns + 16), dtype)[:, :columns]
-
-
-class Columns:
-    """The windows seen, as a matrix (C · elements, columns) of which a block is unfolded at a time."""
-
-    def __init__(self, x: Array, windows: Windows, dtype: Any) -> None:
-        n = len(windows.size)
-        self.seen = seen_through(x, windows, dtype)
-        self.rows = math.prod(self.seen.shape[: n + 1])
-        self.places = self.seen.shape[n + 1 :]
-        self.most = columns_at_a_time(self.rows)
-        self.copied = math.prod(windows.kernel) > 1
-
-    def blocks(self) -> Iterator[Block]:
-        return blocks(self.places, self.most)
-
-    def buffer(self) -> Array:
-        return buffer(self.rows, min(self.most, math.prod(self.places)), self.seen.dtype) if self.copied else None
-
-    def unfold(self, block: Block, buffer: Array) -> Array:
-        """(C · elements, columns of the block)"""
-        places, start, stop = block
-        part = self.seen[..., *places]
-        if not self.copied:  # a 1 × 1 kernel has its columns in x itself
-            return part.reshape(self.rows, stop - start)
-        columns = buffer[:, : stop - start]
-        columns.reshape(part.shape)[...] = part
-        return columns
-
-
-def chunks(a: Array) -> Iterator[Array]:
-    """The matrix a (rows, columns) as a stack of CHUNK columns each, and what is left over."""
-    whole = a.shape[1] // CHUNK * CHUNK
-    if whole:
-        yield a[:, :whole].reshape(len(a), -1, CHUNK).transpose(1, 0, 2)
-    if whole < a.shape[1]:
-        yield a[None, :, whole:]
-
-
-def product(a: Array, b: Array, out: Array) -> None:
-    """out = a @ b, a chunk of columns at a time."""
-    for b_part, out_part in zip(chunks(b), chunks(out)):
-        np.matmul(a, b_part, out=out_part)
-
-
-def product_over_columns(a: Array, b: Array) -> Array:
-    """a @ bᵀ, a chunk of columns at a time."""
-    return sum(np.matmul(p, q.transpose(0, 2, 1)).sum(axis=0) for p, q in zip(chunks(a), chunks(b)))
+# ---------------------------------------------------------------------------------------------------------- the kernels
 
 
 def parts(count: int, groups: int) -> list[slice]:
     """The rows of each group."""
     size = count // groups
     return [slice(i * size, (i + 1) * size) for i in range(groups)]
-
-
-# ---------------------------------------------------------------------------------------------------------- the kernels
 
 
 @kernel(plain_conv)
@@ -176,19 +93,21 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     if groups == x.shape[1] > 1:
         return depthwise.conv(x, weight, bias, windows)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    if groups == 1 and winograd.pays(x.shape[1], len(weight), windows, len(x), dtype):
+        return winograd.conv(x, weight, bias, windows)
     columns = Columns(x, windows, dtype)
     w = np.asarray(weight, dtype).reshape(len(weight), math.prod(weight.shape[1:]))
     out = np.empty((len(w), *columns.places), dtype)
     flat = out.reshape(len(w), math.prod(columns.places))
 
     def fill(blocks: Iterable[Block]) -> None:
-        buffer = columns.buffer()
+        room, result = columns.buffer(), buffer(len(w), columns.longest, dtype)
         for block in blocks:
-            u, y = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
+            u, y = columns.unfold(block, room), result[:, : block[2] - block[1]]
             for rows, outputs in zip(parts(len(u), groups), parts(len(w), groups)):
                 product(w[outputs], u[rows], y[outputs])
-            if bias is not None:
-                y += bias[:, None]
+            # Into the cache first, and from there to where it stays: BLAS is slower where rows are far apart.
+            np.add(y, 0 if bias is None else bias[:, None], out=flat[:, block[1] : block[2]])
 
     fill(columns.blocks())
     return batch_first(out)
@@ -203,6 +122,8 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     if groups == x.shape[1] > 1:
         return depthwise.conv_weight(x, g, windows)
     dtype = np.result_type(x, g)
+    if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, len(x), dtype):
+        return winograd.conv_weight(x, g, windows)
     columns = Columns(x, windows, dtype)
     flat = batch_last(g).reshape(g.shape[1], math.prod(columns.places))
 

@@ -135,7 +135,7 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, ch
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     gs = batch_last(g).reshape(channels, -1, *windows.places, len(g))
     ws = np.asarray(weight, dtype).reshape(*gs.shape[:2], math.prod(windows.kernel))
-    out = np.zeros((channels, *windows.size, len(g)), dtype)
+    out: Array = np.zeros((channels, *windows.size, len(g)), dtype)
 
     def add(c: int) -> None:
         if bias is not None:

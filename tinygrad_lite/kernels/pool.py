@@ -91,8 +91,8 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
     As many as come before it, and these are less.
     """
     y = ordered_as(x, y)
-    less = np.ones_like(y, bool)
-    place = np.zeros_like(y, np.min_scalar_type(math.prod(windows.kernel)))
+    less: Array = np.ones_like(y, bool)
+    place: Array = np.zeros_like(y, np.min_scalar_type(math.prod(windows.kernel)))
     for _, inputs, places in windows.elements():
         less[..., *places] &= x[..., *inputs] < y[..., *places]
         place += less
