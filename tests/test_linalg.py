@@ -157,6 +157,29 @@ def test_third_order() -> None:
     tg.gradcheck(lambda x: np.linalg.svd(x).S, rand(2, 2), order=3)
 
 
+@pytest.mark.parametrize(
+    ("name", "f"),
+    [
+        ("inv", lambda x: LINALG.inv(x)),
+        ("pinv", lambda x: LINALG.pinv(x, 1e-9)),
+        ("cholesky", lambda x: LINALG.cholesky(x @ x.T)),
+        ("qr", lambda x: LINALG.qr(x)[0]),
+        ("eigh", lambda x: LINALG.eigh(x)[1]),
+        ("svd", lambda x: LINALG.svd(x, full_matrices=False)[0]),
+    ],
+)
+def test_higher_orders_decompose_no_matrix_twice(name: str, f: Function) -> None:
+    x = leaf(SQUARE)
+    f(x).sum().backward(create_graph=True)
+    nodes, stack = set(), [x.grad]
+    while stack:
+        node = stack.pop()
+        if node not in nodes:
+            nodes.add(node)
+            stack.extend(a for a in node.args if isinstance(a, tg.Tensor))
+    assert sum(node.op is not None and node.op.name == name for node in nodes) == 1
+
+
 # ---------------------------------------------------------------------------------------------- where a derivative ends
 
 

@@ -60,7 +60,7 @@ def cofactors(x: Array) -> Array:
             return T(inverse) * np.linalg.det(x)[..., None, None]
     u, s, vh = np.linalg.svd(x)
     n = s.shape[-1]
-    others = np.where(np.eye(n, dtype=bool), s.dtype.type(1), s[..., None, :]).prod(-1)
+    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 

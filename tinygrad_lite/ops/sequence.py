@@ -138,7 +138,7 @@ def _sequences(name: str, a: Array, v: Array, mode: str) -> list[Array]:
             raise ValueError(
                 f"{name}: a has shape {np.shape(a)} and v has shape {np.shape(v)}; both must be sequences, not empty"
             )
-    return [np.reshape(x, (-1,)) for x in (a, v)]
+    return [x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v)]
 
 
 def _middle(full: Array, mode: Mode, short: int, long: int, start: int) -> Array:
