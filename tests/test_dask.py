@@ -15,7 +15,7 @@ dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 
-WORKER_MEMORY = 400 * 2**20
+WORKER_MEMORY = 300 * 2**20
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_an_mlps_loss_and_gradients_equal_numpys(cluster: Any) -> None:
 
 
 def test_data_larger_than_a_workers_memory_streams_through(cluster: Any) -> None:
-    rows, columns = 60_000, 1_000
+    rows, columns = 42_000, 1_000
     x = da.random.default_rng(0).standard_normal((rows, columns), chunks=(1_500, columns))
     assert x.nbytes > WORKER_MEMORY
     one_hot = da.from_array(np.eye(3)[np.arange(rows) % 3], chunks=(1_500, 3))

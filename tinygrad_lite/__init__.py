@@ -28,6 +28,8 @@ from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .tensor import Tensor as Tensor
 
+del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ def gradcheck(f: Function, *inputs: Any, order: int = 2, tolerance: float = 1e-6
     points = [x.astype(np.float64) if i in checked else x for i, x in enumerate(points)]
     if not checked:
         raise ValueError("gradcheck: none of the inputs is floating, so there is no gradient to check")
-    _check(f, points, checked, 1, order, tolerance, step, np.random.default_rng(0))
+    _check(f, points, checked, 1, order, tolerance, step, np.random.default_rng(0x6772_6164))  # like no input's
     return True
 
 

@@ -17,6 +17,7 @@ from ..ops.indexing import *
 from ..ops.linear import *
 from ..ops.loss import *
 from ..ops.norm import *
+from ..ops.padding import *
 from ..ops.pool import *
 from ..ops.resample import *
 from ..ops.special import *

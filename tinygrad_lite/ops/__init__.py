@@ -12,6 +12,7 @@ from . import linalg as linalg
 from . import linear as linear
 from . import loss as loss
 from . import norm as norm
+from . import padding as padding
 from . import pool as pool
 from . import product as product
 from . import reduce as reduce
