@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,23 +60,30 @@ class Windows:
         """Whether every input is in exactly one window."""
         return self.stride == self.span and self.size == tuple(k * p for k, p in zip(self.kernel, self.places))
 
-    def elements(self, within: Slices | None = None) -> Iterator[tuple[int, Slices, Slices]]:
+    def elements(self, within: Slices | None = None) -> tuple[tuple[int, Slices, Slices], ...]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 
         Places where the element lies on padding are left out, so nothing needs to be padded:
         `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do,
         and places are then counted from its start.
         """
-        block = within or tuple(slice(0, count) for count in self.places)
-        for k, at in enumerate(itertools.product(*map(range, self.kernel))):
-            inputs, places = [], []
-            for i, size, s, d, before, b in zip(at, self.size, self.stride, self.dilation, self.padding, block):
-                offset = i * d - before
-                first = max(b.start, -(offset // s))
-                count = max(0, min(b.stop, (size - 1 - offset) // s + 1) - first)
-                places.append(slice(first - b.start, first - b.start + count))
-                inputs.append(slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0))
-            yield k, tuple(inputs), tuple(places)
+        return _elements(self, tuple((b.start, b.stop) for b in within) if within else tuple((0, p) for p in self.places))
+
+
+@functools.lru_cache(maxsize=1024)
+def _elements(windows: Windows, block: tuple[tuple[int, int], ...]) -> tuple[tuple[int, Slices, Slices], ...]:
+    axes = []
+    for size, kernel, s, d, before, (start, stop) in zip(
+        windows.size, windows.kernel, windows.stride, windows.dilation, windows.padding, block
+    ):
+        axis = []
+        for offset in range(-before, kernel * d - before, d):
+            first = max(start, -(offset // s))
+            count = max(0, min(stop, (size - 1 - offset) // s + 1) - first)
+            inputs = slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0)
+            axis.append((inputs, slice(first - start, first - start + count)))
+        axes.append(axis)
+    return tuple((k, *zip(*element)) for k, element in enumerate(itertools.product(*axes)))
 
 
 def slide(
