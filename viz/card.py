@@ -37,12 +37,13 @@ def text_width(text: str, size: float, mono: bool = False) -> float:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text, centred at (x, y) (its baseline); `look` is its class in the style sheet."""
+    """A line of text, centred at (x, y) (its baseline); `look` is its class in the style sheet, `kind` stands after it."""
 
     x: float
     y: float
     text: str
     look: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ def face(card: Card, values: bool) -> Face:
         lines.append((text, look, text_width(text, size, mono), height))
 
     name = shortened(printable(card.name), 26)
-    title = "  ".join(filter(None, (name, card.kind)))
-    if title:
-        say(title, "name", 12, 16)
+    kind = shortened(printable(card.kind), 26)
+    if name or kind:
+        say("  ".join(filter(None, (name, kind))), "name", 12, 16)
     pictures = []
     if card.is_scalar and values:
         say(number(scalar(card.value) if scalar(card.value) is not None else card.value), "number", 15, 19, mono=True)
@@ -110,7 +111,7 @@ def face(card: Card, values: bool) -> Face:
     items: list[Text | Picture] = []
     for text, look, _, height in before:
         y += height
-        items.append(Text(width / 2, y - 4, text, look))
+        items.append(Text(width / 2, y - 4, name, look, kind) if look == "name" else Text(width / 2, y - 4, text, look))
     if pictures:
         y += 4 if top or pill else 2
         x, high = (width - wide) / 2, max(m.height for m, _ in pictures)

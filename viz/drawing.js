@@ -18,7 +18,12 @@
   box.appendChild(tip);
 
   function show(card, at) {
-    tip.textContent = card.tip;
+    tip.replaceChildren();
+    card.tip.split("\n").forEach(function (line, i) {
+      var span = tip.appendChild(document.createElement("span"));
+      span.textContent = (i ? "\n" : "") + line;
+      span.style.cssText = i === 0 ? "font-weight:700" : /^(out|∂)/.test(line) ? "color:#8fd0ff;font-family:Georgia,serif" : "color:#c4cedb";
+    });
     tip.style.display = "block";
     var w = tip.offsetWidth, h = tip.offsetHeight;
     var y = at.bottom + 10 + h > innerHeight ? at.top - h - 14 : at.bottom + 10;

@@ -208,6 +208,7 @@ def unique() -> str:
 
 def converted(picture: str, kind: str) -> bytes:
     """The SVG as PNG (two pixels for one) or PDF."""
+    picture = picture.replace(svg.FITTED, "", 1)  # there is no page, and cairosvg takes a height of "auto" for 0
     if command := shutil.which("rsvg-convert"):
         zoom = ["--zoom", "2"] if kind == "png" else []
         done = subprocess.run(

@@ -19,6 +19,7 @@ from .heatmap import GRADIENT, VALUE, heatmap
 from .layout import Layout, Point
 from .scene import Card, Frame, Scene, bad_text, facts, shortened
 
+FITTED = ' style="max-width:100%;height:auto"'  # as wide as the page at most
 SIDE = 14.0  # px around everything
 LIGHT, DARK = files(__package__).joinpath("drawing.css").read_text(encoding="utf-8").split("/* dark */")
 
@@ -71,7 +72,7 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
     size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size} style="max-width:100%;height:auto" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} role="img" '
         f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
@@ -135,7 +136,8 @@ def shows_bad(card: Card, face: Face) -> bool:
 
 
 def draw_text(item: Text) -> str:
-    return f'<text class="{item.look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}</text>'
+    kind = f'<tspan class="r">{" " * bool(item.text)}{said(item.kind)}</tspan>' if item.kind else ""
+    return f'<text class="{item.look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}{kind}</text>'
 
 
 def draw_picture(item: Picture) -> str:
