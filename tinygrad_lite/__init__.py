@@ -24,6 +24,8 @@ from .io import load as load
 from .io import save as save
 from .kernels.memory import empty_cache as empty_cache
 from .kernels.memory import keep_memory as keep_memory
+from .kernels.threads import get_num_threads as get_num_threads
+from .kernels.threads import set_num_threads as set_num_threads
 from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .tensor import Tensor as Tensor
