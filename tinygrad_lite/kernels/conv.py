@@ -151,8 +151,9 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     back = turned(windows)
     channels, outputs = weight.shape[1], len(weight) // groups
     seen, places = math.prod(windows.size), math.prod(windows.places)
-    # Either way takes channels · outputs products. Unfolding an element costs as much as 2 of them, adding it as 9.
-    if back and seen * outputs * (channels + 2) <= places * channels * (outputs + 9):
+    # Unfolding g copies outputs · elements numbers for each input; adding columns back takes twice as long for each of
+    # channels · elements numbers at each place.
+    if back and seen * outputs < 2 * places * channels:
         return conv(g, turned_weight(weight, groups), bias, back, groups)
     if channels == 1 < groups:
         return depthwise.conv_input(g, weight, bias, windows, groups)

@@ -19,7 +19,7 @@ STRIP = 4096  # columns that are turned at a time: they stay in the cache
 
 def batch_last(x: Array) -> Array:
     """x (N, ...) as a contiguous array (..., N): a view if it lies so in memory already."""
-    turned = np.moveaxis(x, 0, -1)
+    turned = x.transpose((*range(1, x.ndim), 0))  # np.moveaxis would take as long as a small kernel
     if turned.flags.c_contiguous or not x.flags.c_contiguous:
         return np.ascontiguousarray(turned)
     n, flat = len(x), x.reshape(len(x), -1)
@@ -36,7 +36,7 @@ def batch_last(x: Array) -> Array:
 
 def batch_first(x: Array) -> Array:
     """(..., N) seen as (N, ...): the other way, always a view."""
-    return np.moveaxis(x, -1, 0)
+    return x.transpose((-1, *range(x.ndim - 1)))
 
 
 def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
@@ -50,7 +50,7 @@ def ordered_as(x: Array, a: Array) -> Array:
     out = empty_as(x, a.shape, a.dtype)
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
         return a
-    if a.flags.c_contiguous and np.moveaxis(out, 0, -1).flags.c_contiguous:
+    if a.flags.c_contiguous and out.transpose((*range(1, out.ndim), 0)).flags.c_contiguous:
         return batch_first(batch_last(a))
     out[...] = a
     return out

@@ -44,18 +44,18 @@ class Windows:
     padding: tuple[int, ...]
     places: tuple[int, ...]
 
-    @property
+    @functools.cached_property
     def span(self) -> tuple[int, ...]:
         """How far a window reaches, holes of the dilation included."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation))
 
-    @property
+    @functools.cached_property
     def padded(self) -> tuple[int, ...]:
         """The size of an input with all the padding that the windows look at."""
         reach = ((p - 1) * s + span for p, s, span in zip(self.places, self.stride, self.span))
         return tuple(max(r, b + n) for r, b, n in zip(reach, self.padding, self.size))
 
-    @property
+    @functools.cached_property
     def tile(self) -> bool:
         """Whether every input is in exactly one window."""
         return self.stride == self.span and self.size == tuple(k * p for k, p in zip(self.kernel, self.places))
@@ -67,7 +67,9 @@ class Windows:
         `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do,
         and places are then counted from its start.
         """
-        return _elements(self, tuple((b.start, b.stop) for b in within) if within else tuple((0, p) for p in self.places))
+        return _elements(
+            self, tuple((b.start, b.stop) for b in within) if within else tuple((0, p) for p in self.places)
+        )
 
 
 @functools.lru_cache(maxsize=1024)
@@ -94,6 +96,14 @@ def slide(
     `padding` is one integer or one per axis, 'valid' (none) or 'same' (as many places as inputs; stride 1 only). With
     `ceil_mode` a last window may reach beyond the padding, if it starts on the input or on the padding before it.
     """
+    options = (tuple(v) if isinstance(v, list) else v for v in (stride, padding, dilation))
+    return _slide(size, kernel, *options, ceil_mode)
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _slide(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Windows:
     n = len(size)
     stride, dilation = per_axis(stride, n, "stride", 1), per_axis(dilation, n, "dilation", 1)
     span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation))
