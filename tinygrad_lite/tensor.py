@@ -414,7 +414,7 @@ class Tensor(Node):
 
 
 def wrap(value: Array) -> Tensor:
-    """A Tensor around an array that nobody else will write to: made read-only, with what it is a view of; not copied."""
+    """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
     while isinstance(base, np.ndarray):
         base.setflags(write=False)
