@@ -391,7 +391,29 @@ def test_a_leaf_that_is_rebound_between_two_graphs() -> None:
     assert w.grad.data.tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_leaf_that_is_rebound_to_another_shape_gets_the_old_graphs_gradient(create_graph: bool) -> None:
+    w = leaf([1.0, 2.0])
+    old = np.sum(w**3)
+    w.data = np.ones((3, 1))
+    old.backward(create_graph=create_graph)
+    assert w.grad.data.tolist() == [3, 12]
+
+
 # --------------------------------------------------------------------------------------------------- higher orders
+
+
+def test_a_rule_may_call_its_own_op_with_other_keywords_on_the_same_input() -> None:
+    @tg.op
+    def scaled(x: Any, *, by: float) -> Any:
+        if by == 1:
+            return x**2, (lambda g: g * 2 * x,)
+        squares = scaled(x, by=1)  # on Tensors this is another node than the one whose rule runs again
+        return squares * by, (lambda g: g * 2 * by * squares / x,)
+
+    assert tg.gradcheck(lambda x: scaled(x, by=3), np.array([1.0, 2.0]), order=3)
+
+
 
 
 def test_the_gradients_graph_reaches_through_what_was_computed_forward() -> None:

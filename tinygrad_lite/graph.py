@@ -171,7 +171,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
         try:
             if kind is None:
                 return rule(*args, **kwargs)[0]
-            if mode.again is not None and _is_again(mode.again, this, args):
+            if mode.again is not None and _is_again(mode.again, this, args, kwargs):
                 return mode.again
             records = flowing > 0 and mode.recording
             if records and mutable:
@@ -360,12 +360,13 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
         node = heappop(waiting)[1]
         g = gradient.pop(node)
         yield node, g
-        for x, closure in zip(node.args, differentiable_closures(node) if create_graph else node.closures):
+        closures = differentiable_closures(node) if create_graph else node.closures
+        for x, seen, closure in zip(node.args, node.values, closures):
             if closure is None:
                 continue
             gx = closure(g)
-            if not gx.__class__ is np.float64 is x.value.__class__:
-                gx = fit(gx, x.value)
+            if not gx.__class__ is np.float64 is seen.__class__:
+                gx = fit(gx, seen)
             if watch is not None:
                 watch.gradient(node, x, g, gx)
             if x not in gradient:
@@ -436,8 +437,14 @@ def running_again(node: Node) -> Iterator[None]:
         mode.again = outer
 
 
-def _is_again(node: Node, this: Op, args: tuple[Any, ...]) -> bool:
-    return node.op is this and len(args) == len(node.args) and all(a is b for a, b in zip(args, node.args))
+def _is_again(node: Node, this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return (
+        node.op is this
+        and len(args) == len(node.args)
+        and all(a is b for a, b in zip(args, node.args))
+        and kwargs.keys() == node.kwargs.keys()
+        and all(kwargs[name] is node.kwargs[name] for name in kwargs)
+    )
 
 
 @op(linear=True)
@@ -450,6 +457,7 @@ def _as_it_was(leaf: Node, value: Array) -> Node:
     """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
     old: Node = identity(leaf)
     old.value = value
+    old.values = (value,)
     return old
 
 
