@@ -34,6 +34,14 @@ def batch_last(x: Array) -> Array:
     return out.reshape(turned.shape)
 
 
+def laid(x: Array) -> Array:
+    """x (N, ...) with the batch innermost in memory, for rules that go through it more than once. What is no NumPy
+    array, or a batch too small to gain by it, is left as it is."""
+    if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= TILE and x.flags.c_contiguous and x.dtype.kind == "f":
+        return batch_first(batch_last(x))
+    return x
+
+
 def batch_first(x: Array) -> Array:
     """(..., N) seen as (N, ...): the other way, always a view."""
     return x.transpose((-1, *range(x.ndim - 1)))

@@ -5,6 +5,7 @@ Shapes: x (..., *size), y and g (..., *places). `place` holds the number of an e
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,22 @@ def results(x: Array, windows: Windows, fill: Any) -> Array:
     return y
 
 
+def reduced(combine: np.ufunc, x: Array, windows: Windows, fill: Any) -> Array:
+    """The elements of each window combined, one axis after the other."""
+    for along in windows.axes:
+        y = results(x, along, fill) if not along.whole else empty_as(x, (*x.shape[: -len(along.size)], *along.places))
+        elements = [(x[..., *inputs], places) for _, inputs, places in along.elements()]
+        if not along.whole:
+            for seen, places in elements:
+                combine(y[..., *places], seen, out=y[..., *places])
+        elif len(elements) == 1:
+            y[...] = elements[0][0]
+        else:
+            functools.reduce(lambda a, b: combine(a, b, out=y), (seen for seen, _ in elements))
+        x = y
+    return x
+
+
 def added_back(g: Array, windows: Windows, part: Callable[..., Array]) -> Array:
     """For each element k of the windows `part(k, places, out)`, a gradient at these places, added to what k visited."""
     x = empty_as(g, (*g.shape[: -len(windows.size)], *windows.size))
@@ -78,10 +95,7 @@ def added_back(g: Array, windows: Windows, part: Callable[..., Array]) -> Array:
 @kernel(plain_max_pool)
 def max_pool(x: Array, windows: Windows) -> Any:
     """The largest element of each window."""
-    y = results(x, windows, lowest(x.dtype))
-    for _, inputs, places in windows.elements():
-        np.maximum(y[..., *places], x[..., *inputs], out=y[..., *places])
-    return y
+    return reduced(np.maximum, x, windows, lowest(x.dtype))
 
 
 @kernel(plain_first_max)
@@ -118,13 +132,12 @@ def put(g: Array, place: Array, windows: Windows) -> Any:
 @kernel(plain_window_sum)
 def window_sum(x: Array, windows: Windows) -> Any:
     """The sum of each window."""
-    y = results(x, windows, 0)
-    for _, inputs, places in windows.elements():
-        y[..., *places] += x[..., *inputs]
-    return y
+    return reduced(np.add, x, windows, 0)
 
 
 @kernel(plain_window_spread)
 def window_spread(g: Array, windows: Windows) -> Any:
     """The adjoint of `window_sum`: each g added to every element of its window."""
-    return added_back(g, windows, lambda k, at, out: np.positive(g[..., *at], out=out))
+    for along in reversed(windows.axes):
+        g = added_back(g, along, lambda k, at, out, g=g: np.positive(g[..., *at], out=out))
+    return g

@@ -60,6 +60,22 @@ class Windows:
         """Whether every input is in exactly one window."""
         return self.stride == self.span and self.size == tuple(k * p for k, p in zip(self.kernel, self.places))
 
+    @functools.cached_property
+    def axes(self) -> tuple[Windows, ...]:
+        """The same windows as one pass over each axis after the other."""
+        passes = []
+        for i in range(len(self.size)):
+            size, places = (*self.places[:i], *self.size[i:]), (*self.places[: i + 1], *self.size[i + 1 :])
+            geometry = (self.kernel, 1), (self.stride, 1), (self.dilation, 1), (self.padding, 0)
+            along = (tuple(v if j == i else rest for j, v in enumerate(values)) for values, rest in geometry)
+            passes.append(Windows(size, *along, places))
+        return tuple(passes)
+
+    @functools.cached_property
+    def whole(self) -> bool:
+        """Whether every window lies on the input, with no element on padding."""
+        return not any(self.padding) and self.padded == self.size
+
     def elements(self, within: Slices | None = None) -> tuple[tuple[int, Slices, Slices], ...]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 

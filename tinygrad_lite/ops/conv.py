@@ -16,6 +16,7 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import conv as kernels
+from ..kernels.layout import laid
 from ..kernels.windows import Ints, Windows, per_axis, slide
 
 __all__ = [
@@ -27,10 +28,11 @@ __all__ = [
 
 def correlation(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Rule:
     """The rule of conv: out[n, o, p] = Σ x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]"""
-    y = kernels.conv(batched(x, windows), weight, bias, windows, groups)
+    batch = laid(batched(x, windows))
+    y = kernels.conv(batch, weight, bias, windows, groups)
     return as_batched_as(x, y), (
         lambda g: conv_input(batched(g, windows), weight, windows, groups),
-        lambda g: conv_weight(batched(x, windows), batched(g, windows), windows, groups),
+        lambda g: conv_weight(batch, batched(g, windows), windows, groups),
         lambda g: sum_but_channels(g, windows),
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import pool as kernels
+from ..kernels.layout import laid
 from ..kernels.windows import Ints, Windows, per_axis, slide
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 
 
 def maximum_of_windows(x: Array, windows: Windows) -> Rule:
+    x = laid(x)
     y = kernels.max_pool(x, windows)
     return y, (lambda g: put(g, kernels.first_max(x, y, windows), windows),)
 
