@@ -6,7 +6,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from .heatmap import GRADIENT, VALUE, HeatMap, heatmap
-from .scene import Card, bad_text, number, scalar, shape_text, shortened
+from .labels import bad_text, number_or_text, printable, shape_text, shortened
+from .scene import Card
 
 PAD, PILL, LINE = 10, 20, 14  # px: inside a card, the height of a pill, a line of small text
 
@@ -37,7 +38,7 @@ def text_width(text: str, size: float, mono: bool = False) -> float:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text, centred at (x, y) (its baseline); `look` is its class in the style sheet, `kind` stands after it."""
+    """A line of text, its baseline centred at (x, y); `look` is its class in the style sheet, `kind` follows it."""
 
     x: float
     y: float
@@ -85,10 +86,9 @@ def face(card: Card, values: bool) -> Face:
         say("  ".join(filter(None, (name, kind))), "name", 12, 16)
     pictures = []
     if card.is_scalar and values:
-        say(number(scalar(card.value) if scalar(card.value) is not None else card.value), "number", 15, 19, mono=True)
+        say(number_or_text(card.value), "number", 15, 19, mono=True)
         if card.gradient is not None:
-            said = scalar(card.gradient)
-            say(f"∂ {number(card.gradient if said is None else said)}", "d", 10.5, LINE, mono=True)
+            say(f"∂ {number_or_text(card.gradient)}", "d", 10.5, LINE, mono=True)
     elif values:
         pictures = [(m, "v") for m in [heatmap(card.value, VALUE)] if m]
         if card.gradient is not None:
@@ -123,15 +123,3 @@ def face(card: Card, values: bool) -> Face:
         y += height
         items.append(Text(width / 2, y - 3, text, look))
     return Face(width, float(-(-(y + 6) // 2) * 2), tuple(items), pill, pill_width)
-
-
-def printable(text: str) -> str:
-    """Without what XML cannot hold (control characters, lone surrogates), which becomes �."""
-    return "".join(
-        c
-        if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff\x7f"
-        else " "
-        if c in "\t\r\n"
-        else "�"
-        for c in text
-    )

@@ -8,9 +8,9 @@ from typing import Any
 
 import graphviz
 
-from .card import printable
+from .labels import printable, shape_text, shortened
 from .layout import Block, Layout, Point, straight, title_width
-from .scene import Card, Frame, Scene, shape_text, shortened
+from .scene import Card, Frame, Scene
 
 FONT = "Helvetica,Arial,sans-serif"
 COLOURS = {

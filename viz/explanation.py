@@ -16,7 +16,7 @@ from tinygrad_lite.graph import Node, backpropagate
 from tinygrad_lite.tensor import Tensor
 
 from .graph import Graph
-from .scene import number, shape_text
+from .labels import number, shape_text
 
 PATHS = 8  # so many chain rules are written out
 

@@ -11,9 +11,8 @@ import numpy as np
 from tinygrad_lite import Tensor
 from tinygrad_lite.graph import backpropagate
 
-from .card import printable
 from .graph import Graph
-from .scene import shape_text, shortened
+from .labels import printable, shape_text, shortened
 
 try:
     from matplotlib.figure import Figure

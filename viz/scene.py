@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,20 +15,8 @@ import numpy as np
 from tinygrad_lite.graph import Node, backpropagate
 
 from . import fold as folding
-from .graph import Graph, Group, Part, is_constant, lineage, parameter_name
-from .heatmap import drawable
-
-SYMBOLS = {
-    "add": "+", "subtract": "−", "multiply": "·", "divide": "÷", "matmul": "@", "negative": "−x", "power": "^",
-    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "xᵀ", "swapaxes": "xᵀ",
-    "matrix_transpose": "xᵀ", "exp": "eˣ",
-    "maximum": "max", "minimum": "min", "clip": "clip", "getitem": "[ ]", "reciprocal": "1/x",
-}  # fmt: skip
-WITH_CONSTANTS = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "clip"}
-COMMUTE = {"add", "multiply", "maximum", "minimum"}
-SUPERSCRIPT = str.maketrans("-−.0123456789", "⁻⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-Box: TypeAlias = "Card | Frame"
+from .graph import Graph, Group, Part, lineage
+from .labels import SYMBOLS, count_bad, pill, plural, shortened
 
 
 @dataclass(eq=False)
@@ -92,6 +80,9 @@ class Frame:
         return [frame for box in inner for frame in (box, *box.frames())]
 
 
+Box: TypeAlias = Card | Frame
+
+
 @dataclass(frozen=True)
 class Edge:
     source: Card
@@ -107,6 +98,8 @@ class Scene:
     frame: Frame
     edges: list[Edge]
     has_gradients: bool
+    roots: Sequence[Node]
+    find: Callable[[Node], Card | None]  # the card that shows a node or stands for it, if there is one
 
     def cards(self) -> list[Card]:
         return self.frame.cards()
@@ -162,7 +155,7 @@ def _build(
         note += "depth=… opens so many levels of modules, or the module of that name; max_nodes=… shows more."
     if not title:
         title = graph.modules[0].__class__.__name__ if graph.modules else (names.get(roots[0]) or roots[0].name or "")
-    return Scene(title, subtitle(roots, graph, cards, values), note, frame, edges, has_gradients)
+    return Scene(title, subtitle(roots, graph, cards, values), note, frame, edges, has_gradients, roots, maker.find)
 
 
 def subtitle(roots: Sequence[Node], graph: Graph, cards: list[Card], values: bool) -> str:
@@ -307,6 +300,12 @@ class _Maker:
                 return self.seen_card(x), self.seen_card(part)
             x, part = x.shown_as or x, part.shown_as or part
 
+    def find(self, node: Node) -> Card | None:
+        part = self.graph.parts.get(node)
+        while part is not None and part.shown_as is not None:
+            part = part.shown_as
+        return None if part is None else next((self.made[item] for item in lineage(part) if item in self.made), None)
+
     def seen_card(self, part: Part) -> Card:
         for item in lineage(part):
             if item in self.made:
@@ -332,153 +331,3 @@ def without_implied(edges: list[Edge]) -> list[Edge]:
                 continue
         kept.append(edge)
     return kept
-
-
-# ------------------------------------------------------------------------------------------------------- as text
-
-
-def pill(node: Node) -> str:
-    """The op's symbol, with the constants that it was given: "@", "· 0.5", "x²", "relu"."""
-    op = node.op
-    assert op is not None
-    symbol = SYMBOLS.get(op.name, op.name)
-    if op.name == "getitem" and len(node.args) > 1:
-        return f"[{index_text(node.values[1])}]"
-    if op.name not in WITH_CONSTANTS:
-        return symbol
-    constants = [(i, number(scalar(v))) for i, v in enumerate(node.values) if is_folded(node, i)]
-    if not constants:
-        return symbol
-    if op.name == "power" and constants[0][0] == 1:
-        return "x" + constants[0][1].translate(SUPERSCRIPT)
-    if constants[0][0] == 0 and op.name not in COMMUTE:
-        return f"{constants[0][1]} {symbol}"
-    return f"{symbol} {', '.join(text for _, text in constants)}"
-
-
-def is_folded(node: Node, place: int) -> bool:
-    a = node.args[place]
-    return is_constant(a) if isinstance(a, Node) else np.size(a) == 1 and scalar(a) is not None
-
-
-def scalar(a: Any) -> Any:
-    """The number in an array of one element, or None."""
-    a = a.value if isinstance(a, Node) else a
-    try:
-        return np.asarray(a).reshape(()).item() if not isinstance(a, (str, bytes)) and a is not None else None
-    except (ValueError, TypeError):
-        return None
-
-
-def index_text(index: Any) -> str:
-    def one(i: Any) -> str:
-        if isinstance(i, slice):
-            ends = ":".join("" if end is None else str(end) for end in (i.start, i.stop))
-            return ends + (f":{i.step}" if i.step not in (None, 1) else "")
-        if i is None:
-            return "None"
-        if i is Ellipsis:
-            return "…"
-        return str(i) if isinstance(i, (int, np.integer)) and not isinstance(i, bool) else "▦"
-
-    return shortened(", ".join(map(one, index if isinstance(index, tuple) else (index,))), 18)
-
-
-def number(x: Any) -> str:
-    """A number as a card shows it: four digits, a real minus sign."""
-    if isinstance(x, (bool, np.bool_)):
-        return str(bool(x))
-    if isinstance(x, (int, np.integer)) and abs(int(x)) < 10**7:
-        return str(int(x)).replace("-", "−")
-    try:
-        text = f"{x:.4g}"
-    except (TypeError, ValueError):
-        return shortened(str(x), 24)
-    mantissa, e, exponent = text.partition("e")
-    return (mantissa + (f"e{int(exponent)}" if e else "")).replace("-", "−").replace("nan", "NaN").replace("inf", "∞")
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) if shape else "scalar"
-
-
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
-
-
-def shortened(text: str, most: int) -> str:
-    """At most so many characters, the middle left out; on one line."""
-    if len(text) > 4 * most:
-        text = text[: 2 * most] + text[-2 * most :]
-    text = " ".join(text.split())
-    return text if len(text) <= most else f"{text[: (most - 1) // 2]}…{text[len(text) - most // 2 :]}"
-
-
-def count_bad(a: Any) -> tuple[int, int]:
-    """How many NaN and how many infinities."""
-    numbers = drawable(a)
-    if numbers is None:
-        return 0, 0
-    nan = int(np.isnan(numbers).sum())
-    return nan, int(numbers.size - np.isfinite(numbers).sum()) - nan
-
-
-def bad_text(a: Any) -> str:
-    nan, inf = count_bad(a)
-    return " · ".join(f"{n:,} {what}" for n, what in ((nan, "NaN"), (inf, "Inf")) if n)
-
-
-def formula(card: Card) -> list[str]:
-    """The rule as its docstring has it, an equation a line."""
-    if card.role != "op" or card.node is None or card.node.op is None:
-        return []
-    first = card.node.op.formula.split("\n\n")[0]
-    return [line.strip() for part in first.split("\n") for line in part.split("   ") if line.strip()]
-
-
-def call_text(node: Node) -> str:
-    """conv2d(x, weight, stride=2)"""
-    assert node.op is not None
-    said = []
-    for i, a in enumerate(node.args):
-        name = parameter_name(node, i)
-        said.append(
-            name
-            if np.size(node.values[i]) > 1 or isinstance(a, Node) and not is_constant(a)
-            else f"{name}={brief(node.values[i])}"
-        )
-    said += [f"{name}={brief(v)}" for name, v in node.kwargs.items()]
-    return f"{node.op.name}({', '.join(said)})"
-
-
-def brief(a: Any) -> str:
-    x = scalar(a)
-    return number(x) if isinstance(x, (int, float)) else shortened(repr(a), 40)
-
-
-def facts(card: Card) -> list[str]:
-    """What the tooltip says below the name, a line each."""
-    said = []
-    if card.role == "module":
-        said.append(card.note + (f", {card.times:,} times; the last one is shown" if card.times > 1 else ""))
-    elif card.node is not None and card.node.op is not None:
-        said.append(call_text(card.node))
-        said += formula(card)
-    if card.role == "op" and card.times > 1:
-        said.append(f"{card.times:,} times; the last one is shown")
-    dtype = getattr(card.value, "dtype", type(card.value).__name__)
-    said.append(f"shape {shape_text(card.shape)}   {dtype}")
-    numbers = drawable(card.value)
-    if numbers is not None and numbers.size:
-        finite = numbers[np.isfinite(numbers)]
-        if numbers.size == 1:
-            said.append(f"value {number(numbers.reshape(()).item())}")
-        elif finite.size:
-            said.append(f"min {number(finite.min())}   mean {number(finite.mean())}   max {number(finite.max())}")
-        if bad := bad_text(numbers):
-            said.append(f"value: {bad} of {numbers.size:,}")
-    if card.gradient is not None and (gradient := drawable(card.gradient)) is not None:
-        said.append(f"‖gradient‖ {number(float(np.sqrt(np.sum(gradient * gradient))))}")
-        if bad := bad_text(gradient):
-            said.append(f"gradient: {bad} of {gradient.size:,}")
-    return said

@@ -14,10 +14,12 @@ from importlib.resources import files
 
 import numpy as np
 
-from .card import PILL, Face, Picture, Text, printable, text_width
+from .card import PILL, Face, Picture, Text, text_width
 from .heatmap import GRADIENT, VALUE, heatmap
+from .labels import bad_text, printable, shortened
 from .layout import Layout, Point
-from .scene import Card, Frame, Scene, bad_text, facts, shortened
+from .scene import Card, Frame, Scene
+from .tooltip import facts
 
 FITTED = ' style="max-width:100%;height:auto"'  # as wide as the page at most
 SIDE = 14.0  # px around everything

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .card import printable
 from .heatmap import drawable
-from .scene import Card, Frame, Scene, bad_text, number, scalar, shape_text, shortened
+from .labels import bad_text, number, printable, scalar, shape_text, shortened
+from .scene import Card, Frame, Scene
 
 
 def tree(scene: Scene, values: bool) -> str:

@@ -20,8 +20,8 @@ def scalars() -> Tensor:
     d = d + d * 2 + tg.relu(b + a)
     d = d + 3 * d + tg.relu(b - a)
     e = c - d
-    g = e**2 / 2.0
-    out: Tensor = g + 10.0 / g
+    f = e**2
+    out: Tensor = f / 2.0 + 10.0 / f
     out.name = "g"
     return out
 
