@@ -1,0 +1,151 @@
+(function (id, css, rules, steps, wide) {
+  const box = document.getElementById(id), svg = box && box.querySelector("svg");
+  if (!svg) return;
+  const make = (tag, name, into, text) => {
+    const e = document.createElement(tag);
+    if (name) e.className = name;
+    if (text) e.textContent = text;
+    if (into) into.appendChild(e);
+    return e;
+  };
+  const name = (e, label) => { e.setAttribute("aria-label", label); e.title = label; };
+  const root = make("div", "tp" + (wide ? " wide" : ""));
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "The computation, step by step");
+  root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours
+  make("style", "", root, css.replace(/&/g, "#" + id));
+  const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
+  const button = (cls, text, label, act) => {
+    const b = make("button", cls, bar, text);
+    b.type = "button";
+    name(b, label);
+    b.onclick = act;
+    return b;
+  };
+  const go = button("go", "", "", () => timer ? stop() : play());
+  button("", "‹", "Step back", () => { stop(); show(now - 1); });
+  const slider = make("input", "", bar);
+  slider.type = "range";
+  slider.min = 0;
+  slider.max = steps.length - 1;
+  slider.setAttribute("aria-label", "Step");
+  slider.oninput = () => { stop(); show(+slider.value); };
+  button("", "›", "Step forward", () => { stop(); show(now + 1); });
+  say.setAttribute("role", "status");
+  svg.replaceWith(root);
+  view.appendChild(svg);
+
+  const cards = {}, edges = [...svg.querySelectorAll(".e")];
+  svg.querySelectorAll(".c[data-n]").forEach(c => {
+    const at = c.querySelector(".d,.g");
+    cards[c.dataset.n] = { c, at, whole: at && (at.getAttribute("href") || at.textContent), rect: c.querySelector("rect") };
+  });
+  const key = e => e.dataset.s + " " + e.dataset.t;
+  edges.forEach((e, i) => { e.nth = edges.slice(0, i).filter(o => key(o) === key(e)).length; });
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let now = 0, timer = 0, arrow;
+
+  function write(s) {
+    say.textContent = "";
+    const head = make("div", "head", say);
+    if (s.c) make("span", "", head, s.p + " " + s.c);
+    head.append(s.t);
+    if (rules[s.r || 0].length) {
+      const line = make("div", "rule", say);
+      rules[s.r || 0].forEach((r, i) => { make("span", i === (s.f || 0) && s.f !== -1 ? "on" : "", line, r); line.append(" "); });
+    }
+    if (s.l) make("pre", "", say, s.l.join("\n"));
+    if (s.w) {
+      const table = make("table", "", say);
+      s.w.forEach(row => { const tr = make("tr", "", table); row.forEach(cell => make("td", "", tr, cell)); });
+    }
+    if (s.n) make("div", "note", say, s.n);
+  }
+
+  function show(i) {
+    now = Math.max(0, Math.min(steps.length - 1, i));
+    const s = steps[now], back = s.p === "backward", values = {}, came = {};
+    steps.slice(0, now + 1).forEach(t => {
+      (t.v || []).forEach(n => { values[n] = 1; });
+      (t.g || []).forEach(g => { came[g[0]] = g; });
+    });
+    const to = (s.g || []).map(g => g[0]);
+    root.classList.toggle("back", back || s.p === "end");
+    for (const n in cards) {
+      const { c, at, whole } = cards[n];
+      c.classList.toggle("wait", !values[n]);
+      c.classList.toggle("still", !came[n]);
+      c.classList.toggle("on", +n === s.k);
+      c.classList.toggle("to", to.includes(+n));
+      if (at && came[n]) {
+        const seen = came[n][1] || whole;
+        if (at.tagName === "image") at.setAttribute("href", seen); else at.textContent = seen;
+      }
+    }
+    if (arrow) arrow.remove();
+    edges.forEach(e => {
+      const on = (s.e || []).some(x => x[0] + " " + x[1] === key(e) && x[2] === e.nth), [shaft, head] = e.children;
+      e.classList.toggle("on", on);
+      e.classList.toggle("wait", !values[e.dataset.t]);
+      head.style.display = on && back ? "none" : "";
+      if (on && back) { // the gradient goes against the arrow: a head at its other end
+        const p = shaft.getPointAtLength(0), q = shaft.getPointAtLength(8);
+        arrow = head.cloneNode();
+        arrow.style.display = "";
+        arrow.setAttribute("d", "M0 0L-10 5V-5z");
+        arrow.setAttribute("transform", `translate(${p.x} ${p.y}) rotate(${Math.atan2(p.y - q.y, p.x - q.x) * 180 / Math.PI})`);
+        e.appendChild(arrow);
+      }
+    });
+    write(s);
+    slider.value = now;
+    slider.setAttribute("aria-valuetext", [s.p, s.c, s.t].filter(Boolean).join(" "));
+    const target = cards[s.k];
+    if (target) {
+      const a = target.c.getBoundingClientRect(), b = view.getBoundingClientRect();
+      const way = (low, high, from, to) => low >= from + 8 && high <= to - 8 ? 0 : (low + high - from - to) / 2;
+      view.scrollBy({ left: way(a.left, a.right, b.left, b.right), top: way(a.top, a.bottom, b.top, b.bottom), behavior: calm.matches ? "auto" : "smooth" });
+    }
+  }
+  function label() {
+    go.textContent = timer ? "❚❚ Pause" : "▶ Play";
+    name(go, timer ? "Pause" : "Play");
+    say.setAttribute("aria-live", timer ? "off" : "polite");
+  }
+  function stop() { clearInterval(timer); timer = 0; label(); }
+  function play() {
+    if (now === steps.length - 1) show(0);
+    timer = setInterval(() => { show(now + 1); if (now === steps.length - 1) stop(); }, 1600);
+    label();
+  }
+  function keys(e) {
+    const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1 }[e.key];
+    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (to !== undefined) { stop(); show(to); }
+    else if (e.key === " " && e.target.tagName !== "BUTTON") go.click();
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  }
+  root.addEventListener("keydown", keys);
+  // Alone on its page it takes the arrow keys without being focused.
+  document.addEventListener("keydown", e => {
+    if (e.target === document.body && document.querySelectorAll(".tp").length === 1 && e.key.startsWith("Arrow")) keys(e);
+  });
+
+  function settle() {
+    root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
+    if (wide) { // the panel keeps the height of its tallest step, so that the drawing stands still
+      say.style.minHeight = "";
+      let most = 0;
+      steps.slice(0, 400).forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
+      say.style.minHeight = most + "px";
+      write(steps[now]);
+    }
+  }
+  label();
+  show(0);
+  settle();
+  addEventListener("resize", settle);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", settle);
+})
