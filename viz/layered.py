@@ -144,23 +144,19 @@ class _Layered:
         paths = {}
         for (source, b), chain in chains.items():
             first, goal = chain[0], chain[-1]
-            points = [
-                (first.start + first.leave, first.at + first.exit(source)),
-                (ends[first.rank][1], first.at + first.exit(source)),
+            out, into = first.at + first.exit(source), goal.at + goal.entry(source)
+            left = 0.0 if first in entering.values() else first.start + first.leave
+            right = main if b is None else goal.start + goal.enter
+            through = [(x, bend.at + bend.line) for bend in chain[1:-1] for x in ends[bend.rank]]
+            paths[source, b] = [
+                (left, out),
+                (ends[first.rank][1], out),
+                *through,
+                (ends[goal.rank][0], into),
+                (right, into),
             ]
-            for bend in chain[1:-1]:
-                points += [(x, bend.at + bend.line) for x in ends[bend.rank]]
-            points += [
-                (ends[goal.rank][0], goal.at + goal.entry(source)),
-                (goal.start + goal.enter, goal.at + goal.entry(source)),
-            ]
-            if first in entering.values():
-                points[0] = (0.0, points[0][1])
-            if b is None:
-                points.append((main, points[-1][1]))
-            paths[source, b] = points
-        at_border = [{source: spot.at for source, spot in ports.items()} for ports in (entering, leaving)]
-        return Level(main, cross, spots, *at_border, paths)
+        entries, exits = ({source: spot.at for source, spot in ports.items()} for ports in (entering, leaving))
+        return Level(main, cross, spots, entries, exits, paths)
 
     def gap(self, layer: list[Spot], at_border: bool) -> float:
         """Room for the edges out of a layer: more for more that bend. At a frame's border there is a margin already."""

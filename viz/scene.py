@@ -105,20 +105,6 @@ class Scene:
         return self.frame.cards()
 
 
-def build(
-    roots: Sequence[Node],
-    names: dict[Node, str],
-    title: str,
-    values: bool,
-    grads: bool,
-    depth: int | str | None,
-    max_nodes: int,
-) -> Scene:
-    """The scene of the graph that `roots` came out of."""
-    with collector_at_rest():
-        return _build(roots, names, title, values, grads, depth, max_nodes)
-
-
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
     """A large graph is millions of objects, and none of them garbage: the collector would walk them again and again."""
@@ -131,7 +117,8 @@ def collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _build(
+@collector_at_rest()
+def build(
     roots: Sequence[Node],
     names: dict[Node, str],
     title: str,
@@ -140,6 +127,7 @@ def _build(
     depth: int | str | None,
     max_nodes: int,
 ) -> Scene:
+    """The scene of the graph that `roots` came out of; the options are those of draw()."""
     graph = Graph(roots, names)
     total = len(graph.parts)
     folding.fold(graph, depth, min(max_nodes, folding.MOST))
@@ -190,9 +178,7 @@ def add_gradients(roots: Sequence[Node], cards: list[Card]) -> bool:
     reached = False
     for root in roots:
         if root.requires_grad and np.size(root.value) == 1:
-            for node, g in backpropagate(
-                root, np.ones_like(root.value)[()] if np.ndim(root.value) == 0 else np.ones_like(root.value)
-            ):
+            for node, g in backpropagate(root, np.ones_like(root.value)[()]):
                 for card in of_node.get(node, ()):
                     card.gradient = g if card.gradient is None else card.gradient + g
                     reached = True
@@ -284,12 +270,7 @@ class _Maker:
 
     def seen(self, x: Part, part: Part) -> tuple[Card, Card] | None:
         """The cards that an edge joins; None for an edge from one turn of a repeated pattern to another."""
-        if (
-            x.repeat is not None
-            and part.repeat is not None
-            and x.repeat[0] is part.repeat[0]
-            and x.repeat[1] != part.repeat[1]
-        ):
+        if x.repeat and part.repeat and x.repeat[0] is part.repeat[0] and x.repeat[1] != part.repeat[1]:
             return None  # as below, without looking around: a long chain is made of these
         while True:
             turns = {id(item.repeat[0]): item.repeat[1] for item in lineage(x) if item.repeat is not None}
@@ -304,13 +285,11 @@ class _Maker:
         part = self.graph.parts.get(node)
         while part is not None and part.shown_as is not None:
             part = part.shown_as
-        return None if part is None else next((self.made[item] for item in lineage(part) if item in self.made), None)
+        return self.seen_card(part) if part is not None else None
 
     def seen_card(self, part: Part) -> Card:
-        for item in lineage(part):
-            if item in self.made:
-                return self.made[item]
-        raise AssertionError("a part that is neither seen nor folded")
+        """The card of a part, or of the folded group that it lies in."""
+        return next(self.made[item] for item in lineage(part) if item in self.made)
 
 
 def without_implied(edges: list[Edge]) -> list[Edge]:

@@ -57,6 +57,13 @@ def test_a_weight_is_seen_through_its_transpose() -> None:
     assert dock.gradient.shape == (4, 3)
 
 
+def test_micrograd_s_expression_has_micrograd_s_numbers() -> None:
+    """g, ∂g/∂a and ∂g/∂b as micrograd's README prints them."""
+    scene = draw(scalars()).scene
+    assert f"{card(scene, 'g').value:.4f}" == "24.7041"
+    assert [f"{card(scene, name).gradient:.4f}" for name in "ab"] == ["138.8338", "645.5773"]
+
+
 def test_x_plus_x_has_two_edges() -> None:
     x = variable(3.0, "x")
     scene = draw(x + x).scene
