@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from .drawing import Drawing, draw
 from .explanation import Explanation, explain
+from .player import Player
 
-__all__ = ["Derivation", "Drawing", "Explanation", "derive", "draw", "explain", "gradient_flow", "plot_history"]
+__all__ = ["Derivation", "Drawing", "Explanation", "Player", "derive", "draw", "explain", "gradient_flow", "plot_history"]
 
 if TYPE_CHECKING:
     from .derivation import Derivation, derive

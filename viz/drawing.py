@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -19,9 +18,11 @@ from tinygrad_lite.nn import Module
 
 from . import dot, html, svg, text
 from . import engine as engines
-from .card import face, printable
+from .card import face
+from .labels import printable, shortened
 from .layout import Layout, blocks
-from .scene import Scene, build, shortened
+from .player import Player
+from .scene import Scene, build
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
@@ -138,7 +139,7 @@ class Drawing:
 
     def html(self) -> str:
         """A whole page: the picture, with tooltips."""
-        uid = unique()
+        uid = html.unique()
         return html.page(self.svg(uid=uid), uid, self.description)
 
     @property
@@ -185,6 +186,10 @@ class Drawing:
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
+    def play(self) -> Player:
+        """The drawing, to be gone through step by step: forward, then backward, one closure at a time."""
+        return Player(self)
+
     def __str__(self) -> str:
         return text.tree(self.scene, self.values)
 
@@ -192,18 +197,13 @@ class Drawing:
         return f"<Drawing {self.description}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        uid = unique()
+        uid = html.unique()
         picture = self.svg(uid=uid)
         return {
             "text/html": html.fragment(picture, uid, self.description),
             "image/svg+xml": picture,
             "text/plain": str(self),
         }
-
-
-def unique() -> str:
-    """An id for one display: the same drawing may be shown twice on a page."""
-    return f"tg{uuid.uuid4().hex[:8]}"
 
 
 def converted(picture: str, kind: str) -> bytes:

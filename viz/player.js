@@ -1,4 +1,4 @@
-(function (id, css, rules, steps, wide) {
+(function (id, css, wide, rules, tensors, steps) {
   const box = document.getElementById(id), svg = box && box.querySelector("svg");
   if (!svg) return;
   const make = (tag, name, into, text) => {
@@ -8,30 +8,31 @@
     if (into) into.appendChild(e);
     return e;
   };
-  const name = (e, label) => { e.setAttribute("aria-label", label); e.title = label; };
+  const name = (e, label) => { e.ariaLabel = label; };
   const root = make("div", "tp" + (wide ? " wide" : ""));
-  root.setAttribute("role", "group");
-  root.setAttribute("aria-label", "The computation, step by step");
+  root.role = "group";
+  name(root, "The computation, step by step");
   root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours
   make("style", "", root, css.replace(/&/g, "#" + id));
   const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
-  const button = (cls, text, label, act) => {
-    const b = make("button", cls, bar, text);
+  const button = (text, label, act) => {
+    const b = make("button", "", bar, text);
     b.type = "button";
     name(b, label);
     b.onclick = act;
     return b;
   };
-  const go = button("go", "", "", () => timer ? stop() : play());
-  button("", "‹", "Step back", () => { stop(); show(now - 1); });
+  const move = to => { stop(); show(to); };
+  const go = button("", "", () => timer ? stop() : play());
+  button("‹", "Step back", () => move(now - 1));
   const slider = make("input", "", bar);
   slider.type = "range";
   slider.min = 0;
   slider.max = steps.length - 1;
-  slider.setAttribute("aria-label", "Step");
-  slider.oninput = () => { stop(); show(+slider.value); };
-  button("", "›", "Step forward", () => { stop(); show(now + 1); });
-  say.setAttribute("role", "status");
+  name(slider, "Step");
+  slider.oninput = () => move(+slider.value);
+  button("›", "Step forward", () => move(now + 1));
+  say.role = "status";
   svg.replaceWith(root);
   view.appendChild(svg);
 
@@ -42,7 +43,6 @@
   });
   const key = e => e.dataset.s + " " + e.dataset.t;
   edges.forEach((e, i) => { e.nth = edges.slice(0, i).filter(o => key(o) === key(e)).length; });
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let now = 0, timer = 0, arrow;
 
   function write(s) {
@@ -56,8 +56,8 @@
     }
     if (s.l) make("pre", "", say, s.l.join("\n"));
     if (s.w) {
-      const table = make("table", "", say);
-      s.w.forEach(row => { const tr = make("tr", "", table); row.forEach(cell => make("td", "", tr, cell)); });
+      const grid = make("div", "grid", say);
+      s.w.forEach(([symbol, i]) => { for (let j = -1; j < 4; j++) make("span", "", grid, j < 0 ? symbol : tensors[i][j]); });
     }
     if (s.n) make("div", "note", say, s.n);
   }
@@ -99,18 +99,18 @@
     });
     write(s);
     slider.value = now;
-    slider.setAttribute("aria-valuetext", [s.p, s.c, s.t].filter(Boolean).join(" "));
+    slider.ariaValueText = `${s.p} ${s.c || ""} ${s.t}`;
     const target = cards[s.k];
     if (target) {
       const a = target.c.getBoundingClientRect(), b = view.getBoundingClientRect();
       const way = (low, high, from, to) => low >= from + 8 && high <= to - 8 ? 0 : (low + high - from - to) / 2;
-      view.scrollBy({ left: way(a.left, a.right, b.left, b.right), top: way(a.top, a.bottom, b.top, b.bottom), behavior: calm.matches ? "auto" : "smooth" });
+      view.scrollBy({ left: way(a.left, a.right, b.left, b.right), top: way(a.top, a.bottom, b.top, b.bottom) });
     }
   }
   function label() {
     go.textContent = timer ? "❚❚ Pause" : "▶ Play";
     name(go, timer ? "Pause" : "Play");
-    say.setAttribute("aria-live", timer ? "off" : "polite");
+    say.ariaLive = timer ? "off" : "polite";
   }
   function stop() { clearInterval(timer); timer = 0; label(); }
   function play() {
@@ -121,7 +121,7 @@
   function keys(e) {
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1 }[e.key];
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (to !== undefined) { stop(); show(to); }
+    if (to !== undefined) move(to);
     else if (e.key === " " && e.target.tagName !== "BUTTON") go.click();
     else return;
     e.preventDefault();
@@ -134,6 +134,9 @@
   });
 
   function settle() {
+    // A small graph can be seen from afar.
+    const own = svg.viewBox.baseVal.width;
+    svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 424)) + "px";
     root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
     if (wide) { // the panel keeps the height of its tallest step, so that the drawing stands still
       say.style.minHeight = "";
@@ -144,8 +147,8 @@
     }
   }
   label();
-  show(0);
   settle();
+  show(0);
   addEventListener("resize", settle);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", settle);
 })

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,15 @@ import numpy as np
 
 from . import html
 from .heatmap import GRADIENT, heatmap
-from .labels import number, scalar
+from .labels import number_or_text
 from .scene import Card
-from .steps import Step, steps
+from .steps import Row, Step, steps
 
 if TYPE_CHECKING:
     from .drawing import Drawing
 
-SCRIPT = files(__package__).joinpath("player.js").read_text(encoding="utf-8")
-STYLE = re.sub(r"\s*([{},:;>])\s*", r"\1", files(__package__).joinpath("player.css").read_text(encoding="utf-8")).strip()
+SCRIPT = html.squeezed("player.js")
+STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", html.squeezed("player.css"))
 
 
 class Player:
@@ -40,14 +39,15 @@ class Player:
         return steps(self.drawing.scene, self.drawing.values)
 
     def script(self, uid: str) -> str:
-        """What makes the drawing `uid` on a page a stepper. Texts are data: nothing in them becomes markup or script."""
-        rules = list(dict.fromkeys(step.rule for step in self.steps))
-        told = [self.told(step, rules) for step in self.steps]
+        """What makes the drawing `uid` a stepper. Texts are data: nothing in them becomes markup or script."""
+        rules = {rule: i for i, rule in enumerate(dict.fromkeys(step.rule for step in self.steps))}
+        tensors = {t: i for i, t in enumerate(dict.fromkeys(row[1:] for step in self.steps for row in step.rows))}
+        told = [self.told(step, rules, tensors) for step in self.steps]
         wide = self.drawing.layout.direction == "LR"
-        arguments = ",".join(map(as_data, (f"{uid}-at", STYLE, rules, told, wide)))
-        return f"{SCRIPT.strip()}({arguments})"
+        arguments = (f"{uid}-at", STYLE, wide, list(rules), list(tensors), told)
+        return f"{SCRIPT}({','.join(map(as_data, arguments))})"
 
-    def told(self, step: Step, rules: list[tuple[str, ...]]) -> dict[str, Any]:
+    def told(self, step: Step, rules: dict[tuple[str, ...], int], tensors: dict[Row, int]) -> dict[str, Any]:
         """A step as the script reads it."""
         said = {
             "p": step.phase,
@@ -57,10 +57,10 @@ class Player:
             "e": [(source.key, target.key, i) for source, target, i in step.edges],
             "v": [card.key for card in step.appears],
             "g": [(card.key, self.seen(card, sum)) for card, sum in step.arrives],
-            "r": rules.index(step.rule),
+            "r": rules[step.rule],
             "f": step.fires,
             "l": step.lines,
-            "w": step.rows,
+            "w": [(row[0], tensors[row[1:]]) for row in step.rows],
             "n": step.note,
         }
         return {key: value for key, value in said.items() if value not in (0, "", [], ())}
@@ -70,7 +70,7 @@ class Player:
         if gradient is card.gradient or np.array_equal(gradient, card.gradient):
             return ""
         if card.is_scalar:
-            return f"∂ {number(scalar(gradient))}"
+            return f"∂ {number_or_text(gradient)}"
         map = heatmap(gradient, GRADIENT)
         return map.uri if map is not None else ""
 
@@ -119,5 +119,5 @@ def as_data(x: Any) -> str:
 def as_text(step: Step) -> list[str]:
     """A step for a terminal."""
     rule = f"    {step.rule[step.fires]}" if step.fires >= 0 else ""
-    rows = ["  ".join(filter(None, row)) for row in step.rows]
-    return [f"{step.phase} {step.count}".ljust(16) + step.title + rule] + [f"{'':16}{line}" for line in (*step.lines, *rows)]
+    said = [*step.lines, *("  ".join(filter(None, row)) for row in step.rows), *filter(None, [step.note])]
+    return [f"{step.phase} {step.count}".ljust(16) + step.title + rule, *(f"{'':16}{line}" for line in said)]

@@ -15,7 +15,18 @@ from tinygrad_lite.graph import Node, backpropagate, fit
 
 from .graph import parameter_name
 from .heatmap import drawable
-from .labels import SUPERSCRIPT, SYMBOLS, brief, index_text, number, number_or_text, printable, scalar, shape_text, shortened
+from .labels import (
+    SUPERSCRIPT,
+    SYMBOLS,
+    brief,
+    index_text,
+    number,
+    number_or_text,
+    printable,
+    scalar,
+    shape_text,
+    shortened,
+)
 from .scene import Card, Scene
 from .tooltip import formula
 
@@ -153,11 +164,12 @@ class _Teller:
             rows = [self.row("", self.names[x], x.value) for x in (*sources, card)]
             return replace(step, title=self.module_title(card), rows=self.shown(rows), note=card.note)
         expression = self.expression(card)
-        title = expression if name in (expression, f"({expression})") else f"{name} = {expression}"
+        is_said = name in (expression, f"({expression})") or name.endswith(node.op.name)  # type: ignore[union-attr]
+        title = expression if is_said else f"{name} = {expression}"
         if is_scalar(node):
             put = put_in(right(rule[0]), numbers(node, None)) if rule else ""
-            result = number(scalar(node.value))
-            line = " = ".join([name, *([put] if put not in ("", result) else []), result])
+            result = number_or_text(node.value)
+            line = " = ".join([bare(name), *([put] if put not in ("", result) else []), result])
             return replace(step, title=title, lines=self.shown([line]))
         rows = self.inputs(node, rule[0] if rule else "") + [self.row("out", name, card.value)]
         return replace(step, title=title, rows=self.shown(rows))
@@ -170,8 +182,8 @@ class _Teller:
         seen = Counter[Card]()
 
         def take(c: Contribution) -> tuple[list[str], list[Row], str]:
-            """The running sum where gradients meet."""
-            before, name = arrived.get(c.target), f"∂L/∂{self.names[c.target]}"
+            """Add what arrives to the running sum; what there is to say of it."""
+            before, name = arrived.get(c.target), f"∂L/∂{held(self.names[c.target])}"
             arrived[c.target] = total = c.gradient if before is None else before + c.gradient
             seen[c.target] += 1
             said = ""
@@ -180,9 +192,13 @@ class _Teller:
             if before is None:
                 return [], [], said
             if np.shape(total) == ():
-                parts = [number(scalar(x)) for x in (before, c.gradient, total)]
+                parts = [number_or_text(x) for x in (before, c.gradient, total)]
                 return [f"{name} = {parts[0]} + {held(parts[1])} = {parts[2]}"], [], f"added: {said}"
-            return [], [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)], f"added: {said}"
+            return (
+                [],
+                [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)],
+                f"added: {said}",
+            )
 
         ends = [card for card in computed if card.node in set(self.scene.roots) and np.size(card.value) == 1]
         ends = [card for card in ends if card.gradient is not None]
@@ -193,7 +209,7 @@ class _Teller:
         named = [self.names[card] for card in ends]
         yield Step(
             "backward",
-            f"L = {' + '.join(named)}",
+            "The end" if named == ["L"] else f"L = {' + '.join(named)}",
             arrives=tuple((card, arrived[card]) for card in ends),
             lines=self.shown([f"∂L/∂{name} = 1" for name in named]),
             note="Each closure takes g, the gradient of its op's output, and returns the gradient of one input.",
@@ -234,7 +250,7 @@ class _Teller:
 
     def closure(self, card: Card, c: Contribution, g: Any) -> Step:
         """One closure fires."""
-        node, name = c.node, f"∂L/∂{self.names[c.target]}"
+        node, name = c.node, f"∂L/∂{held(self.names[c.target])}"
         assert node.op is not None
         rule, parameter = equations(card), parameter_name(node, c.place)
         fires = next((i for i, line in enumerate(rule) if line.startswith(f"∂L/∂{parameter} ")), -1)
@@ -254,9 +270,10 @@ class _Teller:
             return step
         if fires >= 0 and is_scalar(node):
             text = right(rule[fires])
-            symbols = {p: self.names[x] for p, a in given(node) if (x := self.source(a)) is not None}
-            symbols |= {gradient_symbol(node): f"∂L/∂{self.names[card]}", "out": self.names[card]}
-            put, result = put_in(text, numbers(node, g)), number(scalar(c.gradient))
+            symbols = numbers(node, None)
+            symbols |= {p: held(self.names[x]) for p, a in given(node) if (x := self.source(a)) is not None}
+            symbols |= {gradient_symbol(node): f"∂L/∂{held(self.names[card])}", "out": self.names[card]}
+            put, result = put_in(text, numbers(node, g)), number_or_text(c.gradient)
             lines = [f"{name} = {put_in(text, symbols)}"]
             lines.append(" " * len(name) + " = " + (f"{put} = {result}" if put != result else result))
             return replace(step, lines=self.shown(lines))
@@ -284,14 +301,14 @@ class _Teller:
         rows = []
         for i, (parameter, a) in enumerate(given(node)):
             card = self.source(a)
-            if parameter in used and (np.size(node.values[i]) > 1 or card is not None):
+            if parameter in used and (card is not None or isinstance(a, np.ndarray) and a.size > 1):
                 rows.append(self.row(parameter, "" if card is None else self.names[card], node.values[i]))
         return rows
 
     def row(self, symbol: str, name: str, a: Any) -> Row:
         """A tensor: shape, norm, and the elements around the largest."""
         if np.shape(a) == ():
-            return symbol, name, "scalar", number(scalar(a))
+            return symbol, name, "scalar", number_or_text(a)
         numbers = drawable(a)
         if numbers is None or not numbers.size:
             return symbol, name, shape_text(np.shape(a))
@@ -315,12 +332,13 @@ class _Teller:
     def name_all(self) -> None:
         """A name for each card: its own, or what it computed where that is short, or its op's; each name once."""
         count = Counter[str]()
+        around = {card: frame.name for frame in self.scene.frame.frames() for card in frame.cards()}
         for card in self.order:
             name = shortened(printable(card.path), 28)
             if not name and card.role == "op":
                 name = self.expression(card)
                 if len(name) > 9 or "(" in name or any(c in name for c in "₂₃₄₅₆₇₈₉…"):
-                    name = card.node.op.name  # type: ignore[union-attr]
+                    name = ".".join(filter(None, (around.get(card, ""), card.node.op.name)))  # type: ignore[union-attr]
                 elif " " in name:
                     name = f"({name})"
             name = name or card.name or card.kind or card.role
@@ -331,14 +349,16 @@ class _Teller:
         """What an op computed, as one writes it: a · b, xᵀ, conv2d(images, weight, padding=1)."""
         node = card.node
         assert node is not None and node.op is not None
+        op = node.op.name
         said = []
-        for (parameter, a), value in zip(given(node), node.values):
+        for place, ((parameter, a), value) in enumerate(zip(given(node), node.values)):
             source = self.source(a)
             if source is not None:
                 said.append(self.names.get(source, "…"))
+            elif isinstance(a, np.ndarray) and a.size > 1:
+                said.append(parameter)
             else:
-                said.append(parameter if np.size(value) > 1 else brief(value))
-        op = node.op.name
+                said.append(f"{parameter}={brief(value)}" if place >= len(node.closures) else brief(value))
         if op in INFIX and len(said) == 2:
             return f"{said[0]} {INFIX[op]} {held(said[1])}"
         if op == "negative":
@@ -347,8 +367,9 @@ class _Teller:
             return said[0] + said[1].translate(POWERS)
         if op == "getitem" and len(node.values) > 1:
             return f"{said[0]}[{index_text(node.values[1])}]"
-        keywords = [f"{name}={brief(v)}" for name, v in node.kwargs.items() if v is not None]
-        return shortened(f"{op}({', '.join([*said, *keywords])})", 90)
+        usual = {name: parameter.default for name, parameter in node.op.parameters.items()}
+        keywords = [f"{name}={brief(v)}" for name, v in node.kwargs.items() if not same(v, usual.get(name))]
+        return shortened(f"{op}({', '.join(bare(text) for text in [*said, *keywords])})", 90)
 
 
 # -------------------------------------------------------------------------------------- numbers put into formulas
@@ -399,6 +420,15 @@ def held(text: str) -> str:
     return f"({text})" if text.startswith("−") else text
 
 
+def bare(text: str) -> str:
+    """Without the brackets around the whole of it."""
+    return text[1:-1] if re.fullmatch(r"\([^()]*\)", text) else text
+
+
+def same(a: Any, b: Any) -> bool:
+    return a is b or (is_number(a) or isinstance(a, (bool, str))) and a == b
+
+
 def put_in(equation: str, symbols: dict[str, str]) -> str:
     """An equation with something put in for each of its symbols: g · 2x becomes 0.5 · 2 · (−3)."""
     raised = {RAISED[name]: text for name, text in symbols.items() if name in RAISED}
@@ -406,15 +436,16 @@ def put_in(equation: str, symbols: dict[str, str]) -> str:
     powers = "|".join(sorted(raised, key=len, reverse=True)) or "(?!)"
 
     def put(found: re.Match[str]) -> str:
-        if (power := found["power"]) is not None:
-            text = raised[power].translate(POWERS)
-            return text if all(c not in "0123456789" for c in raised[power]) is False else f"^{raised[power]}"
-        before, after = equation[: found.start()], equation[found.end() :][:1]
+        if found["power"] is not None:
+            text = raised[found["power"]]
+            return text.translate(POWERS) if re.fullmatch(r"[−.0-9e]+", text) else f"^{text}"
+        before, after = equation[: found.start()], equation[found.end() : found.end() + 1]
         text = symbols[found["name"]]
-        is_power = after != "" and after in "²³⁻⁰¹ˣʸᵖᵒ"
-        if is_power and not text.isalnum() or text.startswith("−") and before.rstrip()[-1:] not in tuple("([|⌊⌈,="):
-            text = text if text.startswith("(") or (not before and not is_power) else f"({text})"
-        return f" · {text}" if before[-1:].isalnum() and before[-1:] not in "²³" else text
+        if after and after in "²³⁻ˣʸᵖᵒ":  # a base
+            text = text if re.fullmatch(r"\w+|[.0-9]+|\(.*\)", text) else f"({text})"
+        elif text.startswith("−") and before and before[-1] not in "([|⌊⌈":
+            text = f"({text})"
+        return f" · {text}" if before[-1:].isalnum() else text
 
     return re.sub(rf"(?<![A-Za-z_∂])(?P<name>{names})(?![A-Za-z_])|(?P<power>{powers})", put, equation)
 
@@ -425,5 +456,5 @@ def around_largest(a: np.ndarray[Any, Any]) -> str:
     *index, last = np.unravel_index(largest, a.shape)
     start = int(max(0, min(last - 1, a.shape[-1] - ELEMENTS)))
     stop = min(start + ELEMENTS, a.shape[-1])
-    elements = ", ".join(number(float(x)) for x in a[(*index, slice(start, stop))])
-    return f"[{', '.join([*map(str, index), f'{start}:{stop}'])}] = {elements}"
+    elements = ", ".join(number(float(x) + 0.0) for x in a[tuple(index)][start:stop])
+    return f"[{','.join([*map(str, index), f'{start}:{stop}'])}] = {elements}"
