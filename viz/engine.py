@@ -21,18 +21,16 @@ LARGEST = 500  # cards for an engine that was not asked for by name: our own lay
 
 def lay_out(scene: Scene, faces: dict[Card, Face], direction: str, engine: str) -> Layout:
     """Places for all of the scene. An engine that is missing, fails or takes more than 10 s gives way to our own."""
-    wanted = None
-    if direction == "auto":
-        wanted = layered.place(scene, blocks(scene, faces, "LR"), "LR")
-        direction = "LR" if wanted.width <= WIDEST else "TB"
-    of_card = blocks(scene, faces, direction)
     found = None
-    if engine != "layered" and (engine != "auto" or len(of_card) <= LARGEST) and (command := find(engine)) is not None:
-        found = ask(command, scene, of_card, direction)
-    if found is None:
-        found = (
-            wanted if wanted is not None and wanted.direction == direction else layered.place(scene, of_card, direction)
-        )
+    if direction == "auto":
+        found = layered.place(scene, blocks(scene, faces, "LR"), "LR")
+        direction = "LR" if found.width <= WIDEST else "TB"
+    of_card = blocks(scene, faces, direction)
+    few = len(of_card) <= LARGEST or engine != "auto"
+    if few and engine != "layered" and (command := find(engine)) is not None:
+        found = ask(command, scene, of_card, direction) or found
+    if found is None or found.direction != direction:
+        found = layered.place(scene, of_card, direction)
     for card, block in of_card.items():
         x, y = found.cards[card.key]
         x, y = x - block.at[card][0], y - block.at[card][1]  # the block's corner
@@ -53,11 +51,7 @@ def find(engine: str) -> str | None:
         if command := shutil.which("graphviz-pure") or shutil.which(str(beside)):
             return command
     if engine != "auto":
-        how = (
-            "pip install graphviz-pure"
-            if engine == "graphviz-pure"
-            else "install Graphviz (its command dot must be on the PATH)"
-        )
+        how = {"dot": "install Graphviz, so that its command dot is on the PATH"}.get(engine, f"pip install {engine}")
         warnings.warn(f"draw: engine={engine!r} is not here, so the built-in layout was used; {how}", stacklevel=4)
     return None
 

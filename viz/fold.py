@@ -137,9 +137,8 @@ def is_chain_or_fan(graph: Graph, turn: list[Item], following: list[Item]) -> bo
     """Whether what comes next builds on this turn, or both go to the same place (as the heads of an attention do)."""
     if any(x in turn for item in following for x in graph.needs.get(item, ())):
         return True
-    return {u for item in turn for u in graph.users(item)} - {*turn} == {
-        u for item in following for u in graph.users(item)
-    } - {*following}
+    users, others = ({u for item in items for u in graph.users(item)} - {*items} for items in (turn, following))
+    return users == others
 
 
 def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:

@@ -170,9 +170,8 @@ class Graph:
                 self._names_in(outer[1])
         for part in self.parts.values():
             if not part.is_op:
-                part.name = next(
-                    (self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part)), part.name
-                )
+                paths = (self.module_names[id(m)][id(part.node)] for m in self.modules if self._holds(m, part))
+                part.name = next(paths, part.name)
 
     def _names_in(self, module: Module) -> dict[int, str]:
         names = self.module_names.get(id(module))
@@ -193,17 +192,12 @@ class Graph:
         """A leaf that only goes through one rearrangement to one op is that op's own input: weight, not weightᵀ."""
         roots = set(self.roots)
         for part in list(self.parts.values()):
-            if part.is_op and part.node.op.name in VIEWS and len(part.uses) == 1 and part.node not in roots:  # type: ignore[union-attr]
+            if part.node is None or part.node.op is None or part.node.op.name not in VIEWS:
+                continue
+            if len(part.inputs) == len(part.uses) == 1 and part.node not in roots:
                 leaf, use = part.inputs[0], part.uses[0]
-                if (
-                    not leaf.is_op
-                    and leaf.view is None
-                    and len(leaf.uses) == 1
-                    and len(part.inputs) == 1
-                    and len(use.inputs) > 1
-                ):
-                    leaf.view = part.node
-                    leaf.uses = [use]
+                if not leaf.is_op and leaf.view is None and len(leaf.uses) == 1 and len(use.inputs) > 1:
+                    leaf.view, leaf.uses = part.node, [use]
                     use.inputs[use.inputs.index(part)] = leaf
                     del self.parts[part.node]
 
@@ -247,12 +241,8 @@ class Graph:
     def _simplify(self) -> None:
         """A box around one op without parameters says nothing that the op doesn't, nor does one around all."""
         for group in reversed(list(self.root.groups())):
-            if (
-                group.group is not None
-                and len(group.items) == 1
-                and isinstance(item := group.items[0], Part)
-                and not item.docks
-            ):
+            alone = group.items[0] if len(group.items) == 1 else None
+            if isinstance(alone, Part) and not alone.docks and group is not self.root:
                 self._dissolve(group)
         groups = [item for item in self.root.items if isinstance(item, Group)]
         if len(groups) == 1 and any(isinstance(item, Group) for item in groups[0].items):

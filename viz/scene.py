@@ -142,7 +142,8 @@ def build(
         note = f"{total:,} tensors, folded: {len(cards):,} cards. "
         note += "depth=… opens so many levels of modules, or the module of that name; max_nodes=… shows more."
     if not title:
-        title = graph.modules[0].__class__.__name__ if graph.modules else (names.get(roots[0]) or roots[0].name or "")
+        models = dict.fromkeys(type(m).__name__ for m in graph.modules if any(True for _ in m.parameters()))
+        title = ", ".join(models) or names.get(roots[0]) or roots[0].name or ""
     return Scene(title, subtitle(roots, graph, cards, values), note, frame, edges, has_gradients, roots, maker.find)
 
 
