@@ -10,9 +10,11 @@ from importlib.resources import files
 
 
 def squeezed(name: str) -> str:
-    """A script of this package without its comments and indentation."""
+    """A script of this package without its comments, and without spaces but for those in strings."""
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
-    return re.sub(r"^\s+|(^|\s)//.*$", "", text, flags=re.MULTILINE).strip()
+    parts = re.split(r'("[^"\n]*"|`[^`]*`)', re.sub(r"(^|\s)//.*$", "", text, flags=re.MULTILINE))
+    parts[::2] = [re.sub(r"\s*([^\w\s$])\s*", r"\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 SCRIPT = squeezed("drawing.js")

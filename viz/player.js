@@ -8,17 +8,16 @@
     if (into) into.appendChild(e);
     return e;
   };
-  const name = (e, label) => { e.ariaLabel = label; };
   const root = make("div", "tp" + (wide ? " wide" : ""));
   root.role = "group";
-  name(root, "The computation, step by step");
+  root.ariaLabel = "The computation, step by step";
   root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours
   make("style", "", root, css.replace(/&/g, "#" + id));
   const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
   const button = (text, label, act) => {
     const b = make("button", "", bar, text);
     b.type = "button";
-    name(b, label);
+    b.ariaLabel = label;
     b.onclick = act;
     return b;
   };
@@ -29,7 +28,7 @@
   slider.type = "range";
   slider.min = 0;
   slider.max = steps.length - 1;
-  name(slider, "Step");
+  slider.ariaLabel = "Step";
   slider.oninput = () => move(+slider.value);
   button("›", "Step forward", () => move(now + 1));
   say.role = "status";
@@ -87,11 +86,11 @@
       const on = (s.e || []).some(x => x[0] + " " + x[1] === key(e) && x[2] === e.nth), [shaft, head] = e.children;
       e.classList.toggle("on", on);
       e.classList.toggle("wait", !values[e.dataset.t]);
-      head.style.display = on && back ? "none" : "";
+      head.style.display = "";
       if (on && back) { // the gradient goes against the arrow: a head at its other end
         const p = shaft.getPointAtLength(0), q = shaft.getPointAtLength(8);
         arrow = head.cloneNode();
-        arrow.style.display = "";
+        head.style.display = "none";
         arrow.setAttribute("d", "M0 0L-10 5V-5z");
         arrow.setAttribute("transform", `translate(${p.x} ${p.y}) rotate(${Math.atan2(p.y - q.y, p.x - q.x) * 180 / Math.PI})`);
         e.appendChild(arrow);
@@ -109,7 +108,7 @@
   }
   function label() {
     go.textContent = timer ? "❚❚ Pause" : "▶ Play";
-    name(go, timer ? "Pause" : "Play");
+    go.ariaLabel = timer ? "Pause" : "Play";
     say.ariaLive = timer ? "off" : "polite";
   }
   function stop() { clearInterval(timer); timer = 0; label(); }
@@ -136,12 +135,12 @@
   function settle() {
     // A small graph can be seen from afar.
     const own = svg.viewBox.baseVal.width;
-    svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 424)) + "px";
+    svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 454)) + "px";
     root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
     if (wide) { // the panel keeps the height of its tallest step, so that the drawing stands still
       say.style.minHeight = "";
       let most = 0;
-      steps.slice(0, 400).forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
+      steps.forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
       say.style.minHeight = most + "px";
       write(steps[now]);
     }

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .drawing import Drawing
 
 SCRIPT = html.squeezed("player.js")
-STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", html.squeezed("player.css"))
+STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", files(__package__).joinpath("player.css").read_text("utf-8"))
 
 
 class Player:

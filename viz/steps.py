@@ -193,11 +193,11 @@ class _Teller:
                 return [], [], said
             if np.shape(total) == ():
                 parts = [number_or_text(x) for x in (before, c.gradient, total)]
-                return [f"{name} = {parts[0]} + {held(parts[1])} = {parts[2]}"], [], f"added: {said}"
+                return [f"{name} = {parts[0]} + {held(parts[1])} = {parts[2]}"], [], f"{said}, added"
             return (
                 [],
                 [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)],
-                f"added: {said}",
+                f"{said}, added",
             )
 
         ends = [card for card in computed if card.node in set(self.scene.roots) and np.size(card.value) == 1]
@@ -456,5 +456,5 @@ def around_largest(a: np.ndarray[Any, Any]) -> str:
     *index, last = np.unravel_index(largest, a.shape)
     start = int(max(0, min(last - 1, a.shape[-1] - ELEMENTS)))
     stop = min(start + ELEMENTS, a.shape[-1])
-    elements = ", ".join(number(float(x) + 0.0) for x in a[tuple(index)][start:stop])
+    elements = ", ".join(number(float(f"{x:.3g}") + 0.0) for x in a[tuple(index)][start:stop])
     return f"[{','.join([*map(str, index), f'{start}:{stop}'])}] = {elements}"
