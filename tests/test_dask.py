@@ -85,14 +85,16 @@ ONE = [
     lambda x: np.maximum(x, 0.4), lambda x: np.minimum(x, 0.4), lambda x: np.where(x > 0.4, x, 0),
     lambda x: np.sum(x, axis=0), lambda x: np.mean(x, axis=1, keepdims=True), lambda x: x @ x.T,
     lambda x: np.reshape(x, (2, 2, 3)), lambda x: np.expand_dims(x, 0), lambda x: np.broadcast_to(x, (2, 4, 3)),
-    lambda x: x.swapaxes(0, 1), lambda x: np.concatenate([x, x]), lambda x: np.stack([x, x]), lambda x: np.clip(x, 0.2, 0.5),
+    lambda x: x.swapaxes(0, 1), lambda x: np.concatenate([x, x]), lambda x: np.stack([x, x]),
+    lambda x: np.clip(x, 0.2, 0.5),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", ONE, ids=lambda f: getattr(f, "__name__", "f"))
 def test_an_op_on_a_dask_array_is_lazy_and_equal(f: Any) -> None:
     numbers = np.linspace(0.1, 0.9, 12).reshape(4, 3)
-    plain, lazy = tg.Tensor(numbers, requires_grad=True), tg.Tensor(da.from_array(numbers, chunks=2), requires_grad=True)
+    plain = tg.Tensor(numbers, requires_grad=True)
+    lazy = tg.Tensor(da.from_array(numbers, chunks=2), requires_grad=True)
     for t in (plain, lazy):
         out = f(t)
         out.backward(np.ones(out.shape))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,5 +40,5 @@ def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float | Non
     if any(before < 0 or after < 0 for before, after in axes):
         x = x[tuple(slice(max(-before, 0), n - max(-after, 0)) for (before, after), n in zip(axes, shape))]
         axes = [(max(before, 0), max(after, 0)) for before, after in axes]
-    frame = {"constant_values": 0 if value is None else value} if mode == "constant" else {}
+    frame: dict[str, Any] = {"constant_values": 0 if value is None else value} if mode == "constant" else {}
     return np.pad(x, axes, mode=MODES[mode], **frame)
