@@ -19,6 +19,7 @@ import tinygrad_lite as tg
 from tinygrad_lite import __main__ as job
 
 pytest.importorskip("matplotlib")
+pytest.importorskip("threadpoolctl")
 pytest.importorskip("tqdm")
 
 COMMAND = [sys.executable, "-m", "tinygrad_lite"]
@@ -131,7 +132,7 @@ def test_what_cannot_be_is_refused_before_training(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["FILE"]
 
 
-@pytest.mark.parametrize("name", ["matplotlib", "tqdm"])
+@pytest.mark.parametrize("name", ["matplotlib", "threadpoolctl", "tqdm"])
 def test_a_missing_package_is_named_before_training(
     name: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
