@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import THREAD, Array, Node, Rule, backpropagate, identity, op
+from .graph import THREAD, Array, Node, Rule, identity, op, walk
 from .random import generator
 from .tensor import Tensor, wrap
 
@@ -94,14 +94,14 @@ class _Traced:
     def pull(self, seeds: Sequence[Any], create_graph: bool | None = None) -> list[Any]:
         """Σ over the results of seed · ∂result/∂variable, for each variable; zeros where there is no way to it."""
         create_graph = self.create_graph if create_graph is None else create_graph
-        total: list[Any] = [None] * len(self.variables)
+        roots: dict[Tensor, Any] = {}
         for out, live, seed in zip(self.outs, self.live, seeds):
             if live and seed is not None:
-                for i, g in enumerate(_gradients(out, seed, self.variables, create_graph)):
-                    if g is not None:
-                        total[i] = g if total[i] is None else total[i] + g
-        zero = [_zeros(v.value) for v in self.variables]
-        return [self._plain(z if g is None else g, x) for g, z, x in zip(total, zero, self.given)]
+                roots[out] = roots[out] + seed if out in roots else seed
+        total = _gradients(roots, self.variables, create_graph)
+        return [
+            self._plain(_zeros(v.value) if g is None else g, x) for g, v, x in zip(total, self.variables, self.given)
+        ]
 
     def _plain(self, g: Any, given: Any) -> Any:
         """A derivative in the kind of what was given, unless it has a graph to keep."""
@@ -135,14 +135,15 @@ def _reaches_beyond(out: Node, variables: Sequence[Tensor]) -> bool:
     return any(v.op is not None for v in variables) or not set(variables).issuperset(_leaves(out))
 
 
-def _gradients(out: Tensor, seed: Any, variables: Sequence[Node], create_graph: bool) -> list[Any]:
-    """seed · ∂out/∂variable, or None where `out` was not made from the variable."""
+def _gradients(seeds: dict[Tensor, Any], variables: Sequence[Node], create_graph: bool) -> list[Any]:
+    """Σ seed · ∂out/∂variable over {out: seed}, or None where no `out` was made from the variable."""
+    roots: dict[Node, Any]
     if create_graph:
-        seed = seed if isinstance(seed, Tensor) else Tensor(seed)
-    elif isinstance(seed, Tensor):
-        seed = seed.value
+        roots = {out: seed if isinstance(seed, Tensor) else Tensor(seed) for out, seed in seeds.items()}
+    else:
+        roots = {out: seed.value if isinstance(seed, Tensor) else seed for out, seed in seeds.items()}
     wanted = set(variables)
-    found = {node: g for node, g in backpropagate(out, seed, create_graph) if node in wanted}
+    found = {node: g for node, g in walk(roots, create_graph) if node in wanted}
     return [found.get(v) for v in variables]
 
 
@@ -230,10 +231,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
             continue
         u = Tensor(np.zeros_like(out.value), requires_grad=True)
         with _recording():
-            pulled = _gradients(out, u, traced.variables, True)
+            pulled = _gradients({out: u}, traced.variables, True)
             total = sum(np.sum(g * v) for g, v in zip(pulled, along) if g is not None)
         further = traced.create_graph or any(isinstance(v, Tensor) and v.requires_grad for v in along)
-        gradient = _gradients(total, np.ones_like(total.value), [u], further)[0] if isinstance(total, Tensor) else None
+        gradient = None
+        if isinstance(total, Tensor):
+            (gradient,) = _gradients({total: np.ones_like(total.value)}, [u], further)
         gradient = _zeros(out.value) if gradient is None else gradient
         moved.append(traced._plain(gradient, traced.given[0]))
     return traced.values(), traced.build(moved)
@@ -286,20 +289,14 @@ def hessian(f: Function, argnum: int = 0) -> Function:
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """∂²f/∂primals² · tangents, in the form of the primals, without the Hessian: the gradient of ∇f · tangents.
+    """∂²f/∂primals² · tangents, in the form of the primals, without the Hessian: the gradient of ∇f, pulled back.
 
     For several primals a tuple.
     """
     if len(primals) != len(tangents):
         raise ValueError(f"hvp: {len(primals)} primals but {len(tangents)} tangents; give one for each")
-    gradient = grad(f, range(len(primals)))
-
-    def along(*xs: Any) -> Any:
-        pairs = zip(flatten(gradient(*xs))[0], flatten(list(tangents))[0])
-        return sum(np.sum(g * v) for g, v in pairs)
-
-    products = grad(along, range(len(primals)))(*primals)
-    return products[0] if len(primals) == 1 else products
+    _, pull = vjp(grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
+    return pull(tuple(tangents))
 
 
 @op
@@ -360,7 +357,7 @@ def checkpoint(f: Function) -> Function:
                     "checkpoint: a parameter was rebound between the forward run and backward(); go back first"
                 )
             targets: list[Node] = [*variables, *(x for x, _ in others)]
-            found = _gradients(again, g, targets, isinstance(g, Tensor))
+            found = _gradients({again: g}, targets, isinstance(g, Tensor))
             return [_zeros(t.value) if h is None else h for t, h in zip(targets, found)]
 
         inputs = [leaves[i] for i in places] + [x for x, _ in others]

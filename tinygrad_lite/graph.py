@@ -17,7 +17,7 @@ import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, ParamSpec, overload
 
@@ -352,10 +352,16 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its
     uses, and the leaves come last. With `create_graph` the gradients are Tensors.
     """
+    return walk({root: seed}, create_graph)
+
+
+def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple[Node, Array]]:
+    """`backpropagate` from several roots at once: yields the sum of their gradients."""
     watch = THREAD.mode.watch
-    gradient = {root: seed}
+    gradient = dict(seeds)
     ours: set[Node] = set()  # nodes whose gradient is a sum made here, so that more can be added in place
-    waiting = [] if root.op is None else [(-root.age, root)]  # a heap, the youngest node first
+    waiting = [(-root.age, root) for root in seeds if root.op is not None]  # a heap, the youngest node first
+    heapify(waiting)
     while waiting:
         node = heappop(waiting)[1]
         g = gradient.pop(node)

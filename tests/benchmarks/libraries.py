@@ -110,7 +110,8 @@ class tinygrad_lite(Library):
         return getattr(optim, name)(parameters, lr=LEARNING_RATE[name])
 
     def hvp(self, f: Callable[..., Any], inputs: Arrays, constants: Arrays, v: Arrays) -> Step:
-        return lambda: self.tg.hvp(lambda *xs: f(self.F, *xs, *constants), inputs, v)
+        xs, cs, vs = ([self.tg.Tensor(a) for a in arrays] for arrays in (inputs, constants, v))
+        return lambda: self.tg.hvp(lambda *xs: f(self.F, *xs, *cs), xs, vs)
 
     def arrays(self, result: Any) -> list[Array]:
         return [getattr(t, "data", t) if not isinstance(t, np.ndarray) else t for t in result]
