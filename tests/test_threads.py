@@ -44,7 +44,7 @@ def test_every_item_is_done_once(n: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "least", "parts"), [(0, 1, 1), (1, 1, 1), (2, 1, 2), (100, 1, 3), (100, 40, 2), (100, 101, 1)]
+    ("n", "least", "parts"), [(0, 1, 1), (0, 0, 1), (1, 1, 1), (2, 1, 2), (100, 1, 3), (100, 40, 2), (100, 101, 1)]
 )
 def test_split_covers_the_range_in_equal_parts(n: int, least: int, parts: int) -> None:
     slices = split(n, least)

@@ -89,8 +89,8 @@ def set_num_threads(n: int) -> None:
 
 
 def split(n: int, least: int = 1) -> list[slice]:
-    """range(n) in equal parts, a part for each thread, but none of fewer than `least` (unless n is)."""
-    parts = max(1, min(_pool.threads, n // least))
+    """range(n) in equal parts, a part for each thread, but none of fewer than `least` (unless n is less)."""
+    parts = max(1, min(_pool.threads, n // max(1, least)))
     return [slice(i * n // parts, (i + 1) * n // parts) for i in range(parts)]
 
 
