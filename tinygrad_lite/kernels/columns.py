@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array
+from .threads import split
 from .windows import Slices, Windows, seen_through
 
 BLOCK = 1 << 18  # elements of the buffer of columns: 1 MB of float32
 CHUNK = 512  # columns of one matrix product: BLAS is fastest where all of it fits the cache
+WORTH = 1 << 22  # products of numbers: fewer are done before another thread has begun
 
 Block = tuple[Slices, int, int]  # places and examples; the first and the last of the columns that they make
 
@@ -43,6 +45,17 @@ def buffer(rows: int, columns: int, dtype: Any) -> Array:
     """An empty matrix whose rows lie a cache line further apart than they are long: the rows of one that is a power of
     two wide would all fall on the same few sets of the cache."""
     return np.empty((rows, columns + 16), dtype)[:, :columns]
+
+
+def shared(n: int, products: int) -> list[slice]:
+    """range(n) in a part for each thread, or fewer where these would have too few of so many products to do."""
+    return split(n, max(1, -(-WORTH * n // max(1, products))))
+
+
+def shares(blocks: Iterable[Block], products: int) -> list[list[Block]]:
+    """The blocks for each thread, where there are so many products in all that it is worth it."""
+    blocks = list(blocks)
+    return [blocks[part] for part in shared(len(blocks), products)]
 
 
 def chunks(a: Array) -> Iterator[Array]:

@@ -15,8 +15,19 @@ import numpy as np
 
 from ..graph import Array, kernel
 from . import depthwise, winograd
-from .columns import Block, Columns, blocks, buffer, columns_at_a_time, product, product_over_columns
+from .columns import (
+    Block,
+    Columns,
+    blocks,
+    buffer,
+    columns_at_a_time,
+    product,
+    product_over_columns,
+    shared,
+    shares,
+)  # fmt: skip
 from .layout import batch_first, batch_last
+from .threads import each
 from .windows import Windows, overlap_add, view
 
 
@@ -109,7 +120,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
             # Into the cache first, and from there to where it stays: BLAS is slower where rows are far apart.
             np.add(y, 0 if bias is None else bias[:, None], out=flat[:, block[1] : block[2]])
 
-    fill(columns.blocks())
+    each(fill, shares(columns.blocks(), w.size * flat.shape[1]))
     return batch_first(out)
 
 
@@ -127,16 +138,18 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     columns = Columns(x, windows, dtype)
     flat = batch_last(g).reshape(g.shape[1], math.prod(columns.places))
 
-    def total(blocks: Iterable[Block]) -> Array:
+    share = shares(columns.blocks(), columns.rows * flat.size // groups)
+    total = np.zeros((len(share), columns.rows, len(flat) // groups), dtype)
+
+    def add(i: int) -> None:
         buffer = columns.buffer()
-        total = np.zeros((columns.rows, len(flat) // groups), dtype)
-        for block in blocks:
+        for block in share[i]:
             u, gs = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
             for rows, outputs in zip(parts(len(u), groups), parts(len(flat), groups)):
-                total[rows] += product_over_columns(u[rows], gs[outputs])
-        return total
+                total[i, rows] += product_over_columns(u[rows], gs[outputs])
 
-    w = total(columns.blocks())
+    each(add, range(len(share)))
+    w = total.sum(axis=0)
     shape = (groups, x.shape[1] // groups, *windows.kernel, len(flat) // groups)
     return np.ascontiguousarray(np.moveaxis(w.reshape(shape), -1, 1)).reshape(len(flat), *shape[1:-1])
 
@@ -165,20 +178,21 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
         out += bias[(slice(None), *[None] * (out.ndim - 1))]
     most = columns_at_a_time(elements * channels)
 
-    def add(group: int) -> None:
-        w = weight[parts(len(weight), groups)[group]].reshape(outputs, channels, elements)
-        w = np.ascontiguousarray(w.transpose(2, 1, 0), dtype).reshape(elements * channels, outputs)
-        gs, xs = flat[parts(len(flat), groups)[group]], out[parts(len(out), groups)[group]]
+    def add(group: int, some: slice) -> None:
+        """Some of the channels of a group."""
+        w = weight[parts(len(weight), groups)[group], some].reshape(outputs, -1, elements)
+        w = np.ascontiguousarray(w.transpose(2, 1, 0), dtype).reshape(-1, outputs)
+        gs, xs = flat[parts(len(flat), groups)[group]], out[parts(len(out), groups)[group]][some]
         room = buffer(len(w), min(most, flat.shape[1]), dtype)
         for places, start, stop in blocks((*windows.places, len(g)), most):
             columns = room[:, : stop - start]
             product(w, gs[:, start:stop], columns)
-            columns = columns.reshape(elements, channels, *(p.stop - p.start for p in places))
+            columns = columns.reshape(elements, len(xs), *(p.stop - p.start for p in places))
             for k, inputs, within in windows.elements(places[:-1]):
                 xs[:, *inputs, places[-1]] += columns[k, :, *within]
 
-    for group in range(groups):
-        add(group)
+    some_channels = shared(channels, weight.size // groups * flat.shape[1])
+    each(lambda part: add(*part), [(group, some) for group in range(groups) for some in some_channels])
     return batch_first(out)
 
 

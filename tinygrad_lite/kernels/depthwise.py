@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_first, batch_last
+from .threads import each, split
 from .windows import Windows, seen_through
 
 ROWS = 2  # rows of the output at a time: more of them is fewer products, but more zeros in the band
@@ -103,7 +104,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
             if bias is not None:
                 out[c] += bias[c]
 
-    fill(image.channels)
+    each(fill, [image.channels[part] for part in split(len(image.channels))])
     return batch_first(out.reshape(len(weight), *windows.places, len(x)))
 
 
@@ -126,7 +127,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
                     for k, entry in diagonal(band.reshape(len(band), high, -1, image.width), high, windows):
                         w[c, j, k] += entry
 
-    fill(image.channels)
+    each(fill, [image.channels[part] for part in split(len(image.channels))])
     return w.reshape(g.shape[1], 1, *windows.kernel)
 
 
@@ -144,6 +145,5 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, ch
             for j in range(gs.shape[1]):
                 out[c, *inputs] += gs[c, j, *places] * ws[c, j, k]
 
-    for c in range(channels):
-        add(c)
+    each(add, range(channels))
     return batch_first(out)

@@ -14,7 +14,10 @@ import numpy as np
 
 from ..graph import Array, kernel
 from .layout import empty_as, ordered_as
-from .windows import Windows, overlap_add, view
+from .threads import each, split
+from .windows import Slices, Windows, overlap_add, view
+
+WORTH = 1 << 17  # elements: fewer are done before another thread has begun
 
 
 def lowest(dtype: np.dtype[Any]) -> Any:
@@ -56,39 +59,60 @@ def plain_window_spread(g: Array, windows: Windows) -> Array:
     return overlap_add(np.broadcast_to(v, (*np.shape(g), *windows.kernel)), windows)
 
 
-def results(x: Array, windows: Windows, fill: Any) -> Array:
-    """Room for a result of every window, in the memory order of x, filled."""
-    y = empty_as(x, (*x.shape[: -len(windows.size)], *windows.places))
-    y[...] = fill
-    return y
+def room(x: Array, windows: Windows, dtype: Any = None) -> Array:
+    """An empty array for a result of every window, in the memory order of x."""
+    return empty_as(x, (*x.shape[: -len(windows.size)], *windows.places), dtype)
+
+
+def parts(x: Array, windows: Windows) -> list[Slices]:
+    """x in parts for the threads, along the outermost in memory of the axes before the spatial ones."""
+    before = x.ndim - len(windows.size)
+    if not before or not x.size:
+        return [()]
+    axis = max(range(before), key=lambda i: (x.shape[i] > 1, abs(x.strides[i])))
+    least = max(1, -(-WORTH * x.shape[axis] // x.size))
+    return [(*[slice(None)] * axis, some) for some in split(x.shape[axis], least)]
 
 
 def reduced(combine: np.ufunc, x: Array, windows: Windows, fill: Any) -> Array:
     """The elements of each window combined, one axis after the other."""
-    for along in windows.axes:
-        y = results(x, along, fill) if not along.whole else empty_as(x, (*x.shape[: -len(along.size)], *along.places))
-        elements = [(x[..., *inputs], places) for _, inputs, places in along.elements()]
-        if not along.whole:
-            for seen, places in elements:
-                combine(y[..., *places], seen, out=y[..., *places])
-        elif len(elements) == 1:
-            y[...] = elements[0][0]
-        else:
-            functools.reduce(lambda a, b: combine(a, b, out=y), (seen for seen, _ in elements))
-        x = y
-    return x
+    out = room(x, windows)
+
+    def work(at: Slices) -> None:
+        seen = x[at]
+        for along in windows.axes:
+            y = out[at] if along is windows.axes[-1] else room(seen, along)
+            elements = [(seen[..., *inputs], places) for _, inputs, places in along.elements()]
+            if not along.whole:
+                y[...] = fill
+                for element, places in elements:
+                    combine(y[..., *places], element, out=y[..., *places])
+            elif len(elements) == 1:
+                y[...] = elements[0][0]
+            else:
+                functools.reduce(lambda a, b, y=y: combine(a, b, out=y), (element for element, _ in elements))  # type: ignore[misc]
+            seen = y
+
+    each(work, parts(x, windows))
+    return out
 
 
-def added_back(g: Array, windows: Windows, part: Callable[..., Array]) -> Array:
-    """For each element k of the windows `part(k, places, out)`, a gradient at these places, added to what k visited."""
+def added_back(windows: Windows, part: Callable[..., Array], g: Array, *others: Array) -> Array:
+    """For each element k of the windows `part(k, out, g[places], ...)`, added to the inputs that k visited there."""
     x = empty_as(g, (*g.shape[: -len(windows.size)], *windows.size))
-    if windows.tile:  # every input is in one window: it is written once
+
+    def work(at: Slices) -> None:
+        dx, arrays = x[at], [a[at] for a in (g, *others)]
+        if not windows.tile:
+            dx[...] = 0
         for k, inputs, places in windows.elements():
-            part(k, places, out=x[..., *inputs])
-    else:
-        x[...] = 0
-        for k, inputs, places in windows.elements():
-            x[..., *inputs] += part(k, places, out=None)
+            seen = [a[..., *places] for a in arrays]
+            if windows.tile:  # every input is in one window: it is written once
+                part(k, dx[..., *inputs], *seen)
+            else:
+                dx[..., *inputs] += part(k, None, *seen)
+
+    each(work, parts(x, windows))
     return x
 
 
@@ -105,18 +129,25 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
     As many as come before it, and these are less.
     """
     y = ordered_as(x, y)
-    less: Array = np.ones_like(y, bool)
-    place: Array = np.zeros_like(y, np.min_scalar_type(math.prod(windows.kernel)))
-    for _, inputs, places in windows.elements():
-        less[..., *places] &= x[..., *inputs] < y[..., *places]
-        place += less
+    place = room(x, windows, np.min_scalar_type(math.prod(windows.kernel)))
+
+    def work(at: Slices) -> None:
+        seen, largest, count = x[at], y[at], place[at]
+        less: Array = np.ones_like(largest, bool)
+        count[...] = 0
+        for _, inputs, places in windows.elements():
+            less[..., *places] &= seen[..., *inputs] < largest[..., *places]
+            count += less
+
+    each(work, parts(x, windows))
     return place
 
 
 @kernel(plain_pick)
 def pick(x: Array, place: Array, windows: Windows) -> Any:
     """From each window the element `place`; 0 where that lies on padding."""
-    y = results(x, windows, 0)
+    y = room(x, windows)
+    y[...] = 0
     for k, inputs, places in windows.elements():
         y[..., *places] += x[..., *inputs] * (place[..., *places] == k)
     return y
@@ -126,7 +157,7 @@ def pick(x: Array, place: Array, windows: Windows) -> Any:
 def put(g: Array, place: Array, windows: Windows) -> Any:
     """The adjoint of `pick`: each g added to the element `place` of its window, and to no other."""
     g = ordered_as(place, g)
-    return added_back(g, windows, lambda k, at, out: np.multiply(g[..., *at], place[..., *at] == k, out=out))
+    return added_back(windows, lambda k, out, g, place: np.multiply(g, place == k, out=out), g, place)
 
 
 @kernel(plain_window_sum)
@@ -139,5 +170,5 @@ def window_sum(x: Array, windows: Windows) -> Any:
 def window_spread(g: Array, windows: Windows) -> Any:
     """The adjoint of `window_sum`: each g added to every element of its window."""
     for along in reversed(windows.axes):
-        g = added_back(g, along, lambda k, at, out, g=g: np.positive(g[..., *at], out=out))
+        g = added_back(along, lambda k, out, g: np.positive(g, out=out), g)
     return g

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .columns import Block, blocks, buffer, columns_at_a_time, product, product_over_columns
+from .columns import Block, blocks, buffer, columns_at_a_time, product, product_over_columns, shares
 from .layout import batch_first, batch_last
+from .threads import each
 from .windows import Windows, seen_through
 
 SUMS = ((np.subtract, 0, 2), (np.add, 1, 2), (np.subtract, 2, 1), (np.subtract, 1, 3))  # of the rows d, for each m
@@ -85,7 +86,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
             np.add(rows(m[0], y0), rows(m[2], y0), out=y0)
             np.subtract(rows(m[1], y1), rows(m[3], y1), out=y1)
 
-    fill(sums.blocks())
+    each(fill, shares(sums.blocks(), w[0].size * out.size // len(weight)))
     return batch_first(out)
 
 
@@ -103,18 +104,20 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
         h = np.concatenate([h, np.zeros_like(h[:, :1])], axis=1)
     h0, h1 = h[:, ::2], h[:, 1::2]
 
-    def total(blocks: Iterable[Block]) -> Array:
+    share = shares(sums.blocks(), sums.rows * h.size)
+    total = np.zeros((len(share), 4, sums.rows, len(h)), dtype)
+
+    def add(part: int) -> None:
         room, result = buffer(sums.rows, sums.longest, dtype), buffer(len(h), sums.longest, dtype)
-        total = np.zeros((4, sums.rows, len(h)), dtype)
-        for block in blocks:
+        for block in share[part]:
             places, start, stop = block
             a, b = h0[:, *places], h1[:, *places]
             m = result[:, : stop - start]
             for i, dm in enumerate((a, a + b, a - b, -b)):
                 m.reshape(a.shape)[...] = dm
-                total[i] += product_over_columns(sums.unfold(i, block, room), m)
-        return total
+                total[part, i] += product_over_columns(sums.unfold(i, block, room), m)
 
-    w0, w1, w2, w3 = total(sums.blocks())
+    each(add, range(len(share)))
+    w0, w1, w2, w3 = total.sum(axis=0)
     w = np.stack([w0 + (w1 + w2) / 2, (w1 - w2) / 2, w3 + (w1 + w2) / 2])  # (3, C · elements of a row, O)
     return np.ascontiguousarray(np.moveaxis(w.reshape(3, x.shape[1], *windows.kernel[1:], len(h)), (0, -1), (2, 0)))
