@@ -27,8 +27,8 @@ def source(scene: Scene, of_card: dict[Card, Block], direction: str) -> str:
 
 def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphviz.Digraph:
     """The scene as the graphviz package's own object."""
-    graph = graphviz.Digraph("graph", node_attr={"shape": "plain", "fontname": FONT, "fontsize": "11"},
-                             edge_attr={"arrowhead": "none"})  # fmt: skip
+    nodes = {"shape": "plain", "fontname": FONT, "fontsize": "11"}
+    graph = graphviz.Digraph("graph", node_attr=nodes, edge_attr={"color": "#848da3", "arrowsize": "0.7"})
     graph.attr(rankdir=direction, nodesep="0.3", ranksep="0.5", fontname=FONT, fontsize="11", pad="0.1")
     add_frame(graph, scene.frame, of_card, direction)
     for i, edge in enumerate(scene.edges):
@@ -39,7 +39,6 @@ def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphvi
 
 
 def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Block], direction: str) -> None:
-
     for box in frame.boxes:
         if isinstance(box, Card):
             graph.node(f"c{box.key}", label=label(box, of_card[box], direction))
@@ -111,7 +110,6 @@ def html(text: str, most: int) -> str:
 
 def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, engine: str) -> Layout:
     """Positions from `dot -Tjson`, whose y points up. Its JSON may hold bare control characters."""
-
     data = json.loads(text, strict=False)
     left, bottom, right, top = map(float, data["bb"].split(","))
     found = Layout(direction, engine, right - left, top - bottom)
@@ -125,8 +123,9 @@ def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, e
         found.frames[frame.key] = (x0 - left, top - y1, x1 - x0, y1 - y0)
     paths: dict[str, list[Point]] = {}
     for edge in data.get("edges", ()):
-        points = [tuple(map(float, p.split(","))) for p in edge["pos"].split()]
-        paths[edge["id"]] = [(x - left, top - y) for x, y in points]
+        places = [p.split(",")[-2:] for p in edge["pos"].split()]  # the first has an "e," before it: the arrow's tip
+        tip, *path = [(float(x) - left, top - float(y)) for x, y in places]
+        paths[edge["id"]] = [*path[:-1], tip]
     for i, e in enumerate(scene.edges):
         found.edges.append(to_cards(paths[f"e{i}"], found, e.source, e.target, of_card, direction))
     return found
@@ -136,7 +135,6 @@ def to_cards(
     path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Block], direction: str
 ) -> list[Point]:
     """From the border of a block, where the engine lets an edge end, straight on to the card."""
-
     flow = 0 if direction == "LR" else 1
     first, last = of_card[a], of_card[b]
     start = found.cards[a.key][flow] - first.at[a][flow] + first.leave

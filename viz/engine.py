@@ -83,22 +83,15 @@ def spread(scene: Scene, found: Layout, faces: dict[Card, Face]) -> None:
     for i, edge in enumerate(scene.edges):
         arriving.setdefault(edge.target, []).append(i)
     for target, edges in arriving.items():
-        if len(edges) < 2:
-            continue
-        room = faces[target].height if cross else min(faces[target].width, max(40.0, faces[target].pill_width))
+        face, sources = faces[target], [scene.edges[i].source for i in edges]
+        room = face.height if cross else min(face.width, max(40.0, face.pill_width))
         step = min(13.0, (room - 14) / len(edges))
         edges.sort(key=lambda i: (approach(found.edges[i], cross), i))
-        before: list[Point] | None = None
         for place, i in enumerate(edges):
-            path = found.edges[i]
-            shift = step * (place - (len(edges) - 1) / 2)
-            moved = (
-                range(1, len(path))
-                if any(found.edges[j] == path or before == path for j in edges if j != i)
-                else range(len(path) - 2, len(path))
-            )
-            before = path
-            found.edges[i] = [moved_by(p, shift, cross) if k in moved else p for k, p in enumerate(path)]
+            path, shift = found.edges[i], step * (place - (len(edges) - 1) / 2)
+            twins = sources.count(scene.edges[i].source) > 1
+            still = 1 if twins else len(path) - 2  # of two edges from one card all moves but the start
+            found.edges[i] = path[:still] + [moved(p, shift, cross) for p in path[still:]]
 
 
 def approach(path: list[Point], cross: int) -> float:
@@ -107,5 +100,5 @@ def approach(path: list[Point], cross: int) -> float:
     return next((p[cross] - end for p in reversed(path) if abs(p[cross] - end) > 3), 0.0)
 
 
-def moved_by(p: Point, shift: float, cross: int) -> Point:
+def moved(p: Point, shift: float, cross: int) -> Point:
     return (p[0], p[1] + shift) if cross else (p[0] + shift, p[1])
