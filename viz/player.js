@@ -10,27 +10,25 @@
   };
   const root = make("div", "tp" + (wide ? " wide" : ""));
   root.role = "group";
-  root.ariaLabel = "The computation, step by step";
+  root.ariaLabel = "Step by step";
   root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours
   make("style", "", root, css.replace(/&/g, "#" + id));
   const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
   const button = (text, label, act) => {
     const b = make("button", "", bar, text);
-    b.type = "button";
     b.ariaLabel = label;
     b.onclick = act;
     return b;
   };
   const move = to => { stop(); show(to); };
   const go = button("", "", () => timer ? stop() : play());
-  button("‹", "Step back", () => move(now - 1));
+  button("‹", "Back", () => move(now - 1));
   const slider = make("input", "", bar);
   slider.type = "range";
-  slider.min = 0;
   slider.max = steps.length - 1;
   slider.ariaLabel = "Step";
   slider.oninput = () => move(+slider.value);
-  button("›", "Step forward", () => move(now + 1));
+  button("›", "Forward", () => move(now + 1));
   say.role = "status";
   svg.replaceWith(root);
   view.appendChild(svg);
@@ -38,11 +36,11 @@
   const cards = {}, edges = [...svg.querySelectorAll(".e")];
   svg.querySelectorAll(".c[data-n]").forEach(c => {
     const at = c.querySelector(".d,.g");
-    cards[c.dataset.n] = { c, at, whole: at && (at.getAttribute("href") || at.textContent), rect: c.querySelector("rect") };
+    cards[c.dataset.n] = { c, at, whole: at && (at.getAttribute("href") || at.textContent) };
   });
   const key = e => e.dataset.s + " " + e.dataset.t;
   edges.forEach((e, i) => { e.nth = edges.slice(0, i).filter(o => key(o) === key(e)).length; });
-  let now = 0, timer = 0, arrow;
+  let now = 0, timer = 0;
 
   function write(s) {
     say.textContent = "";
@@ -81,7 +79,7 @@
         if (at.tagName === "image") at.setAttribute("href", seen); else at.textContent = seen;
       }
     }
-    if (arrow) arrow.remove();
+    svg.querySelectorAll(".flip").forEach(e => e.remove());
     edges.forEach(e => {
       const on = (s.e || []).some(x => x[0] + " " + x[1] === key(e) && x[2] === e.nth), [shaft, head] = e.children;
       e.classList.toggle("on", on);
@@ -89,11 +87,11 @@
       head.style.display = "";
       if (on && back) { // the gradient goes against the arrow: a head at its other end
         const p = shaft.getPointAtLength(0), q = shaft.getPointAtLength(8);
-        arrow = head.cloneNode();
+        const arrow = e.appendChild(head.cloneNode());
         head.style.display = "none";
+        arrow.classList.add("flip");
         arrow.setAttribute("d", "M0 0L-10 5V-5z");
-        arrow.setAttribute("transform", `translate(${p.x} ${p.y}) rotate(${Math.atan2(p.y - q.y, p.x - q.x) * 180 / Math.PI})`);
-        e.appendChild(arrow);
+        arrow.style.transform = `translate(${p.x}px,${p.y}px) rotate(${Math.atan2(p.y - q.y, p.x - q.x)}rad)`;
       }
     });
     write(s);
@@ -108,7 +106,6 @@
   }
   function label() {
     go.textContent = timer ? "❚❚ Pause" : "▶ Play";
-    go.ariaLabel = timer ? "Pause" : "Play";
     say.ariaLive = timer ? "off" : "polite";
   }
   function stop() { clearInterval(timer); timer = 0; label(); }
@@ -137,13 +134,15 @@
     const own = svg.viewBox.baseVal.width;
     svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 454)) + "px";
     root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
-    if (wide) { // the panel keeps the height of its tallest step, so that the drawing stands still
-      say.style.minHeight = "";
-      let most = 0;
-      steps.forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
-      say.style.minHeight = most + "px";
-      write(steps[now]);
-    }
+    // Above the drawing, the panel keeps the height of its tallest step: the drawing stands still.
+    const over = view.offsetTop > told.offsetTop + 9;
+    let most = 0;
+    root.classList.toggle("over", over);
+    say.style.minHeight = "";
+    if (over) steps.forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
+    say.style.minHeight = most + "px";
+    view.style.maxHeight = Math.max(320, innerHeight - 40 - (over && told.offsetHeight)) + "px";
+    write(steps[now]);
   }
   label();
   settle();

@@ -58,7 +58,7 @@ class Step:
     count: str = ""  # 3/10
 
 
-@dataclass
+@dataclass(eq=False)
 class Contribution:
     """What a closure passed on to one input."""
 
@@ -164,7 +164,8 @@ class _Teller:
             rows = [self.row("", self.names[x], x.value) for x in (*sources, card)]
             return replace(step, title=self.module_title(card), rows=self.shown(rows), note=card.note)
         expression = self.expression(card)
-        is_said = name in (expression, f"({expression})") or name.endswith(node.op.name)  # type: ignore[union-attr]
+        op = node.op.name if node.op is not None else ""
+        is_said = name in (expression, f"({expression})") or (expression.startswith(f"{op}(") and name.endswith(op))
         title = expression if is_said else f"{name} = {expression}"
         if is_scalar(node):
             put = put_in(right(rule[0]), numbers(node, None)) if rule else ""
@@ -200,7 +201,7 @@ class _Teller:
                 f"{said}, added",
             )
 
-        ends = [card for card in computed if card.node in set(self.scene.roots) and np.size(card.value) == 1]
+        ends = [card for card in self.order if card.node in set(self.scene.roots) and np.size(card.value) == 1]
         ends = [card for card in ends if card.gradient is not None]
         for card in ends:
             arrived[card] = np.ones(card.shape)[()]
@@ -229,8 +230,9 @@ class _Teller:
                     )
                 yield step
             rest = [c for c in made.get(card, ()) if c not in own]
-            if rest:
+            if rest or card.role == "module" and card.gradient is not None:
                 targets = list(dict.fromkeys(c.target for c in rest))
+                names = shortened(", ".join(self.names[x] for x in targets), 60)
                 rows = [self.row("g", f"∂L/∂{self.names[card]}", card.gradient)] if card.gradient is not None else []
                 for c in rest:
                     if c.gradient is not None:
@@ -240,12 +242,12 @@ class _Teller:
                         rows.append(self.row("", f"∂L/∂{self.names[target]}", arrived[target]))
                 yield Step(
                     "backward",
-                    f"{self.module_title(card)} → {shortened(', '.join(self.names[x] for x in targets), 60)}",
+                    " → ".join(filter(None, (self.module_title(card), names))),
                     card,
                     tuple((x, card, i) for x in targets for i in range(self.joins(x, card))),
                     arrives=tuple((x, arrived[x]) for x in targets if x in arrived),
                     rows=self.shown(rows),
-                    note="all closures in it, in one step",
+                    note="All closures inside fire, those of its parameters too.",
                 )
 
     def closure(self, card: Card, c: Contribution, g: Any) -> Step:
