@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.kernels import columns, depthwise, winograd
+from tinygrad_lite.kernels import columns, depthwise, threads, winograd
 from tinygrad_lite.kernels import conv as kernels
 from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
 from tinygrad_lite.kernels.windows import slide
@@ -168,6 +168,32 @@ def test_many_channels_take_winograd_and_few_do_not() -> None:
     assert not winograd.pays(64, 64, windows, 1, single)
     assert not winograd.pays(64, 64, windows, 16, np.dtype(np.int64))
     assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), 16, single)
+
+
+@pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
+def test_several_threads_give_the_same(
+    n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
+    monkeypatch.setattr(columns, "WORTH", 1)
+    monkeypatch.setattr(columns, "BLOCK", 64)
+    monkeypatch.setattr(columns, "CHUNK", 16)
+    monkeypatch.setattr(depthwise, "BLOCK", 64)
+    windows = slide(size, kernel, stride, padding, dilation)
+    x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)
+    before = threads.get_num_threads()
+    threads.set_num_threads(3)
+    try:
+        for fast, arguments in (
+            (kernels.conv, (x, w, rand(o), windows, groups)),
+            (kernels.conv_input, (g, w, rand(c), windows, groups)),
+            (kernels.conv_weight, (x, g, windows, groups)),
+        ):
+            fast_: Any = fast
+            np.testing.assert_allclose(fast_(*arguments), fast_.plain(*arguments), rtol=0, atol=1e-12)
+    finally:
+        threads.set_num_threads(before)
 
 
 def test_memory_order() -> None:

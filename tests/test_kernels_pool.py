@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import pool as kernels
+from tinygrad_lite.kernels import threads
 from tinygrad_lite.kernels.windows import slide
 
 from .cases import rand
@@ -60,6 +61,34 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
         )
     seen = np.isfinite(y)  # a window that lies on padding alone has no maximum on the input
     np.testing.assert_array_equal(kernels.first_max(x, y, windows)[seen], place[seen])
+
+
+@pytest.mark.parametrize("order", ["C", "batch last"])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
+def test_several_threads_give_the_same(
+    shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kernels, "WORTH", 1)
+    windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    x = in_order(np.round(rand(*shape) * 3), order)
+    one = (
+        (y := kernels.max_pool(x, windows)),
+        (place := kernels.first_max(x, y, windows)),
+        kernels.put(y, place, windows),
+    )
+    before = threads.get_num_threads()
+    threads.set_num_threads(3)
+    try:
+        three = (kernels.max_pool(x, windows), kernels.first_max(x, y, windows), kernels.put(y, place, windows))
+        for a, b in zip(one, three):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(kernels.window_sum(x, windows), kernels.plain_window_sum(x, windows), atol=1e-12)
+        np.testing.assert_allclose(
+            kernels.window_spread(y, windows), kernels.plain_window_spread(y, windows), atol=1e-12
+        )
+    finally:
+        threads.set_num_threads(before)
 
 
 def test_the_result_keeps_the_memory_order() -> None:

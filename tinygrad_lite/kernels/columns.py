@@ -62,7 +62,7 @@ def chunks(a: Array) -> Iterator[Array]:
     """The matrix a (rows, columns) as a stack of CHUNK columns each, and what is left over."""
     whole = a.shape[1] // CHUNK * CHUNK
     if whole:
-        yield a[:, :whole].reshape(len(a), -1, CHUNK).transpose(1, 0, 2)
+        yield a[:, :whole].reshape(len(a), whole // CHUNK, CHUNK).transpose(1, 0, 2)
     if whole < a.shape[1]:
         yield a[None, :, whole:]
 
