@@ -63,12 +63,14 @@ class Windows:
     @functools.cached_property
     def axes(self) -> tuple[Windows, ...]:
         """The same windows as one pass over each axis after the other."""
-        passes = []
-        for i in range(len(self.size)):
+        passes, n = [], len(self.size)
+        for i in range(n):
             size, places = (*self.places[:i], *self.size[i:]), (*self.places[: i + 1], *self.size[i + 1 :])
-            geometry = (self.kernel, 1), (self.stride, 1), (self.dilation, 1), (self.padding, 0)
-            along = (tuple(v if j == i else rest for j, v in enumerate(values)) for values, rest in geometry)
-            passes.append(Windows(size, *along, places))
+            kernel, stride, dilation = (
+                (1,) * i + (v[i],) + (1,) * (n - i - 1) for v in (self.kernel, self.stride, self.dilation)
+            )
+            padding = (0,) * i + (self.padding[i],) + (0,) * (n - i - 1)
+            passes.append(Windows(size, kernel, stride, dilation, padding, places))
         return tuple(passes)
 
     @functools.cached_property
