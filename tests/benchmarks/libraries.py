@@ -101,6 +101,9 @@ class tinygrad_lite(Library):
     def leaf(self, array: Array) -> Any:
         return self.tg.Tensor(array, requires_grad=True)
 
+    def constant(self, array: Array) -> Any:
+        return self.tg.Tensor(array) if isinstance(array, np.ndarray) else array
+
     def array(self, tensor: Any) -> Array:
         return tensor.data
 
@@ -110,7 +113,7 @@ class tinygrad_lite(Library):
         return getattr(optim, name)(parameters, lr=LEARNING_RATE[name])
 
     def hvp(self, f: Callable[..., Any], inputs: Arrays, constants: Arrays, v: Arrays) -> Step:
-        xs, cs, vs = ([self.tg.Tensor(a) for a in arrays] for arrays in (inputs, constants, v))
+        xs, cs, vs = ([self.constant(a) for a in arrays] for arrays in (inputs, constants, v))
         return lambda: self.tg.hvp(lambda *xs: f(self.F, *xs, *cs), xs, vs)
 
     def arrays(self, result: Any) -> list[Array]:
