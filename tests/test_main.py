@@ -142,6 +142,13 @@ def test_a_missing_package_is_named_before_training(
     assert f"needs {name}: pip install 'tinygrad-lite[train]'" in capsys.readouterr().err
 
 
+def test_a_learning_rate_that_diverges_is_named(tmp_path: Path) -> None:
+    done = run(tmp_path, "--lr", "1e20", "--epochs", "3")
+    assert done.returncode == 1
+    assert re.fullmatch(r"The loss is (nan|inf) in epoch 1: try a smaller --lr than 1e\+20\n", done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_names_every_option(capsys: Any) -> None:
     with pytest.raises(SystemExit) as exit:
         job.main(["--help"])

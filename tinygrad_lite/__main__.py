@@ -115,8 +115,9 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
     step = 0
     # One thread multiplies matrices this small as fast as two, to the same bits on any number of cores, and waits for
     # no other where cores are busy (seen: 3 s instead of 50).
-    one_thread = threadpool_limits(1)
-    with one_thread, ctrl_c() as pressed, tqdm(total=steps, unit="batch", leave=False, disable=None) as bar:
+    one_thread, no_warnings = threadpool_limits(1), np.errstate(over="ignore", invalid="ignore")
+    bars = tqdm(total=steps, unit="batch", leave=False, disable=None)
+    with one_thread, no_warnings, bars as bar, ctrl_c() as pressed:
         for epoch in range(1, options.epochs + 1):
             losses = []
             for x, y in tg.data.batches(*train, batch_size=options.batch_size):
@@ -127,6 +128,8 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 loss.backward()
                 optimizer.step()
                 losses.append(loss.item())
+                if not math.isfinite(losses[-1]):
+                    raise SystemExit(f"The loss is {losses[-1]} in epoch {epoch}: try a smaller --lr than {options.lr:g}")
                 step += 1
                 bar.update()
                 if pressed.is_set():
