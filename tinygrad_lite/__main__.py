@@ -129,7 +129,8 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 optimizer.step()
                 losses.append(loss.item())
                 if not math.isfinite(losses[-1]):
-                    raise SystemExit(f"The loss is {losses[-1]} in epoch {epoch}: try a smaller --lr than {options.lr:g}")
+                    advice = f"try a smaller --lr than {options.lr:g}"
+                    raise SystemExit(f"The loss is {losses[-1]} in epoch {epoch}: {advice}")
                 step += 1
                 bar.update()
                 if pressed.is_set():
