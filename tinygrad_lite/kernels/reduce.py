@@ -16,7 +16,10 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
         n = x.ndim
-        axes = range(n) if axis is None else [i % n for i in axis] if isinstance(axis, tuple) else (axis % n,)
+        axes: Sequence[int] = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        if not all(-n <= i < n for i in axes):
+            raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension {n}")
+        axes = [i % n for i in axes]
         if x.flags.c_contiguous:
             return _total(x, axes, y)
         order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import numpy as np
 
 from ..graph import Array, Node, kernel
+from .blocks import blockwise
 from .reduce import Axis, total
+
+MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x
 
 
 def peak(x: Array, axis: Axis) -> Array:
@@ -18,9 +24,30 @@ def peak(x: Array, axis: Axis) -> Array:
     return np.where(np.isfinite(m), m, np.zeros_like(m))
 
 
-def exp(x: Array) -> Array:
-    """eˣ, written over x: for an x that nobody else holds."""
-    return np.exp(x, out=x) if type(x) is np.ndarray and x.dtype.kind == "f" else np.exp(x)
+def exponentials(x: Array, axis: Axis, out: Array | None = None) -> tuple[Array, Array, Array]:
+    """e = eˣ⁻ᵐ, Σ e along `axis`, and m: the largest x, or the number 0 where x is moderate anyway.
+
+    One maximum over all of x is found several times faster than one for each row where rows are short, and a pass is
+    saved. So small a difference from 0 costs log Σ e no digit that counts.
+    """
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
+        m = peak(x, axis)
+        e = np.exp(x - m)
+        return e, total(e, axis), m
+    if x.size and x.max() < MODERATE:
+        e = np.exp(x, out=out)
+        s = total(e, axis)
+        if s.min() > math.exp(-MODERATE):
+            return e, s, 0
+    m = peak(x, axis)
+    e = np.subtract(x, m, out=out)
+    np.exp(e, out=e)
+    return e, total(e, axis), m
+
+
+def lowered(x: Array, m: Array) -> Array:
+    """x - m for an m from `exponentials`."""
+    return x if type(m) is int else x - m
 
 
 def places(target: Array, axis: int) -> tuple[Array, ...]:
@@ -30,15 +57,20 @@ def places(target: Array, axis: int) -> tuple[Array, ...]:
 
 
 def plain_softmax(x: Array, axis: int) -> Array:
-    e = np.exp(x - peak(x, axis))
-    return e / total(e, axis)
+    e, s, _ = exponentials(x, axis)
+    return e / s
 
 
 @kernel(plain_softmax)
 def softmax(x: Array, axis: int) -> Array:
-    e = exp(x - peak(x, axis))
-    e /= total(e, axis)
-    return e
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
+        return plain_softmax(x, axis)
+    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis)
+
+
+def _softmax(y: Array, x: Array, axis: int) -> None:
+    s = exponentials(x, axis, out=y)[1]
+    y /= s
 
 
 def plain_softmax_gradient(g: Array, y: Array, axis: int) -> Array:
@@ -47,9 +79,14 @@ def plain_softmax_gradient(g: Array, y: Array, axis: int) -> Array:
 
 @kernel(plain_softmax_gradient)
 def softmax_gradient(g: Array, y: Array, axis: int) -> Array:
-    gx = g - total(g, axis, y)
+    if type(g) is not np.ndarray:
+        return plain_softmax_gradient(g, y, axis)
+    return blockwise(partial(_softmax_gradient, axis=axis), np.empty_like(y), g, y, whole=axis)
+
+
+def _softmax_gradient(gx: Array, g: Array, y: Array, axis: int) -> None:
+    np.subtract(g, total(g, axis, y), out=gx)
     gx *= y
-    return gx
 
 
 def plain_log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
@@ -58,9 +95,14 @@ def plain_log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array
 
 @kernel(plain_log_softmax_gradient)
 def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
-    gx = e * (total(g, axis) / -s)
+    if type(g) is not np.ndarray:
+        return plain_log_softmax_gradient(g, e, s, axis)
+    return blockwise(partial(_log_softmax_gradient, axis=axis), np.empty_like(e), g, e, s, whole=axis)
+
+
+def _log_softmax_gradient(gx: Array, g: Array, e: Array, s: Array, axis: int) -> None:
+    np.multiply(e, total(g, axis) / -s, out=gx)
     gx += g
-    return gx
 
 
 def is_target(classes: int, target: Array, axis: int) -> Array:

@@ -11,8 +11,7 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import activation as kernels
-from ..kernels.reduce import total
-from ..kernels.softmax import exp, log_softmax_gradient, peak, softmax_gradient
+from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, softmax_gradient
 from ..kernels.softmax import softmax as _softmax
 from .reduce import Axis, spread
 from .special import ndtr
@@ -229,10 +228,8 @@ def log_softmax(x: Array, axis: int = -1) -> Rule:
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows, nor is log 0 taken.
     """
-    x = x - peak(x, axis)
-    e = np.exp(x)
-    s = total(e, axis)
-    return x - np.log(s), (lambda g: log_softmax_gradient(g, e, s, axis),)
+    e, s, m = exponentials(x, axis)
+    return lowered(x, m) - np.log(s), (lambda g: log_softmax_gradient(g, e, s, axis),)
 
 
 @op
@@ -243,9 +240,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Rule:
     overflows. Of no elements it is -∞.
     """
     shape = np.shape(x)
-    m = peak(x, axis)
-    e = exp(x - m)
-    s = total(e, axis)
+    e, s, m = exponentials(x, axis)
     with np.errstate(divide="ignore"):
         y = np.log(s) + m
     return y if keepdims else np.squeeze(y, axis=axis), (lambda g: e * (spread(g, shape, axis, keepdims) / s),)

@@ -13,7 +13,6 @@ import numpy as np
 
 from ..graph import Array, Node, Rule, op
 from ..kernels import softmax as kernels
-from ..kernels.reduce import total
 from .activation import log_softmax, logsigmoid, softplus
 from .distance import pairwise_distance
 
@@ -293,10 +292,8 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
 
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """
-    x = x - kernels.peak(x, axis)
-    picked = kernels.pick(x, target, axis)
-    e = kernels.exp(x)
-    s = total(e, axis)
+    e, s, m = kernels.exponentials(x, axis)
+    picked = kernels.pick(kernels.lowered(x, m), target, axis)
     return np.squeeze(np.log(s), axis) - picked, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 

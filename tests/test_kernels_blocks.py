@@ -1,0 +1,69 @@
+"""What goes through blocks gives what it gives as a whole, for every shape and order of memory."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_lite as tg
+from tinygrad_lite.kernels import blocks, softmax
+from tinygrad_lite.kernels.blocks import blockwise
+
+X = np.random.default_rng(0).standard_normal((6, 5, 4))
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 16)
+
+
+def scaled(out: Any, x: Any, y: Any) -> None:
+    np.multiply(x, y, out=out)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("memory", list(permutations(range(3))))
+@pytest.mark.parametrize("whole", [None, 0, 1, 2, -1])
+def test_of_every_order_with_what_is_broadcast(whole: int | None, memory: tuple[int, ...], threads: int) -> None:
+    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
+    before = tg.get_num_threads()
+    tg.set_num_threads(threads)
+    try:
+        for y in (X + 1, X[:1], X[:, :1], X[..., :1]):
+            np.testing.assert_array_equal(blockwise(scaled, np.empty_like(x), x, y, whole=whole), x * y)
+    finally:
+        tg.set_num_threads(before)
+
+
+def test_a_whole_axis_is_not_cut() -> None:
+    seen = []
+    for whole in (0, 1, 2, -3):
+        blockwise(lambda out: seen.append(out.shape), X, whole=whole)
+        assert all(shape[whole] == X.shape[whole] for shape in seen)
+        assert sum(np.prod(shape) for shape in seen) == X.size
+        seen.clear()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 64), (100,), (1, 100), (100, 1)])
+def test_of_every_shape(shape: tuple[int, ...]) -> None:
+    x = np.ones(shape)
+    for whole in (None, *range(len(shape))):
+        np.testing.assert_array_equal(blockwise(scaled, np.zeros(shape), x, x, whole=whole), x)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shift", [-1000, -11, 0, 9, 11, 1000, [[0], [-50], [50], [0], [0], [0]]])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_softmax_of_moderate_and_of_large_numbers(axis: int, shift: Any, dtype: Any) -> None:
+    x = (X[:, 0] + shift).astype(dtype)
+    e = np.exp(x.astype(np.float64) - x.max(axis, keepdims=True))
+    expected = e / e.sum(axis, keepdims=True)
+    got: Any = softmax.softmax(x, axis)
+    assert got.dtype == dtype
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance**2)
+    logs = tg.nn.functional.log_softmax(x, axis)
+    np.testing.assert_allclose(logs, np.log(np.maximum(expected, 1e-300)), rtol=tolerance, atol=10 * tolerance)
