@@ -213,11 +213,32 @@ P = tg.Tensor([1.0], requires_grad=True)
         (lambda: optim.SGD([P * 2]), ValueError, "parameter 0 is the result of multiply"),
         (lambda: optim.SGD([P, tg.Tensor([1])]), ValueError, "parameter 1 is of dtype int64"),
         (lambda: optim.SGD([np.ones(3)]), TypeError, "parameter 0 is a ndarray, not a Tensor"),  # type: ignore[list-item]
+        (lambda: optim.SGD(tg.nn.ReLU(), 0.1), TypeError, r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
+        (lambda: optim.SGD(tg.nn.Linear(1, 1).named_parameters()), TypeError, "0 is a tuple, not a Tensor; give model.p"),
+        (lambda: optim.SGD([P], lr="0.1"), TypeError, "SGD: lr must be a finite number of at least 0, got '0.1'"),
+        (lambda: optim.SGD([P], lr=np.ones(2)), TypeError, r"SGD: lr must be a finite number.*, got array"),
+        (lambda: optim.Adam([P], betas=0.9), TypeError, r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),
+        (lambda: optim.AdamW([P], betas=(0.9,)), TypeError, "AdamW: betas must be two numbers"),
     ],
 )
 def test_what_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
     with pytest.raises(error, match=said):
         make()
+
+
+@pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)
+def test_a_gradient_set_by_hand_may_be_an_array_and_is_left_alone(kind: Any, formula: Any, settings: Any) -> None:
+    p, q = (tg.Tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    ours, theirs = kind([p], **settings), kind([q], **settings)
+    for _ in range(3):
+        p.grad, q.grad = mine, _ = np.array([0.5, -1.0]), tg.Tensor([0.5, -1.0])
+        ours.step()
+        theirs.step()
+        assert np.array_equal(mine, [0.5, -1])
+    assert np.array_equal(p.data, q.data)
+    with pytest.raises(ValueError, match=r"but its grad \(3,\)"):
+        p.grad = np.ones(3)
+        ours.step()
 
 
 def test_a_gradient_of_another_shape_is_refused() -> None:

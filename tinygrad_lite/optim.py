@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Array
-from .tensor import Tensor
+from .tensor import Tensor, as_value
 
 
 class Optimizer:
@@ -22,12 +22,14 @@ class Optimizer:
     remembered: tuple[str, ...] = ()  # the names in a parameter's slot
 
     def __init__(self, parameters: Iterable[Tensor], **settings: float | bool) -> None:
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"{self._name}: needs tensors, not a {type(parameters).__name__}; as in model.parameters()")
         parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
         if not parameters:
             raise ValueError(f"{self._name}: no parameters were given; a generator gives its items only once")
         for i, p in enumerate(parameters):
             if not isinstance(p, Tensor):
-                raise TypeError(f"{self._name}: parameter {i} is a {type(p).__name__}, not a Tensor")
+                raise TypeError(f"{self._name}: parameter {i} is a {type(p).__name__}, not a Tensor; give model.parameters()")
             if p.op is not None or p.dtype.kind not in "fO":
                 what = f"the result of {p.op.name}" if p.op is not None else f"of dtype {p.dtype}"
                 raise ValueError(f"{self._name}: parameter {i} is {what}; only a floating leaf can be updated")
@@ -50,9 +52,14 @@ class Optimizer:
 
     def _checked(self, name: str, value: float, below: float = math.inf) -> float:
         """`value` as a Python number (which leaves float32 arrays float32), refused outside [0, below)."""
-        if not 0 <= value < below:
-            wanted = "a finite number of at least 0" if below == math.inf else f"at least 0 and below {below:g}"
-            raise ValueError(f"{self._name}: {name} must be {wanted}, got {value!r}")
+        wanted = "a finite number of at least 0" if below == math.inf else f"at least 0 and below {below:g}"
+        message = f"{self._name}: {name} must be {wanted}, got {value!r}"
+        try:
+            fits = bool(0 <= value < below)
+        except (TypeError, ValueError):
+            raise TypeError(message) from None
+        if not fits:
+            raise ValueError(message)
         return float(value)
 
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
@@ -68,9 +75,10 @@ class Optimizer:
         for i, (p, slot) in enumerate(zip(self.parameters, self.slots)):
             if p.grad is None:
                 continue
-            if p.grad.shape != p.shape:
-                raise ValueError(f"{self._name}: parameter {i} has shape {p.shape}, but its grad {p.grad.shape}")
-            new = self.update(p.data, p.grad.data, slot)
+            g = as_value(p.grad)  # an array will do: p.grad = np.clip(p.grad.data, -1, 1)
+            if g.shape != p.shape:
+                raise ValueError(f"{self._name}: parameter {i} has shape {p.shape}, but its grad {g.shape}")
+            new = self.update(p.data, g, slot)
             if new.dtype != p.dtype:
                 new = new.astype(p.dtype)
             if isinstance(new, np.ndarray):
@@ -124,6 +132,7 @@ class SGD(Optimizer):
 
     Raises:
         ValueError: a value is out of its range, or there are no parameters.
+        TypeError: a value is no number, or a parameter no tensor.
     """
 
     remembered = ("velocity",)
@@ -178,6 +187,7 @@ class Adam(Optimizer):
 
     Raises:
         ValueError: a value is out of its range, or there are no parameters.
+        TypeError: a value is no number, or a parameter no tensor.
     """
 
     remembered = ("steps", "mean", "square")
@@ -191,11 +201,15 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
+        try:
+            beta1, beta2 = betas
+        except (TypeError, ValueError):
+            raise TypeError(f"{self._name}: betas must be two numbers, as (0.9, 0.999), got {betas!r}") from None
         super().__init__(
             parameters,
             lr=self._checked("lr", lr),
-            beta1=self._checked("betas[0]", betas[0], 1),
-            beta2=self._checked("betas[1]", betas[1], 1),
+            beta1=self._checked("betas[0]", beta1, 1),
+            beta2=self._checked("betas[1]", beta2, 1),
             eps=self._checked("eps", eps),
             weight_decay=self._checked("weight_decay", weight_decay),
         )
