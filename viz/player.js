@@ -1,9 +1,9 @@
 (function (id, css, wide, rules, tensors, steps) {
-  const box = document.getElementById(id), svg = box && box.querySelector("svg");
+  const box = document.getElementById(id), svg = box?.querySelector("svg");
   if (!svg) return;
   const make = (tag, name, into, text) => {
     const e = document.createElement(tag);
-    if (name) e.className = name;
+    e.className = name;
     if (text) e.textContent = text;
     if (into) into.appendChild(e);
     return e;
@@ -29,7 +29,6 @@
   slider.ariaLabel = "Step";
   slider.oninput = () => move(+slider.value);
   button("›", "Forward", () => move(now + 1));
-  say.role = "status";
   svg.replaceWith(root);
   view.appendChild(svg);
 
@@ -66,7 +65,7 @@
       (t.v || []).forEach(n => { values[n] = 1; });
       (t.g || []).forEach(g => { came[g[0]] = g; });
     });
-    const to = (s.g || []).map(g => g[0]);
+    const to = (s.e && s.g || []).map(g => g[0]);
     root.classList.toggle("back", back || s.p === "end");
     for (const n in cards) {
       const { c, at, whole } = cards[n];

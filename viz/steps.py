@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -211,6 +210,7 @@ class _Teller:
         yield Step(
             "backward",
             "The end" if named == ["L"] else f"L = {' + '.join(named)}",
+            ends[0] if len(ends) == 1 else None,
             arrives=tuple((card, arrived[card]) for card in ends),
             lines=self.shown([f"∂L/∂{name} = 1" for name in named]),
             note="Each closure takes g, the gradient of its op's output, and returns the gradient of one input.",
@@ -218,7 +218,7 @@ class _Teller:
         for card in reversed(computed):
             own = [c for c in made.get(card, ()) if c.node is card.node and card.role == "op"]
             for c in own:
-                step = self.closure(card, c, arrived.get(card, card.gradient))
+                step = self.closure(card, c)
                 if c.gradient is not None:
                     lines, rows, said = take(c)
                     step = replace(
@@ -250,7 +250,7 @@ class _Teller:
                     note="All closures inside fire, those of its parameters too.",
                 )
 
-    def closure(self, card: Card, c: Contribution, g: Any) -> Step:
+    def closure(self, card: Card, c: Contribution) -> Step:
         """One closure fires."""
         node, name = c.node, f"∂L/∂{held(self.names[c.target])}"
         assert node.op is not None
@@ -275,11 +275,11 @@ class _Teller:
             symbols = numbers(node, None)
             symbols |= {p: held(self.names[x]) for p, a in given(node) if (x := self.source(a)) is not None}
             symbols |= {gradient_symbol(node): f"∂L/∂{held(self.names[card])}", "out": self.names[card]}
-            put, result = put_in(text, numbers(node, g)), number_or_text(c.gradient)
+            put, result = put_in(text, numbers(node, card.gradient)), number_or_text(c.gradient)
             lines = [f"{name} = {put_in(text, symbols)}"]
             lines.append(" " * len(name) + " = " + (f"{put} = {result}" if put != result else result))
             return replace(step, lines=self.shown(lines))
-        rows = [self.row(gradient_symbol(node), f"∂L/∂{self.names[card]}", g)]
+        rows = [self.row(gradient_symbol(node), f"∂L/∂{self.names[card]}", card.gradient)]
         rows += self.inputs(node, rule[fires] if fires >= 0 else "")
         return replace(step, rows=self.shown([*rows, self.row("=", name, c.gradient)]))
 
@@ -289,7 +289,8 @@ class _Teller:
         if len(leaves) > LEAVES:
             rows.append(("", f"… and {len(leaves) - LEAVES} more"))
         note = "What arrived at the leaves is what .backward() adds to their .grad."
-        return Step("end", "Every gradient is there", rows=self.shown(rows), note=note)
+        whole = tuple((card, card.gradient) for card in self.order if card.gradient is not None)
+        return Step("end", "Every gradient is there", arrives=whole, rows=self.shown(rows), note=note)
 
     # ---------------------------------------------------------------------------------------------- what it says
 
@@ -403,14 +404,19 @@ def gradient_symbol(node: Node) -> str:
 
 
 def numbers(node: Node, g: Any) -> dict[str, str]:
-    """The number of each symbol in the formula of an op on scalars."""
+    """What stands for each symbol in the formula of an op on scalars."""
     assert node.op is not None
-    found = {name: p.default for name, p in node.op.parameters.items() if p.default is not inspect.Parameter.empty}
-    found |= {parameter_name(node, place): scalar(v) for place, v in enumerate(node.values)} | node.kwargs
-    found["out"] = scalar(node.value)
-    if g is not None:
-        found[gradient_symbol(node)] = scalar(g)
-    return {AS_WRITTEN.get(name, name): number(v) for name, v in found.items() if is_number(v)}
+    options = {name: p.default for name, p in node.op.parameters.items()} | node.kwargs
+    found = {AS_WRITTEN.get(name, name): number(v) for name, v in options.items() if is_number(v)}
+    found |= {parameter_name(node, place): as_factor(v) for place, v in enumerate(node.values) if v is not None}
+    found["out"] = as_factor(node.value)
+    return found if g is None else found | {gradient_symbol(node): as_factor(g)}
+
+
+def as_factor(a: Any) -> str:
+    """A number, or a symbolic expression in brackets if it is a sum."""
+    text = number_or_text(a)
+    return f"({text})" if re.search(" [+−-] ", text) else text
 
 
 def is_number(x: Any) -> bool:

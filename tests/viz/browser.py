@@ -34,7 +34,9 @@ def run(page: Path, *flags: str, dark: bool = False) -> bytes:
         ).stdout
 
 
-def ask(html: str, script: str, folder: Path, dark: bool = False, size: tuple[int, int] = (1200, 900)) -> Any:
+def ask(
+    html: str, script: str, folder: Path, *flags: str, dark: bool = False, size: tuple[int, int] = (1200, 900)
+) -> Any:
     """What `script` (the body of a function) returns when the page has been loaded."""
     page = folder / "asked.html"
     answer = (
@@ -44,7 +46,7 @@ def ask(html: str, script: str, folder: Path, dark: bool = False, size: tuple[in
         " document.body.append(box); });</script>"
     )
     page.write_text(html + answer, encoding="utf-8")
-    dom = run(page, "--dump-dom", f"--window-size={size[0]},{size[1]}", dark=dark).decode()
+    dom = run(page, "--dump-dom", f"--window-size={size[0]},{size[1]}", *flags, dark=dark).decode()
     found = re.search(r'<pre id="answer">(.*?)</pre>', dom, re.S)
     assert found, f"the page gave no answer: {dom[:500]}"
     answered = json.loads(unescape(found[1]))
