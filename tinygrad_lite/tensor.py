@@ -11,6 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from .graph import OPERATORS, TABLE, Array, Node, backpropagate, frozen
+from .kernels.layout import ordered_as
 
 # NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
 PLAIN: set[Callable[..., Any]] = {
@@ -214,8 +215,8 @@ class Tensor(Node):
         seed = self._seed(grad)
         if create_graph:
             seed = seed if isinstance(seed, Tensor) else Tensor(seed)
-        elif isinstance(seed, Tensor):
-            seed = seed.value
+        else:
+            seed = ordered_as(self.value, seed.value if isinstance(seed, Tensor) else seed)
         # All gradients first: if a rule fails, no leaf is left with half of them.
         for leaf, g in [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]:
             g = g if isinstance(g, Tensor) else wrap(g)

@@ -59,6 +59,8 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
 
 def ordered_as(x: Array, a: Array) -> Array:
     """a, with its axes in memory in the order of those of x: two arrays of one order are gone through side by side."""
+    if not (isinstance(x, np.ndarray) and isinstance(a, np.ndarray)):
+        return a
     out = empty_as(x, a.shape, a.dtype)
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
         return a
