@@ -69,9 +69,32 @@ def test_objects_are_neither_written_nor_read_and_a_failure_leaves_the_old_file(
         tg.save({"x": np.array([object()])}, path)
     assert np.array_equal(tg.load(path)["x"], np.ones(3))
     assert [p.name for p in tmp_path.iterdir()] == ["w.npz"]
+
+
+def test_a_file_that_is_damaged_or_holds_no_arrays_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, x=np.arange(1000.0))
+    good = path.read_bytes()
     np.savez(path, x=np.array([{}]))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        tg.load(path)
+    objects = path.read_bytes()
+    flipped = bytearray(good)
+    flipped[200] ^= 255
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "no array")
+    for content in (b"", b"hello", good[:-40], bytes(flipped), objects, path.read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"^load: '.*w.npz' is damaged, or is no .npz file of arrays of numbers$"):
+            tg.load(path)
+    path.write_bytes(good)
+    assert np.array_equal(tg.load(path)["x"], np.arange(1000))
+    with pytest.raises(FileNotFoundError, match="other.npz"):
+        tg.load(tmp_path / "other.npz")
+
+
+def test_what_has_no_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"save: needs arrays by name, not a Linear; as in model.state_dict\(\)"):
+        tg.save(tg.nn.Linear(1, 1), tmp_path / "w.npz")  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_safetensors_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,7 @@ def test_a_loaded_state_belongs_to_the_module_and_keeps_its_dtype() -> None:
         (lambda s: s.pop("bias"), KeyError, "missing bias"),
         (lambda s: s.update(extra=1), KeyError, "unexpected extra"),
         (lambda s: s.update(weight=np.ones((3, 2))), ValueError, r"weight has \(3, 2\), needs \(2, 3\)"),
+        (lambda s: s.update(bias=s["bias"] + 1j), TypeError, "bias has complex64, needs float32"),
     ],
 )
 def test_a_state_that_does_not_fit_is_refused_and_nothing_is_changed(change: Any, error: Any, said: str) -> None:
@@ -380,8 +381,8 @@ def test_an_empty_batch_passes() -> None:
         (lambda: nn.Linear(0, 2), "Linear: in_features must be a positive integer, got 0"),
         (lambda: nn.Linear(2, 2.5), "Linear: out_features must be a positive integer, got 2.5"),  # type: ignore[arg-type]
         (lambda: nn.Conv2d(3, 4, 3, groups=2), "Conv2d: groups=2 must divide both in_channels=3 and out_channels=4"),
-        (lambda: nn.Conv2d(3, 4, 0), "kernel_size must be"),
-        (lambda: nn.Conv2d(3, 4, (1, 2, 3)), "kernel_size must be"),
+        (lambda: nn.Conv2d(3, 4, 0), "Conv2d: kernel_size must be"),
+        (lambda: nn.ConvTranspose1d(3, 4, (1, 2, 3)), "ConvTranspose1d: kernel_size must be"),
     ],
 )
 def test_layers_refuse_sizes_that_cannot_be(make: Any, said: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,10 +25,13 @@ def save(state: Mapping[str, Any], path: Name) -> None:
     `np.load`. Safetensors needs the extra: `pip install 'tinygrad-lite[safetensors]'`.
 
     Raises:
+        TypeError: `state` is no mapping.
         ValueError: the suffix is another.
         ModuleNotFoundError: the safetensors package is missing.
     """
     kind = _kind("save", path)
+    if not isinstance(state, Mapping):
+        raise TypeError(f"save: needs arrays by name, not a {type(state).__name__}; as in model.state_dict()")
     arrays = {name: np.asarray(a.data if isinstance(a, Tensor) else a) for name, a in state.items()}
     unfinished = Path(path).with_name(Path(path).name + ".part")
     try:
@@ -44,12 +49,11 @@ def load(path: Name) -> dict[str, Array]:
     """The named arrays that `save` (or any other writer of .npz or .safetensors) wrote to `path`; runs no code from it.
 
     Raises:
-        ValueError: the suffix is another, or the file holds pickled objects.
+        ValueError: the suffix is another, or an .npz file is damaged or holds something else than arrays.
         ModuleNotFoundError: the safetensors package is missing.
     """
     if _kind("load", path) == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        return _read_npz(path)
     return dict(_safetensors().load(Path(path).read_bytes()))
 
 
@@ -59,6 +63,19 @@ def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
         for name, a in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, a, allow_pickle=False)
+
+
+def _read_npz(path: Name) -> dict[str, Array]:
+    """What `np.load` reads, and whatever is no array by name refused without a word on pickles."""
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                entry = BytesIO(archive.read(name))  # whole, so that its checksum is seen first
+                arrays[name.removesuffix(".npy")] = np.lib.format.read_array(entry, allow_pickle=False)
+    except (zipfile.BadZipFile, zlib.error, ValueError) as error:
+        raise ValueError(f"load: {os.fspath(path)!r} is damaged, or is no .npz file of arrays of numbers") from error
+    return arrays
 
 
 def _kind(name: str, path: Name) -> str:

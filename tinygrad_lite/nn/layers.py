@@ -115,7 +115,8 @@ class _Conv(Module):
                 f"and out_channels={out_channels}"
             )
         rows, columns = (in_channels, out_channels) if back else (out_channels, in_channels)
-        shape = (rows, columns // groups, *per_axis(kernel_size, self.axes, "kernel_size", 1))
+        kernel = per_axis(kernel_size, self.axes, f"{type(self).__name__}: kernel_size", 1)
+        shape = (rows, columns // groups, *kernel)
         fan_in = math.prod(shape[1:])
         self.in_channels, self.out_channels = in_channels, out_channels
         self.weight = kaiming_uniform(shape, fan_in, dtype, "weight")

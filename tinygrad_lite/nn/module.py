@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..graph import THREAD, Array
 from ..tensor import Tensor, as_value
 
@@ -98,18 +100,23 @@ class Module:
         Raises:
             KeyError: names are missing from `state`, or it has names that this module hasn't.
             ValueError: shapes differ.
+            TypeError: a dtype holds what the tensor's can't: complex numbers, or fractions for integers.
         """
         own = dict(self.named_tensors())
         missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
         if missing or unexpected:
             said = [f"{what} {', '.join(n)}" for what, n in (("missing", missing), ("unexpected", unexpected)) if n]
             raise KeyError(f"load_state_dict: {type(self).__name__}: {'; '.join(said)}")
-        new = {name: as_value(state[name], t.dtype) for name, t in own.items()}
+        new = {name: as_value(state[name]) for name in own}
         wrong = [f"{n} has {new[n].shape}, needs {t.shape}" for n, t in own.items() if new[n].shape != t.shape]
         if wrong:
             raise ValueError(f"load_state_dict: {type(self).__name__}: wrong shapes: {'; '.join(wrong)}")
+        kinds = {name: (new[name].dtype, t.dtype) for name, t in own.items()}
+        wrong = [f"{n} has {a}, needs {b}" for n, (a, b) in kinds.items() if not np.can_cast(a, b, "same_kind")]
+        if wrong:
+            raise TypeError(f"load_state_dict: {type(self).__name__}: wrong dtypes: {'; '.join(wrong)}")
         for name, t in own.items():
-            t.data = new[name]
+            t.data = as_value(new[name], t.dtype)
 
     # ---------------------------------------------------------------------------------------------- as one reads it
 
