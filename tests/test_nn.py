@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import math
 import weakref
@@ -70,6 +71,48 @@ def test_results_kept_on_a_module_are_not_its_state() -> None:
     net = Net()
     net.last = net(tg.Tensor(np.ones((1, 3))))  # type: ignore[attr-defined]
     assert list(net.state_dict()) == NAMES
+
+
+class Recorder(nn.Module):
+    """Keeps what passed through it, and counts the calls in a tensor of its state."""
+
+    def __init__(self) -> None:
+        self.inner = nn.BatchNorm1d(2)
+        self.calls = tg.Tensor(0)
+        self.seen: list[Any] = []
+
+    def forward(self, x: Any) -> Any:
+        self.calls = self.calls + 1
+        self.seen.append(x)
+        self.last = self.inner(x)
+        return self.last
+
+
+def test_what_forward_keeps_is_no_state_with_a_graph_or_without() -> None:
+    model, x = Recorder(), tg.Tensor(np.ones((3, 2), np.float32))
+    names = ["calls", "inner.weight", "inner.bias", "inner.running_mean", "inner.running_var"]
+    before = model.state_dict()
+    assert list(before) == names
+    model(x)
+    assert list(model.state_dict()) == names
+    with tg.no_grad():
+        model(x)
+    state = copy.deepcopy(model).state_dict()
+    assert list(state) == names
+    assert state["calls"] == 2 and not np.array_equal(state["inner.running_mean"], before["inner.running_mean"])
+    model.load_state_dict(before)
+    assert model.calls.item() == 0 and np.array_equal(model.state_dict()["inner.running_mean"], [0, 0])
+
+
+def test_a_frozen_parameter_stays_in_the_state_after_calls_and_a_new_layer_joins_it() -> None:
+    net, x = Net(), np.ones((1, 3), np.float32)
+    net(x)
+    net.scale.requires_grad_(False)
+    assert list(net.state_dict()) == NAMES
+    net.layers.append(nn.BatchNorm1d(4))
+    net.shift = tg.Tensor(1.0, requires_grad=True)  # type: ignore[attr-defined]
+    joined = ["shift", *(f"layers.2.{n}" for n in ("weight", "bias", "running_mean", "running_var"))]
+    assert sorted(net.state_dict()) == sorted([*NAMES, *joined])
 
 
 def test_named_modules_have_dotted_names() -> None:

@@ -25,16 +25,20 @@ class Module:
                 return self.out(F.relu(self.hidden(x)))
 
     What an attribute holds counts, also inside lists, tuples and dicts: `layers.0.weight` names the weight of the first
-    of `self.layers`. Every leaf tensor is part of the state; those that require a gradient are parameters.
+    of `self.layers`. Tensors that require a gradient are parameters. The state is the parameters and what other tensors
+    a module held before its first call, as running statistics: what `forward` keeps on it (`self.last = x`) is none.
     """
 
     training = True
+    _held: frozenset[str] | None = None  # the names of its own tensors before the first call
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...), it is what a call does")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`forward`, with the scope (the caller's scope, this module) noted in every node that it makes."""
+        if self._held is None:
+            self._held = frozenset(name for name, part in _parts(vars(self)) if isinstance(part, Tensor))
         mode = THREAD.mode
         outer = mode.scope
         mode.scope = (outer, self)
@@ -54,11 +58,14 @@ class Module:
         return _modules(self, prefix, set())
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, tensor) for every leaf tensor inside, each once: the state of the module."""
+        """(dotted name, tensor) for the leaf tensors that are the state of the module and all inside it, each once."""
         seen = set()
         for prefix, module in self.named_modules():
+            held = module._held
             for name, part in _parts(vars(module)):
-                if isinstance(part, Tensor) and part.op is None and part not in seen:
+                if not isinstance(part, Tensor) or part.op is not None or part in seen:
+                    continue
+                if part.requires_grad or held is None or name in held:
                     seen.add(part)
                     yield _dotted(prefix, name), part
 
@@ -88,14 +95,14 @@ class Module:
     # ------------------------------------------------------------------------------------------------ the state
 
     def state_dict(self) -> dict[str, Array]:
-        """The arrays of all leaf tensors by name, frozen ones and running statistics too.
+        """The arrays of the state by name, frozen parameters and running statistics too.
 
         A snapshot that training leaves alone, although nothing is copied: optimisers rebind, arrays never change.
         """
         return {name: t.data for name, t in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every leaf tensor to the array of its name, in the tensor's own dtype. All are checked before one is set.
+        """Set every tensor of the state to the array of its name, in the tensor's own dtype; all or none.
 
         Raises:
             KeyError: names are missing from `state`, or it has names that this module hasn't.
