@@ -87,7 +87,7 @@ def test_a_file_that_is_damaged_or_holds_no_arrays_is_named(tmp_path: Path) -> N
             tg.load(path)
     path.write_bytes(good)
     assert np.array_equal(tg.load(path)["x"], np.arange(1000))
-    with pytest.raises(FileNotFoundError, match="other.npz"):
+    with pytest.raises(FileNotFoundError, match=r"other\.npz"):
         tg.load(tmp_path / "other.npz")
 
 

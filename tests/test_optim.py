@@ -213,8 +213,8 @@ P = tg.Tensor([1.0], requires_grad=True)
         (lambda: optim.SGD([P * 2]), ValueError, "parameter 0 is the result of multiply"),
         (lambda: optim.SGD([P, tg.Tensor([1])]), ValueError, "parameter 1 is of dtype int64"),
         (lambda: optim.SGD([np.ones(3)]), TypeError, "parameter 0 is a ndarray, not a Tensor"),  # type: ignore[list-item]
-        (lambda: optim.SGD(tg.nn.ReLU(), 0.1), TypeError, r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
-        (lambda: optim.SGD(tg.nn.Linear(1, 1).named_parameters()), TypeError, "0 is a tuple, not a Tensor; give model.p"),
+        (lambda: optim.SGD(tg.nn.ReLU(), 1), TypeError, r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
+        (lambda: optim.SGD(tg.nn.Linear(1, 1).named_parameters()), TypeError, "0 is a tuple, not a Tensor; as in mo"),
         (lambda: optim.SGD([P], lr="0.1"), TypeError, "SGD: lr must be a finite number of at least 0, got '0.1'"),
         (lambda: optim.SGD([P], lr=np.ones(2)), TypeError, r"SGD: lr must be a finite number.*, got array"),
         (lambda: optim.Adam([P], betas=0.9), TypeError, r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),

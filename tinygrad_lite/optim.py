@@ -29,7 +29,8 @@ class Optimizer:
             raise ValueError(f"{self._name}: no parameters were given; a generator gives its items only once")
         for i, p in enumerate(parameters):
             if not isinstance(p, Tensor):
-                raise TypeError(f"{self._name}: parameter {i} is a {type(p).__name__}, not a Tensor; give model.parameters()")
+                kind = type(p).__name__
+                raise TypeError(f"{self._name}: parameter {i} is a {kind}, not a Tensor; as in model.parameters()")
             if p.op is not None or p.dtype.kind not in "fO":
                 what = f"the result of {p.op.name}" if p.op is not None else f"of dtype {p.dtype}"
                 raise ValueError(f"{self._name}: parameter {i} is {what}; only a floating leaf can be updated")
