@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+import tinygrad_lite.nn.functional as F
 from tinygrad_lite.check import GradientError
 from tinygrad_lite.graph import OPS
 
@@ -150,6 +151,12 @@ class TestDetectAnomaly:
     def test_values_that_need_no_gradient_are_watched_too(self) -> None:
         with pytest.raises(FloatingPointError, match="log: its value is -inf"), tg.detect_anomaly(), tg.no_grad():
             np.log(tg.Tensor([0.0]))
+
+    def test_an_infinity_that_was_put_in_may_come_out(self) -> None:
+        x = tg.Tensor(np.ones((1, 3, 2)), requires_grad=True)
+        with tg.detect_anomaly():
+            F.scaled_dot_product_attention(x, x, x, is_causal=True).sum().backward()
+        assert x.grad is not None
 
     def test_outside_nothing_is_watched(self) -> None:
         x = tg.Tensor(0.0, requires_grad=True)

@@ -7,16 +7,19 @@ are plain arrays; on Tensors, or where `f` uses Tensors that require a gradient,
 
 from __future__ import annotations
 
+import copy
 import functools
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from . import errors
 from .graph import THREAD, Array, Node, Rule, identity, op, walk
 from .random import generator
-from .tensor import Tensor, wrap
+from .tensor import Tensor, as_value, wrap
 
 Tree = Any  # arrays in nested tuples, lists and dicts
 Function = Callable[..., Any]
@@ -30,7 +33,9 @@ def flatten(tree: Tree) -> tuple[list[Any], Callable[[Sequence[Any]], Tree]]:
 
     def together(branches: list[Any]) -> Tree:
         if isinstance(tree, dict):
-            return dict(zip(tree, branches))
+            new = copy.copy(tree)  # an OrderedDict stays one
+            new.update(zip(tree, branches))
+            return new
         return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)  # a named tuple, or not
 
     def rebuild(leaves: Sequence[Any]) -> Tree:
@@ -66,6 +71,9 @@ class _Traced:
                 raise ValueError(
                     f"{name}: argument number {i} is asked for, but the function was called with {len(args)}"
                 )
+        argnums = [i % len(args) for i in argnums]
+        if len(set(argnums)) < len(argnums):
+            raise ValueError(f"{name}: an argument is asked for twice")
         outer = THREAD.mode.recording
         parts = [flatten(args[i]) for i in argnums]
         self.forms = [(len(part), build) for part, build in parts]
@@ -77,6 +85,11 @@ class _Traced:
         with _recording():
             self.out = f(*args, **kwargs)
         self.outs, self.build = flatten(self.out)
+        for out in self.outs:
+            if not isinstance(out, (Tensor, int, float)) and not hasattr(out, "dtype"):
+                raise TypeError(
+                    f"{name}: the function returned {errors.describe(out)}, no number: did it forget its return?"
+                )
         # With other leaves than our own in the graph, the derivative is a function of those: it gets a graph too.
         self.live = [isinstance(out, Tensor) and out.requires_grad for out in self.outs]
         self.create_graph = outer and any(
@@ -104,10 +117,11 @@ class _Traced:
         ]
 
     def _plain(self, g: Any, given: Any) -> Any:
-        """A derivative in the kind of what was given, unless it has a graph to keep."""
-        if isinstance(g, Tensor):
-            return g if g.requires_grad or isinstance(given, Tensor) else g.value
-        return wrap(g) if isinstance(given, Tensor) else g
+        """A derivative in the kind of what was given, unless it has a graph to keep; an array is the caller's own."""
+        if isinstance(g, Tensor) and (g.requires_grad or isinstance(given, Tensor)):
+            return g
+        g = g.value if isinstance(g, Tensor) else g
+        return wrap(g) if isinstance(given, Tensor) else _own(g)
 
     def values(self) -> Tree:
         """The results, likewise: plain where all was plain."""
@@ -117,7 +131,12 @@ class _Traced:
     def _result(self, out: Any, keep: bool) -> Any:
         if not isinstance(out, Tensor):
             return out
-        return (out if self.create_graph else out.detach()) if keep else out.value
+        return (out if self.create_graph else out.detach()) if keep else _own(out.value)
+
+
+def _own(a: Array) -> Array:
+    """An array that nobody else has, to be written to."""
+    return a.copy() if isinstance(a, np.ndarray) else a
 
 
 def _variable(x: Any, outer: bool) -> Tensor:
@@ -127,7 +146,7 @@ def _variable(x: Any, outer: bool) -> Tensor:
             return joined
     if isinstance(x, int) and not isinstance(x, bool):
         x = float(x)
-    return Tensor(x, requires_grad=True)
+    return Tensor(x.value if isinstance(x, Tensor) else x, requires_grad=True)
 
 
 def _reaches_beyond(out: Node, variables: Sequence[Tensor]) -> bool:
@@ -162,8 +181,8 @@ def _scalar_seed(name: str, out: Any) -> list[Any]:
 
 def value_and_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
     """The function that returns `(f(...), ∂f/∂argument)`. See `grad`."""
-    single = isinstance(argnum, int)
-    argnums = [argnum] if isinstance(argnum, int) else list(argnum)
+    single = not isinstance(argnum, (tuple, list, range))
+    argnums = [operator.index(i) for i in ([argnum] if single else argnum)]  # type: ignore[list-item, union-attr]
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -203,11 +222,19 @@ def elementwise_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """`f(*primals)`, and the function that maps u, of its form, to uᵀ · ∂f/∂primal (for several primals, a tuple)."""
-    traced = _Traced("vjp", f, range(len(primals)), primals, {})
+    """`f(*primals)`, and the function that maps u, of its form, to uᵀ · ∂f/∂primal (for several primals, a tuple).
+
+    Raises:
+        ValueError: u has another form than the result, or other shapes.
+    """
+    return _vjp("vjp", f, *primals)
+
+
+def _vjp(name: str, f: Function, *primals: Any) -> tuple[Any, Function]:
+    traced = _Traced(name, f, range(len(primals)), primals, {})
 
     def pull(cotangent: Tree) -> Any:
-        seeds = _like("vjp", cotangent, traced.outs)
+        seeds = _like(name, cotangent, traced.out)
         joined = any(isinstance(u, Tensor) and u.requires_grad for u in seeds)
         pulled = traced.trees(traced.pull(seeds, traced.create_graph or joined and THREAD.mode.recording))
         return pulled[0] if len(primals) == 1 else tuple(pulled)
@@ -219,11 +246,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """`f(*primals)`, and ∂f/∂primals · tangents: how the result moves when the primals move along the tangents.
 
     By reverse mode twice: u ↦ uᵀJ is linear, and its own derivative along v is Jv.
+
+    Raises:
+        ValueError: the tangents have another form than the primals, or other shapes.
     """
-    if len(primals) != len(tangents):
-        raise ValueError(f"jvp: {len(primals)} primals but {len(tangents)} tangents; give one for each")
+    along = _like("jvp", list(tangents), list(primals))
     traced = _Traced("jvp", f, range(len(primals)), primals, {})
-    along = _like("jvp", [leaf for t in tangents for leaf in flatten(t)[0]], traced.given)
     moved = []
     for out, live in zip(traced.outs, traced.live):
         if not live:
@@ -242,14 +270,22 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return traced.values(), traced.build(moved)
 
 
-def _like(name: str, tree: Tree, models: Sequence[Any]) -> list[Any]:
-    """The leaves of `tree`, which must have the number and the shapes of `models`."""
-    leaves = flatten(tree)[0]
-    if [np.shape(a) for a in leaves] != [np.shape(m) for m in models]:
-        raise ValueError(f"{name}: needs shapes {[np.shape(m) for m in models]}, got {[np.shape(a) for a in leaves]}")
-    return [
-        a if isinstance(a, Tensor) else np.asarray(a, getattr(m, "dtype", None))[()] for a, m in zip(leaves, models)
-    ]
+def _like(name: str, tree: Tree, model: Tree) -> list[Any]:
+    """The leaves of `tree` in the order of those of `model`, which it must equal in form and shapes."""
+    if isinstance(model, dict):
+        if not isinstance(tree, dict) or tree.keys() != model.keys():
+            raise ValueError(f"{name}: needs a dict of {', '.join(map(repr, model))}, got {errors.describe(tree)}")
+        return [leaf for key in model for leaf in _like(name, tree[key], model[key])]
+    if isinstance(model, (tuple, list)):
+        if not isinstance(tree, (tuple, list)) or len(tree) != len(model):
+            raise ValueError(f"{name}: needs {len(model)} in a tuple or list, got {errors.describe(tree)}")
+        return [leaf for branch, part in zip(tree, model) for leaf in _like(name, branch, part)]
+    if np.shape(tree) != np.shape(model):
+        raise ValueError(f"{name}: needs shape {np.shape(model)}, got shape {np.shape(tree)}")
+    if isinstance(tree, Tensor):
+        return [tree]
+    dtype = getattr(model, "dtype", None)
+    return [as_value(tree, dtype if dtype is not None and dtype.kind == "f" else np.float64)]
 
 
 def jacobian(f: Function, argnum: int = 0) -> Function:
@@ -292,10 +328,11 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """∂²f/∂primals² · tangents, in the form of the primals, without the Hessian: the gradient of ∇f, pulled back.
 
     For several primals a tuple.
+
+    Raises:
+        ValueError: f's result is no scalar, or the tangents have another form than the primals, or other shapes.
     """
-    if len(primals) != len(tangents):
-        raise ValueError(f"hvp: {len(primals)} primals but {len(tangents)} tangents; give one for each")
-    _, pull = vjp(grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
+    _, pull = _vjp("hvp", grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
     return pull(tuple(tangents))
 
 
@@ -318,7 +355,8 @@ def checkpoint(f: Function) -> Function:
     """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
 
     `f` returns one tensor, the same each time it is run on the same arguments; random numbers (dropout) are drawn
-    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs.
+    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs. Whatever
+    else it does is done twice: a batch norm in training counts its statistics twice.
 
     Raises:
         TypeError: f returns something other than one tensor.

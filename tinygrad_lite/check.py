@@ -125,7 +125,8 @@ def _worst(i: int, g: Any, shape: tuple[int, ...], compare: Callable[[int, Any, 
 def detect_anomaly() -> Iterator[None]:
     """Inside, the first op whose value or gradient is NaN or infinite raises: `with tg.detect_anomaly(): ...`.
 
-    Both the forward run and `.backward()` belong inside.
+    Both the forward run and `.backward()` belong inside. It watches the thread that it is used in. An infinity that was
+    put in (a mask of -inf) may come out again.
 
     Raises:
         FloatingPointError: names the op, the module that was called, the shapes and ranges of the inputs, and the line
@@ -147,7 +148,7 @@ class _Watch:
 
     def value(self, out: Node, op: Op, values: Sequence[Any]) -> None:
         """Called with every result of an op."""
-        if not _is_finite(out.value):
+        if _is_new(out.value, values):
             module = _module(THREAD.mode.scope)
             raise FloatingPointError(
                 f"{op.name}: its value {_anomaly(out.value)}\n{_users_line()}\n{module}{_ranges(op, values)}"
@@ -157,7 +158,7 @@ class _Watch:
     def gradient(self, node: Node, x: Node, g: Array, gx: Array) -> None:
         """Called with every gradient that a closure returns."""
         g, gx = (a.value if isinstance(a, Node) else a for a in (g, gx))
-        if _is_finite(gx):
+        if not _is_new(gx, [g, *node.values]):
             return
         assert node.op is not None
         reference, line = self.lines.get(id(node), (None, ""))
@@ -169,8 +170,12 @@ class _Watch:
         )
 
 
-def _is_finite(a: Array) -> bool:
-    return getattr(a, "dtype", np.dtype(object)).kind != "f" or bool(np.isfinite(a).all())
+def _is_new(a: Array, sources: Sequence[Any]) -> bool:
+    """Whether `a` holds a NaN, or an infinity that none of its sources held."""
+    if getattr(a, "dtype", np.dtype(object)).kind != "f" or np.isfinite(a).all():
+        return False
+    numbers = [s for s in sources if isinstance(s, float) or getattr(s, "dtype", np.dtype(object)).kind == "f"]
+    return bool(np.isnan(a).any()) or not any(np.isinf(s).any() for s in numbers)
 
 
 def _anomaly(a: Array) -> str:

@@ -32,6 +32,19 @@ def named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: 
     message = str(error).strip()
     if not message.startswith(f"{op}: "):
         message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")
+    return _named(error, op, message)
+
+
+def in_gradient(error: Exception, node: Any, x: Any) -> Exception:
+    """`error` of a closure of `node`, in a sentence that begins with the op and the input whose gradient it is."""
+    if getattr(error, "op", None):
+        return error
+    names = [*node.op.parameters]
+    place = next(i for i, a in enumerate(node.args) if a is x)
+    return _named(error, node.op.name, f"{node.op.name}: ∂L/∂{names[min(place, len(names) - 1)]}: {error}")
+
+
+def _named(error: Exception, op: str, message: str) -> Exception:
     kind = next(kind for kind in _KINDS if isinstance(error, kind))
     result: Exception = kind(message)
     result.op = op  # type: ignore[attr-defined]

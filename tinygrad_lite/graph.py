@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, ParamSpec, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -31,8 +32,9 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
-_MUTABLE = {np.ndarray, list, tuple}
+_IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Op:
@@ -107,15 +109,34 @@ class _Thread(threading.local):
 THREAD = _Thread()
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad()` on a function."""
-    mode = THREAD.mode
-    outer, mode.recording = mode.recording, False
-    try:
-        yield
-    finally:
-        mode.recording = outer
+class _NoGrad:
+    """What no_grad() returns: a context that may be entered again, and a decorator."""
+
+    def __init__(self) -> None:
+        self.outer: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.outer.append(THREAD.mode.recording)
+        THREAD.mode.recording = False
+
+    def __exit__(self, *_: object) -> None:
+        THREAD.mode.recording = self.outer.pop()
+
+    def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
+        if inspect.isgeneratorfunction(function):
+            raise TypeError("no_grad: a generator runs when it is iterated: put `with tg.no_grad():` inside it")
+
+        @functools.wraps(function)
+        def unrecorded(*args: P.args, **kwargs: P.kwargs) -> T:
+            with _NoGrad():
+                return function(*args, **kwargs)
+
+        return unrecorded
+
+
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
+    """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad` on a function."""
+    return _NoGrad() if function is None else _NoGrad()(function)
 
 
 # ---------------------------------------------------------------------------------------------- forward: recording
@@ -143,11 +164,15 @@ def op(*functions: Any, linear: bool = False) -> Any:
     """
     if len(functions) == 1 and isinstance(functions[0], types.FunctionType):
         return _make(functions[0], (), linear)
+    if not all(map(callable, functions)):
+        raise TypeError(f"op: {functions!r} is no function of NumPy's: @op on the rule itself, or @op(np.exp)")
     return lambda rule: _make(rule, functions, linear)
 
 
 def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any]], linear: bool) -> Callable[..., Any]:
     this = Op(rule, linear)
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in this.parameters.values())
+    most = sys.maxsize if variadic else len(this.parameters)
 
     @functools.wraps(rule)
     def apply(*args: Any, **kwargs: Any) -> Any:
@@ -166,7 +191,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                     flowing += 1
             else:
                 values.append(a)
-                if a.__class__ in _MUTABLE:
+                if a.__class__ not in _IMMUTABLE:
                     mutable = True
         try:
             if kind is None:
@@ -181,7 +206,12 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             value, closures = rule(*values, **kwargs) if kwargs else rule(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.named(error, this.name, this.parameters, args) from error
-        if records and len(closures) < len(args):
+        if records:
+            if closures.__class__ is not tuple or len(closures) > most:
+                raise TypeError(
+                    f"{this.name}: its rule must return (value, (closure, …)), one closure for each input, in a tuple: "
+                    f"got {errors.describe(closures)}"
+                )
             for a in args[len(closures) :]:
                 _constant(this, a)
         if records and flowing < len(args):
@@ -211,13 +241,13 @@ def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         mode = THREAD.mode
         if isinstance(x, Node):
             kind, x_value, x_flows = x.__class__, x.value, x.requires_grad
-        elif x.__class__ in _MUTABLE:
+        elif x.__class__ not in _IMMUTABLE:
             return apply(x, y)
         else:
             x_value, x_flows = x, False
         if isinstance(y, Node):
             kind, y_value, y_flows = y.__class__, y.value, y.requires_grad
-        elif y.__class__ in _MUTABLE:
+        elif y.__class__ not in _IMMUTABLE:
             return apply(x, y)
         else:
             y_value, y_flows = y, False
@@ -314,6 +344,8 @@ def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tupl
             bound.append(parameter.default)
         else:
             break  # the rule itself says what is missing
+    for name in rest.keys() - this.parameters.keys():
+        raise TypeError(f"{this.name}: there is no argument {name!r}; it takes {', '.join(this.parameters)}")
     return tuple(bound), {name: frozen(_constant(this, v)) for name, v in rest.items()}
 
 
@@ -322,7 +354,10 @@ def _constant(this: Op, a: Any) -> Any:
     if not isinstance(a, Node):
         return a
     if a.requires_grad:
-        raise TypeError(f"{this.name}: no gradient flows to its argument of {errors.describe(a)}: detach() it")
+        raise TypeError(
+            f"{this.name}: its rule has no closure for its argument of {errors.describe(a)}, so no gradient flows to "
+            "it: detach() it"
+        )
     return a.value
 
 
@@ -358,21 +393,26 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
 def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple[Node, Array]]:
     """`backpropagate` from several roots at once: yields the sum of their gradients."""
     watch = THREAD.mode.watch
-    gradient = dict(seeds)
+    gradient = {root: frozen(seed) for root, seed in seeds.items()}
     ours: set[Node] = set()  # nodes whose gradient is a sum made here, so that more can be added in place
     waiting = [(-root.age, root) for root in seeds if root.op is not None]  # a heap, the youngest node first
     heapify(waiting)
     while waiting:
         node = heappop(waiting)[1]
         g = gradient.pop(node)
+        if g.__class__ is np.ndarray:
+            g.setflags(write=False)  # it may be another node's gradient as well: a closure must not write into it
         yield node, g
         closures = differentiable_closures(node) if create_graph else node.closures
         for x, seen, closure in zip(node.args, node.values, closures):
             if closure is None:
                 continue
-            gx = closure(g)
-            if not gx.__class__ is np.float64 is seen.__class__:
-                gx = fit(gx, seen)
+            try:
+                gx = closure(g)
+                if not gx.__class__ is np.float64 is seen.__class__:
+                    gx = fit(gx, seen)
+            except (ValueError, TypeError, IndexError) as error:
+                raise errors.in_gradient(error, node, x) from error
             if watch is not None:
                 watch.gradient(node, x, g, gx)
             if x not in gradient:
@@ -396,20 +436,26 @@ def fit(g: Array, value: Array) -> Array:
     if g.__class__ is value.__class__ is np.ndarray and g.shape == value.shape and g.dtype is value.dtype:
         return g
     shape, seen = np.shape(value), np.shape(g)
+    if g is None:
+        raise TypeError("the closure returned None: it must return the gradient")
     if seen != shape:
         extra = len(seen) - len(shape)
+        if extra < 0 or any(n not in (1, m) for n, m in zip(shape, seen[extra:])):
+            raise ValueError(f"the closure returned a gradient of shape {seen}, but its input has shape {shape}")
         axes = (*range(extra), *(i for i, n in enumerate(shape, extra) if n == 1 and seen[i] != 1))
         if axes == (len(seen) - 1,) and seen[-1] < 128 and g.__class__ is np.ndarray and g.flags.c_contiguous:
             total = g @ np.ones(seen[-1], g.dtype)  # np.sum is up to 10 times slower over a short last axis
         else:
             total = np.sum(g, axis=axes)
         g = np.reshape(total, shape)
+    if not shape and g.__class__ is np.ndarray:
+        g = g[()]  # a scalar for a scalar
     dtype = getattr(value, "dtype", None)
     if dtype is not None and dtype != getattr(g, "dtype", dtype):
         if g.dtype.kind == "c":
             raise TypeError(
-                f"backward: a complex gradient reached a tensor of dtype {dtype}: complex numbers are not supported, "
-                "compute with real and imaginary parts"
+                f"a complex gradient for an input of dtype {dtype}: complex numbers are not supported, compute with "
+                "real and imaginary parts"
             )
         g = g.astype(dtype)
     return g

@@ -10,7 +10,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from .graph import OPERATORS, TABLE, Array, Node, backpropagate, frozen
+from . import errors
+from .graph import OPERATORS, TABLE, THREAD, Array, Node, backpropagate, frozen
 from .kernels.layout import ordered_as
 
 # NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
@@ -24,7 +25,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
-    np.unique, np.searchsorted, np.digitize, np.histogram,
+    np.unique, np.searchsorted, np.digitize,
     np.linalg.matrix_rank, np.einsum_path,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
@@ -44,7 +45,11 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     if isinstance(data, Node):
         data = data.value
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
-        data = np.array(data)
+        given, data = data, np.array(data)
+        if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
+            raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
+    if isinstance(data, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(f"Tensor: a {type(data).__name__} calculates by rules of its own: give np.asarray of it")
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
     if isinstance(data, np.ndarray):
@@ -88,6 +93,20 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
     return forward, reflected
 
 
+def rebinding(function: Callable[..., Any], symbol: str) -> Callable[[Any, Any], Any]:
+    """`x += y` makes a new tensor and calls it x: no way to update a parameter, and so refused under no_grad."""
+
+    def rebind(self: Tensor, other: Any) -> Any:
+        if self.requires_grad and self.op is None and not THREAD.mode.recording:
+            raise RuntimeError(
+                f"{symbol}: this would give the name to a new tensor and leave this one as it is: to update it, "
+                "write w.data = w.data - lr * w.grad.data"
+            )
+        return OPERATORS[function](self, operand(other))
+
+    return rebind
+
+
 def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """An operator without a derivative: its result is plain NumPy."""
 
@@ -108,7 +127,8 @@ class Tensor(Node):
         name: shown in drawings.
 
     Raises:
-        TypeError: an integer, boolean or complex tensor is asked to require a gradient.
+        TypeError: an integer, boolean or complex tensor is asked to require a gradient; `data` holds no numbers, or is
+            a tensor that requires a gradient, whose graph would be cut: `detach()` it.
     """
 
     __slots__ = ()
@@ -116,6 +136,8 @@ class Tensor(Node):
     __hash__ = object.__hash__
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
+        if isinstance(data, Node) and data.requires_grad:
+            raise TypeError("Tensor: a new tensor of one that requires a gradient would cut its graph: detach() it")
         self.value = as_value(data, dtype)
         self.grad = self.op = self.scope = None
         self.name = name
@@ -142,7 +164,10 @@ class Tensor(Node):
 
     @property
     def data(self) -> Array:
-        """The array (read-only) or NumPy scalar. Setting it on a leaf rebinds it: earlier graphs keep the old one."""
+        """The array (read-only) or NumPy scalar. Setting it on a leaf rebinds it: earlier graphs keep the old one.
+
+        So an update is `w.data = w.data - lr * w.grad.data`. What is set takes the tensor's own dtype.
+        """
         return self.value
 
     @data.setter
@@ -150,8 +175,11 @@ class Tensor(Node):
         if self.op is not None:
             raise RuntimeError(f"data: this tensor is the result of {self.op.name}; only a leaf's data can be set")
         value = as_value(data)
-        if self.requires_grad and value.dtype.kind not in "fO":
-            raise TypeError(f"data: this tensor requires a gradient and cannot hold dtype {value.dtype}")
+        if value.dtype.kind == "c" and self.dtype.kind != "c":
+            raise TypeError(f"data: this tensor of dtype {self.dtype} cannot hold complex numbers")
+        value = as_value(value, self.dtype)
+        if np.shape(value) != self.shape:
+            raise ValueError(f"data: this tensor has shape {self.shape}, and cannot hold shape {np.shape(value)}")
         self.value = value
 
     @property
@@ -202,7 +230,8 @@ class Tensor(Node):
 
         Args:
             grad: ∂L/∂self, of this tensor's shape; may be left out for a tensor of one element, where it is 1.
-            create_graph: give the gradients a graph of their own, to be differentiated again.
+            create_graph: give the gradients a graph of their own, to be differentiated again. It leads back to the
+                leaves that hold them: a cycle, which the garbage collector frees; `tg.grad` makes none.
 
         Raises:
             RuntimeError: this tensor has no graph, or has more than one element and `grad` is missing.
@@ -251,6 +280,8 @@ class Tensor(Node):
     __mod__, __rmod__ = binary(np.remainder)
     __pow__, __rpow__ = binary(np.power)
     __matmul__, __rmatmul__ = binary(np.matmul)
+    __iadd__, __isub__ = rebinding(np.add, "+="), rebinding(np.subtract, "-=")
+    __imul__, __itruediv__ = rebinding(np.multiply, "*="), rebinding(np.divide, "/=")
     __neg__ = method(np.negative)
     __pos__ = method(np.positive)
     __abs__ = method(np.absolute)
