@@ -462,7 +462,7 @@ def test_op_of_no_function_is_refused() -> None:
 
 def test_an_unknown_keyword_is_named() -> None:
     with pytest.raises(TypeError, match="multiply: there is no argument 'z'; it takes x, y"):
-        tg.ops.elementwise.multiply(leaf(1.0), z=leaf(2.0))
+        tg.ops.elementwise.multiply(leaf(1.0), z=leaf(2.0))  # type: ignore[call-arg]
 
 
 def test_a_memory_map_that_changes_after_the_forward_run(tmp_path: Any) -> None:

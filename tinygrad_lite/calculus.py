@@ -12,7 +12,7 @@ import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -179,10 +179,10 @@ def _scalar_seed(name: str, out: Any) -> list[Any]:
     return [np.ones_like(out.value) if isinstance(out, Tensor) else 1.0]
 
 
-def value_and_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+def value_and_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The function that returns `(f(...), ∂f/∂argument)`. See `grad`."""
-    single = not isinstance(argnum, (tuple, list, range))
-    argnums = [operator.index(i) for i in ([argnum] if single else argnum)]  # type: ignore[list-item, union-attr]
+    single = not isinstance(argnum, Sequence)
+    argnums = [operator.index(i) for i in (argnum if isinstance(argnum, Sequence) else [argnum])]
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -195,7 +195,7 @@ def value_and_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
-def grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+def grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The gradient of a scalar function: `tg.grad(f)(x)` is ∂f/∂x at x, in the form, shape and dtype of x.
 
     Args:
@@ -216,7 +216,7 @@ def grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
-def elementwise_grad(f: Function, argnum: int | Sequence[int] = 0) -> Function:
+def elementwise_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The derivative of an elementwise function, at each element: the gradient of Σ f."""
     return grad(functools.wraps(f)(lambda *args, **kwargs: np.sum(f(*args, **kwargs))), argnum)
 

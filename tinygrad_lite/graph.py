@@ -134,6 +134,10 @@ class _NoGrad:
         return unrecorded
 
 
+@overload
+def no_grad() -> _NoGrad: ...
+@overload
+def no_grad(function: Callable[P, T], /) -> Callable[P, T]: ...
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad` on a function."""
     return _NoGrad() if function is None else _NoGrad()(function)
