@@ -14,6 +14,7 @@ import numpy as np
 
 from .kernels.erf import ERF, ERFC
 from .tensor import Tensor
+from .typography import SUBSCRIPT
 
 try:
     import sympy as sympy
@@ -50,7 +51,7 @@ class Symbol(sympy.Symbol):  # type: ignore[misc]
         return self.name[len(self.base) :]
 
     def _sympystr(self, printer: Any) -> str:
-        return self.base + self.subscript.translate(str.maketrans("0123456789,", "₀₁₂₃₄₅₆₇₈₉ˏ"))
+        return self.base + self.subscript.translate(SUBSCRIPT)
 
     _pretty = None
 

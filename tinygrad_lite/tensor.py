@@ -251,18 +251,18 @@ class Tensor(Node):
             g = g if isinstance(g, Tensor) else wrap(g)
             leaf.grad = g if leaf.grad is None else leaf.grad + g
 
-    def _seed(self, grad: Any) -> Any:
+    def _seed(self, grad: Any, caller: str = "backward") -> Any:
         if grad is None:
             if self.size != 1:
                 raise RuntimeError(
-                    f"backward: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
-                    "reduce it (.sum(), .mean()), or pass backward(grad) of the same shape"
+                    f"{caller}: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
+                    "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
             return np.ones_like(self.value)[()] if isinstance(self.value, np.generic) else np.ones_like(self.value)
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
         if np.shape(seed) != self.shape:
             raise ValueError(
-                f"backward: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal"
+                f"{caller}: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal"
             )
         return seed if getattr(seed, "dtype", self.dtype) == self.dtype else seed.astype(self.dtype)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinygrad_lite.graph import Node, backpropagate
 from tinygrad_lite.tensor import Tensor
+from tinygrad_lite.typography import SUBSCRIPT
 
 from .graph import Graph
 from .labels import number, shape_text
@@ -65,9 +66,14 @@ def explain(loss: Tensor, of: Tensor | None = None, grad: Any = None) -> Explana
         grad: ∂L/∂loss, where loss has more than one element.
 
     Raises:
-        RuntimeError: `loss` has no graph, or is no scalar and `grad` is missing. ValueError: no path leads to `of`.
+        RuntimeError: `loss` has no graph, or is no scalar and `grad` is missing.
+        ValueError: no path leads to `of`, or `grad` has another shape than `loss`.
+        TypeError: what is to be explained is no Tensor.
     """
-    seed = loss._seed(grad)
+    for x in (loss,) if of is None else (loss, of):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"explain: needs a Tensor, not a {type(x).__name__}")
+    seed = loss._seed(grad, "explain")
     names = _names(loss)
     steps = list(_steps(loss, seed.value if isinstance(seed, Tensor) else seed, names))
     if of is None:
@@ -116,9 +122,7 @@ def _names(loss: Tensor) -> dict[Node, str]:
         if part is not None and part.group.path and not name.startswith(f"{part.group.path}."):
             name = f"{part.group.path}.{name}"
         count[name] = count.get(name, 0) + 1
-        names[node] = name + (
-            str(count[name]).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")) if count[name] > 1 else ""
-        )
+        names[node] = name + (str(count[name]).translate(SUBSCRIPT) if count[name] > 1 else "")
     return names
 
 
@@ -133,6 +137,8 @@ def _chain_rule(loss: Node, of: Node, steps: list[Step], names: dict[Node, str])
     head = f"∂{names[loss]}/∂{names[of]} = {number(float(np.reshape(steps[-1].gradient, ())))}"
     if ways[of] > 1:
         head += f", the sum over {ways[of]:,} paths"
+    if loss is of:
+        return head
     lines = [head]
     for path in islice(_paths(loss, of, on_path), PATHS):
         product = float(np.prod([slope for _, _, slope in path]))

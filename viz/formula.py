@@ -9,8 +9,7 @@ from sympy.printing.precedence import precedence
 from sympy.printing.str import StrPrinter
 
 from tinygrad_lite.symbolic import sympy
-
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+from tinygrad_lite.typography import SUPERSCRIPT
 
 
 class _Order:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.graph import Node
+from tinygrad_lite.typography import SUPERSCRIPT
 
 from .graph import is_constant, parameter_name
 from .heatmap import drawable
@@ -19,7 +20,6 @@ SYMBOLS = {
 }  # fmt: skip
 WITH_CONSTANTS = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "clip"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
-SUPERSCRIPT = str.maketrans("-−.0123456789", "⁻⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def pill(node: Node) -> str:

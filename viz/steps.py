@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite.graph import Node, backpropagate, fit
+from tinygrad_lite.typography import SUBSCRIPT, SUPERSCRIPT
 
 from .graph import parameter_name
 from .heatmap import drawable
 from .labels import (
-    SUPERSCRIPT,
     SYMBOLS,
     brief,
     index_text,
@@ -34,7 +34,6 @@ INFIX = {"add": "+", "subtract": "−", "multiply": "·", "divide": "/", "matmul
 AS_WRITTEN = {"alpha": "α", "beta": "β", "negative_slope": "slope"}  # a parameter's name in its op's formula
 RAISED = {"x": "ˣ", "y": "ʸ", "p": "ᵖ", "out": "ᵒᵘᵗ"}
 POWERS = SUPERSCRIPT | str.maketrans("e", "ᵉ")
-SUBSCRIPT = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 ELEMENTS = 4  # so many of a tensor's are shown
 LEAVES = 8  # so many gradients are listed at the end
 

@@ -60,6 +60,12 @@ def test_where_paths_meet_they_add_up() -> None:
     assert sorted(line.split(" = ")[-1] for line in lines[1:]) == ["2", "2", "−3"]
 
 
+def test_a_tensor_by_itself_is_1() -> None:
+    y = tg.Tensor(2.0, True, name="x") ** 2
+    y.name = "y"
+    assert explain(y, y).chain_rule == "∂y/∂y = 1"
+
+
 def test_paths_beyond_count_are_counted_and_not_walked() -> None:
     x = tg.Tensor(1.0, True, name="x")
     y = x
@@ -100,5 +106,11 @@ def test_what_cannot_be_explained_is_refused() -> None:
     with pytest.raises(RuntimeError, match="only a scalar"):
         explain(x * 2)
     assert explain(x * 2, grad=np.ones(2)).steps
+    with pytest.raises(ValueError, match=r"^explain: grad has shape \(3,\)"):
+        explain(x * 2, grad=np.ones(3))
+    with pytest.raises(TypeError, match="explain: needs a Tensor, not a ndarray"):
+        explain(np.ones(3))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="explain: needs a Tensor, not a list"):
+        explain(np.sum(x), [1.0])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no path leads"):
         explain(np.sum(x), tg.Tensor(1.0, True))
