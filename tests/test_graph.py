@@ -158,7 +158,7 @@ def test_threads_that_share_a_leaf_each_walk_their_own_graph() -> None:
 
 
 def test_backward_of_more_than_one_element_needs_a_seed() -> None:
-    with pytest.raises(RuntimeError, match=r"backward: this tensor has shape \(3,\).*\.sum\(\).*backward\(grad\)"):
+    with pytest.raises(RuntimeError, match=r"backward: this tensor has shape \(3,\).*\.sum\(\).*pass grad="):
         (leaf(V) * 2).backward()
 
 
