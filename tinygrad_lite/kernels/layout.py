@@ -53,6 +53,8 @@ def batch_first(x: Array) -> Array:
 
 def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
     """An empty array of `shape` whose axes lie in memory in the order of those of x."""
+    if x.flags.c_contiguous:
+        return np.empty(shape, dtype or x.dtype)
     order = np.argsort([-abs(s) for s in x.strides], kind="stable")
     return np.empty([shape[i] for i in order], dtype or x.dtype).transpose(np.argsort(order))
 
@@ -60,6 +62,8 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
 def ordered_as(x: Array, a: Array) -> Array:
     """a, with its axes in memory in the order of those of x: two arrays of one order are gone through side by side."""
     if not (isinstance(x, np.ndarray) and isinstance(a, np.ndarray)):
+        return a
+    if x.flags.c_contiguous and a.flags.c_contiguous:
         return a
     out = empty_as(x, a.shape, a.dtype)
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
