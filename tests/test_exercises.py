@@ -69,6 +69,31 @@ def test_what_is_wrong_is_said(closure: str, said: str, folder: Path, tmp_path: 
     assert of_y == "right, to second order"
 
 
+def test_inputs_of_one_element_differ(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "multiply.py"
+    path.write_text((folder / "02_multiply.py").read_text("utf-8").replace("lambda g: ...", "lambda g: g * x"), "utf-8")
+    *_, of_x, of_y = run(path)  # of scalars
+    assert of_x.startswith("is wrong: order 1, input 0: backprop gives")
+    assert of_y == "right, to second order"
+
+
+def test_the_inputs_are_also_checked_together(tmp_path: Path) -> None:
+    path = tmp_path / "multiply.py"
+    path.write_text(exercise("multiply", 2, blank=False).replace("@op", "@op(linear=True)"), "utf-8")
+    assert all(said.startswith("is right alone, but not while the others vary too: order 2, in") for said in run(path))
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_what_an_exercise_calls_is_explained_and_its_lines_are_short(name: str) -> None:
+    text = exercise(name, 1)
+    assert max(map(len, text.splitlines())) <= 120
+    explained = dict(line[2:].split(":  ", 1) for line in text.splitlines() if line.startswith("# ") and ":  " in line)
+    assert all(explained.values()) and not any(line.endswith("):") for line in text.splitlines() if line[0:1] == "#")
+    called = {"max_pool2d": {"put", "kernels.first_max"}, "matmul": {"T", "kernels.matmul"}}
+    called["conv2d"] = {"as_batched_as", "batched", "conv_input", "conv_weight", "kernels.conv", "sum_but_channels"}
+    assert called.get(name, set()) <= {call.partition("(")[0] for call in explained}
+
+
 def test_nothing_is_ever_overwritten(folder: Path, capsys: Any) -> None:
     mine = folder / "01_add.py"
     before = mine.read_text("utf-8")

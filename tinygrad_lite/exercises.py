@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import math
+import re
 import sys
 import textwrap
 import types
@@ -47,6 +49,8 @@ EXERCISES: dict[str, tuple[Callable[..., Any] | None, Sequence[Example]]] = {
     ),
 }
 
+WIDTH, INDENT = 120, " " * 4  # of a line, and of what goes on in the next
+
 HEAD = '''"""Exercise {number}: {name}.
 
 Each closure below maps g = ∂L/∂out to the gradient of one input. Put the mathematics in the place of every `...`, then
@@ -56,7 +60,7 @@ run this file: it compares what you wrote with central differences.
 from __future__ import annotations
 
 {imports}
-
+{helpers}
 
 {code}
 
@@ -91,7 +95,8 @@ def exercise(name: str, number: int, blank: bool = True) -> str:
     sources = [_undecorated(part) for part in parts]
     code = [*map(_blanked, sources)] if blank else [*sources]
     code[-1] = f"@op{linear}\n{code[-1]}\n"
-    return HEAD.format(number=number, name=name, imports=_imports(parts, sources), code="\n\n\n".join(code))
+    imports, helpers = _imports(parts, sources), _helpers(parts, sources)
+    return HEAD.format(number=number, name=name, imports=imports, helpers=helpers, code="\n\n\n".join(code))
 
 
 def _undecorated(function: Callable[..., Any]) -> str:
@@ -148,9 +153,36 @@ def _imports(parts: Sequence[Callable[..., Any]], sources: Sequence[str]) -> str
             else:
                 home = "tinygrad_lite.graph" if getattr(graph, name, None) is value else part.__module__
                 names.setdefault(home, set()).add(name)
-    return "\n".join(
-        [*sorted(modules), *(f"from {home} import {', '.join(sorted(names[home]))}" for home in sorted(names))]
-    )
+    return "\n".join([*sorted(modules), *(_import(home, ", ".join(sorted(names[home]))) for home in sorted(names))])
+
+
+def _import(home: str, names: str) -> str:
+    line = f"from {home} import {names}"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {home} import (\n{textwrap.fill(names, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)},\n)"
+
+
+def _helpers(parts: Sequence[Callable[..., Any]], sources: Sequence[str]) -> str:
+    """A comment on each function of the library's that is called: how, and its docstring's first sentence."""
+    found = {}
+    for part, source in zip(parts, sources):
+        known = vars(sys.modules[part.__module__])
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                value = getattr(known.get(node.value.id), node.attr, None)
+            else:
+                value = known.get(node.id) if isinstance(node, ast.Name) else None
+            if inspect.isfunction(value) and value not in parts and value.__module__.startswith(__package__):
+                found[ast.unparse(node)] = value
+    return "".join(f"\n{_comment(name, found[name])}" for name in sorted(found)) + "\n" * bool(found)
+
+
+def _comment(name: str, function: Callable[..., Any]) -> str:
+    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    first = re.split(r"(?<=\w)\. |\s{2,}", paragraph.rstrip("."))[0]  # a sentence, or of a rule the value's formula
+    call = f"{name}({', '.join(inspect.signature(function).parameters)})"
+    return textwrap.fill(f"{call}:  {first}", WIDTH, initial_indent="# ", subsequent_indent="#" + INDENT)
 
 
 # ------------------------------------------------------------------------------------------------------------ checking
@@ -161,18 +193,36 @@ def check(op: Callable[..., Any]) -> bool:
     this: Op = op.op  # type: ignore[attr-defined]
     right = True
     for shapes, static in EXERCISES[this.name][1]:
-        rng = np.random.default_rng(0)
-        arrays = [rng.permutation(np.linspace(0.2, 2.0, int(np.prod(shape)))).reshape(shape) for shape in shapes]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        numbers = np.random.default_rng(0).permutation(np.linspace(0.2, 2.0, ends[-1]))  # no two of them equal
+        arrays = [part.reshape(shape) for part, shape in zip(np.split(numbers, ends), shapes)]
         print(f"{this.name} of {' and '.join(str(shape) for shape in shapes)}")
-        for i, name in zip(range(len(arrays)), this.parameters):
-            said = _verdict(op, this, arrays, static, i)
+        verdicts = [_verdict(op, this, arrays, static, i) for i in range(len(arrays))]
+        together = _verdict_together(op, arrays, static, [i for i, said in enumerate(verdicts) if not said])
+        for name, said in zip(this.parameters, verdicts):
+            said = said or together
             right = right and not said
             print(f"  ∂L/∂{name}  {said or 'right, to second order'}")
     return right
 
 
+def _verdict_together(op: Callable[..., Any], arrays: list[Any], static: dict[str, Any], written: list[int]) -> str:
+    """What is wrong where the inputs that are right one by one vary together: ∂²L/∂x∂y; nothing if they are right."""
+
+    def of(*varied: Any) -> Any:
+        given = dict(zip(written, varied))
+        return op(*(given.get(i, a) for i, a in enumerate(arrays)), **static)
+
+    try:
+        if len(written) > 1:
+            gradcheck(of, *(arrays[i] for i in written))
+    except Exception as error:
+        return f"is right alone, but not while the others vary too: {str(error).removeprefix('gradcheck: ')}"
+    return ""
+
+
 def _verdict(op: Callable[..., Any], this: Op, arrays: list[Any], static: dict[str, Any], i: int) -> str:
-    """What is wrong with the gradient of input i; nothing if it is right."""
+    """What is wrong with the gradient of input i while the others are constants; nothing if it is right."""
     value, closures = this.rule(*arrays, **static)
     closure = closures[i]
     if closure is None:

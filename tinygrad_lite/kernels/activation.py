@@ -43,6 +43,7 @@ def plain_relu(x: Array) -> Array:
 
 @kernel(plain_relu)
 def relu(x: Array) -> Array:
+    """max(x, 0) of each element."""
     # np.maximum of an array and a number is three times slower than clip
     return x.clip(0, np.inf) if floating(x) else np.maximum(x, 0)
 

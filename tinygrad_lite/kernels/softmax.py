@@ -63,6 +63,7 @@ def plain_softmax(x: Array, axis: int) -> Array:
 
 @kernel(plain_softmax)
 def softmax(x: Array, axis: int) -> Array:
+    """eˣ / Σ eˣ, the sum along `axis`."""
     if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return plain_softmax(x, axis)
     return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis)
@@ -79,6 +80,7 @@ def plain_softmax_gradient(g: Array, y: Array, axis: int) -> Array:
 
 @kernel(plain_softmax_gradient)
 def softmax_gradient(g: Array, y: Array, axis: int) -> Array:
+    """y · (g - Σ g · y), the sum along `axis`."""
     if type(g) is not np.ndarray:
         return plain_softmax_gradient(g, y, axis)
     return blockwise(partial(_softmax_gradient, axis=axis), np.empty_like(y), g, y, whole=axis)

@@ -74,6 +74,7 @@ def batched(x: Array, windows: Windows) -> Array:
 
 
 def as_batched_as(x: Array, y: Array) -> Array:
+    """The result y, without its batch of one where x was one example."""
     return y if np.ndim(y) == np.ndim(x) else y[0]
 
 
