@@ -136,7 +136,7 @@
     // Above the drawing, the panel keeps the height of its tallest step: the drawing stands still.
     const over = view.offsetTop > told.offsetTop + 9;
     let most = 0;
-    root.classList.toggle("over", over);
+    root.classList.toggle("over", over && told.offsetWidth > 700);
     say.style.minHeight = "";
     if (over) steps.forEach(s => { write(s); most = Math.max(most, say.offsetHeight); });
     say.style.minHeight = most + "px";

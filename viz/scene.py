@@ -283,10 +283,12 @@ class _Maker:
             x, part = x.shown_as or x, part.shown_as or part
 
     def find(self, node: Node) -> Card | None:
+        """None for what has no card: a constant, a view that is drawn as its leaf, a leaf inside something folded."""
         part = self.graph.parts.get(node)
         while part is not None and part.shown_as is not None:
             part = part.shown_as
-        return self.seen_card(part) if part is not None else None
+        items = lineage(part) if part is not None else ()
+        return next((self.made[item] for item in items if item in self.made), None)
 
     def seen_card(self, part: Part) -> Card:
         """The card of a part, or of the folded group that it lies in."""

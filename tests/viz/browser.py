@@ -23,6 +23,8 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 )  # fmt: skip
 
+NO_SCRIPTS = '<meta http-equiv="Content-Security-Policy" content="script-src \'none\'">'
+
 
 def run(page: Path, *flags: str, dark: bool = False) -> bytes:
     """Chromium's output for a page."""
@@ -54,16 +56,18 @@ def ask(
     return answered
 
 
-def screenshot(page: Path, dark: bool = False, scripts: bool = True, size: tuple[int, int] = (1000, 1400)) -> Any:
+def screenshot(
+    page: Path, *flags: str, dark: bool = False, scripts: bool = True, size: tuple[int, int] = (1000, 1400)
+) -> Any:
     """The page as an array of pixels (height, width, 3), from 0 to 1."""
     from matplotlib.image import imread
 
     out = page.with_suffix(".png")
-    run(
-        page,
-        f"--screenshot={out}",
-        f"--window-size={size[0]},{size[1]}",
-        *([] if scripts else ["--blink-settings=scriptEnabled=false"]),
-        dark=dark,
-    )
+    out.unlink(missing_ok=True)
+    if not scripts:
+        text = page.read_text(encoding="utf-8")
+        assert "<head>" in text
+        page = page.with_name(f"{page.stem}-without-scripts.html")
+        page.write_text(text.replace("<head>", f"<head>{NO_SCRIPTS}", 1), encoding="utf-8")
+    run(page, f"--screenshot={out}", f"--window-size={size[0]},{size[1]}", *flags, dark=dark)
     return np.asarray(imread(io.BytesIO(out.read_bytes())))[..., :3]
