@@ -26,8 +26,10 @@ def scaled(out: Any, x: Any, y: Any) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("memory", list(permutations(range(3))))
-@pytest.mark.parametrize("whole", [None, 0, 1, 2, -1])
-def test_of_every_order_with_what_is_broadcast(whole: int | None, memory: tuple[int, ...], threads: int) -> None:
+@pytest.mark.parametrize("whole", [(), 0, 1, 2, -1, (0, -1)])
+def test_of_every_order_with_what_is_broadcast(
+    whole: int | tuple[int, ...], memory: tuple[int, ...], threads: int
+) -> None:
     x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
     before = tg.get_num_threads()
     tg.set_num_threads(threads)
@@ -50,7 +52,7 @@ def test_a_whole_axis_is_not_cut() -> None:
 @pytest.mark.parametrize("shape", [(), (0,), (0, 64), (100,), (1, 100), (100, 1)])
 def test_of_every_shape(shape: tuple[int, ...]) -> None:
     x = np.ones(shape)
-    for whole in (None, *range(len(shape))):
+    for whole in ((), *range(len(shape))):
         np.testing.assert_array_equal(blockwise(scaled, np.zeros(shape), x, x, whole=whole), x)
 
 

@@ -8,32 +8,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..graph import Array
 from .threads import each
 
 BLOCK = 1 << 16  # elements: a few arrays of so many float32 stay in a core's second cache
+LONG = 500  # from such a row on NumPy is faster without its buffer
 
 
-def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | None = None) -> Array:
+def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = ()) -> Array:
     """`out`, into which f(out, *arrays) writes: called for one block of it after the other where it is large.
 
-    A block is cut from `out`, and from each array that is as long there, along the axis whose elements lie farthest
-    apart in memory, but never along the axis `whole`.
+    A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory;
+    if that is one of `whole`, all is left in one block.
     """
-    if out.size < 2 * BLOCK:
-        f(out, *arrays)
+    axis = max(range(out.ndim), key=lambda i: (out.shape[i] > 1, out.strides[i]), default=0)
+    kept = whole if isinstance(whole, tuple) else (whole,)
+    if out.size < 2 * BLOCK or axis in kept or axis - out.ndim in kept:
+        _unbuffered(f, out, *arrays)
         return out
-    axes = [i for i in range(out.ndim) if whole is None or i != whole % out.ndim]
-    axis = max(axes, key=lambda i: (out.shape[i] > 1) * out.strides[i], default=None)
-    if axis is None:
-        f(out, *arrays)
-        return out
-    n, before = out.shape[axis], (slice(None),) * axis
+    n, last = out.shape[axis], axis - out.ndim
     step = max(1, n * BLOCK // out.size)
 
     def block(start: int) -> None:
-        here = (*before, slice(start, start + step))
-        f(out[here], *[a[here] if a.shape[axis] == n else a for a in arrays])
+        here = (..., slice(start, start + step), *(slice(None),) * (-1 - last))
+        _unbuffered(f, out[here], *[a[here] if a.ndim >= -last and a.shape[last] == n else a for a in arrays])
 
     each(block, range(0, n, step))
     return out
+
+
+def _unbuffered(f: Callable[..., Any], out: Array, *arrays: Array) -> None:
+    """f(out, *arrays). Where one of several rows is broadcast, NumPy copies it into a buffer again and again to make
+    longer runs; where rows are long already, it's faster by a third with a buffer that is too small for that."""
+    if out.ndim < 2 or out.shape[-1] < LONG:
+        f(out, *arrays)
+        return
+    before = np.setbufsize(16)
+    try:
+        f(out, *arrays)
+    finally:
+        np.setbufsize(before)

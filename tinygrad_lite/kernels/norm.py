@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, kernel
+from .blocks import blockwise
 from .reduce import mean, total
 
 Axes = tuple[int, ...]
 
 
-def divide(x: Array, y: Array) -> Array:
-    """x / y, written over x: for an x that nobody else holds."""
-    return np.divide(x, y, out=x) if type(x) is np.ndarray and x.dtype.kind == "f" else x / y
+def standardized(x: Array, axis: Axes, eps: float) -> tuple[Array, Array]:
+    """y = (x - mean x) / σ, and σ = √(var x + eps)."""
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
+        d = x - mean(x, axis)
+        sigma = np.sqrt(mean(d, axis, d) + eps)
+        return d / sigma, sigma
+    sigma = np.empty([1 if i in axis else n for i, n in enumerate(x.shape)], x.dtype)
+    return blockwise(partial(_standardize, axis=axis, eps=eps), np.empty_like(x), x, sigma, whole=axis), sigma
 
 
-def plain_standardize_gradient(g: Array, y: Array, sigma: Array, axis: Axes) -> Array:
-    return (g - mean(g, axis) - y * mean(g * y, axis)) / sigma
+def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> None:
+    np.subtract(x, mean(x, axis), out=y)
+    np.sqrt(mean(y, axis, y) + eps, out=sigma)
+    y /= sigma
+
+
+def plain_standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Axes) -> Array:
+    h = g * weight
+    return (h - mean(h, axis) - y * mean(h * y, axis)) / sigma
 
 
 @kernel(plain_standardize_gradient)
-def standardize_gradient(g: Array, y: Array, sigma: Array, axis: Axes) -> Array:
-    gx = y * -mean(g, axis, y)
+def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Axes) -> Array:
+    if type(g) is not np.ndarray or g.dtype.char not in "fd":
+        return plain_standardize_gradient(g, y, sigma, weight, axis)
+    rule = partial(_standardize_gradient, axis=axis)
+    if np.ndim(weight) == 0 or weight.shape == sigma.shape:  # one for all that is standardised together
+        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis)
+    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis)
+
+
+def _standardize_gradient(
+    gx: Array, g: Array, y: Array, factor: Array, weight: Array | None = None, *, axis: Axes
+) -> None:
+    if weight is not None:
+        g = g * weight
+    np.multiply(y, -mean(g, axis, y), out=gx)
     gx -= mean(g, axis)
     gx += g
-    gx /= sigma
-    return gx
+    gx *= factor
 
 
-def plain_scale(x: Array, weight: Array, bias: Any) -> Array:
+def plain_scale(x: Array, weight: Any, bias: Any) -> Array:
     return x * weight + bias
 
 
 @kernel(plain_scale)
-def scale(x: Array, weight: Array, bias: Any) -> Array:
-    y = x * weight
+def scale(x: Array, weight: Any, bias: Any) -> Array:
+    if type(x) is not np.ndarray or np.ndim(weight) + np.ndim(bias) == 0:
+        return plain_scale(x, weight, bias)
+    out = np.empty_like(x, dtype=np.result_type(x, weight, bias))
+    return blockwise(_scale, out, x, np.asarray(weight, out.dtype), np.asarray(bias, out.dtype))
+
+
+def _scale(y: Array, x: Array, weight: Array, bias: Array) -> None:
+    np.multiply(x, weight, out=y)
     y += bias
-    return y
 
 
 def sum_to(shape: tuple[int, ...], g: Array, x: Array | None = None) -> Array:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +19,34 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
         n = x.ndim
         axes: Sequence[int] = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        if not all(-n <= i < n for i in axes):
-            raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension {n}")
-        axes = [i % n for i in axes]
         if x.flags.c_contiguous:
-            return _total(x, axes, y)
+            if axes == (n - 1,) or axes == (-1,):
+                return (x @ ones(x.shape[-1], x.dtype) if y is None else np.vecdot(x, y))[..., None]
+            return _total(x, _from_start(axes, n), y)
+        axes = _from_start(axes, n)
         order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory
         ordered = x.transpose(order)
         if ordered.flags.c_contiguous:
             out = _total(ordered, [order.index(i) for i in axes], None if y is None else y.transpose(order))
             return out.transpose(np.argsort(order))
     return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+
+
+def ones(n: int, dtype: Any) -> Array:
+    return _few_ones(n, dtype) if n <= 4096 else np.ones(n, dtype)
+
+
+@functools.lru_cache(64)
+def _few_ones(n: int, dtype: Any) -> Array:
+    out = np.ones(n, dtype)
+    out.setflags(write=False)
+    return out
+
+
+def _from_start(axes: Sequence[int], n: int) -> Sequence[int]:
+    if not all(-n <= i < n for i in axes):
+        raise np.exceptions.AxisError(f"axis {axes} is out of bounds for an array of {n} dimensions")
+    return [i % n for i in axes]
 
 
 def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
@@ -39,7 +58,7 @@ def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
     last = x.ndim - kept
     if last:
         rows = x.reshape(*shape[:kept], -1)
-        out = rows @ np.ones(rows.shape[-1], x.dtype) if y is None else np.vecdot(rows, y.reshape(rows.shape))
+        out = rows @ ones(rows.shape[-1], x.dtype) if y is None else np.vecdot(rows, y.reshape(rows.shape))
         if len(axes) > last:
             out = np.sum(out, axis=tuple(i for i in axes if i < kept), keepdims=True)
         return out.reshape(*out.shape, *(1,) * last)
@@ -47,7 +66,7 @@ def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
     if first and max(axes) < first:
         columns = x.reshape(-1, prod(shape[first:]))
         if y is None:
-            out = np.ones(len(columns), x.dtype) @ columns
+            out = ones(len(columns), x.dtype) @ columns
         else:
             out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
         return out.reshape((1,) * first + shape[first:])
@@ -61,4 +80,4 @@ def _alike(x: Array, y: Array) -> bool:
 
 def mean(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
     """The mean of x, or of x · y, over the axes, which stay as axes of 1."""
-    return total(x, axis, y) / prod(np.shape(x)[i] for i in axis)
+    return total(x, axis, y) / prod([np.shape(x)[i] for i in axis])

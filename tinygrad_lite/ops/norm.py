@@ -21,37 +21,37 @@ Shape = tuple[int, ...]
 
 
 @op
-def standardize(x: Array, axis: Shape, eps: float) -> Rule:
-    """out = (x - mean x) / σ        ∂L/∂x = (g - mean g - out · mean(g · out)) / σ        σ = √(var x + eps)
+def standardize(x: Array, weight: Any, bias: Any, axis: Shape, eps: float) -> Rule:
+    """out = y · weight + bias        y = (x - mean x) / σ        σ = √(var x + eps)
+    ∂L/∂x = (h - mean h - y · mean(h · y)) / σ, h = g · weight        ∂L/∂weight = Σ g · y        ∂L/∂bias = Σ g
 
-    The means run over all the axes together; axes count from 0.
+    The means run over all the axes together (which count from 0), the sums over the axes along which weight and bias
+    are broadcast.
     """
-    d = x - mean(x, axis)
-    sigma = np.sqrt(mean(d, axis, d) + eps)
-    y = kernels.divide(d, sigma)
-    return y, (lambda g: kernels.standardize_gradient(g, y, sigma, axis),)
+    y, sigma = kernels.standardized(x, axis, eps)
+    return kernels.scale(y, weight, bias), (
+        lambda g: kernels.standardize_gradient(g, y, sigma, weight, axis),
+        lambda g: kernels.sum_to(np.shape(weight), g, y),
+        lambda g: kernels.sum_to(np.shape(bias), g),
+    )
 
 
 @op
 def scale(x: Array, weight: Array, bias: Array) -> Rule:
     """out = x · weight + bias        ∂L/∂x = g · weight        ∂L/∂weight = Σ g · x        ∂L/∂bias = Σ g
 
-    The sums run over the axes along which weight and bias, which have the same shape, are broadcast.
+    The sums run over the axes along which weight and bias are broadcast.
     """
-    shape = np.shape(weight)
-    y = kernels.scale(x, weight, bias)
-    return y, (lambda g: g * weight, lambda g: kernels.sum_to(shape, g, x), lambda g: kernels.sum_to(shape, g))
+    return kernels.scale(x, weight, bias), (
+        lambda g: g * weight,
+        lambda g: kernels.sum_to(np.shape(weight), g, x),
+        lambda g: kernels.sum_to(np.shape(bias), g),
+    )
 
 
-def _scaled(x: Array, weight: Array | None, bias: Array | None, shape: Shape) -> Array:
-    """x · weight + bias, either of which may be missing, in a shape that fits x."""
-    if weight is not None and np.shape(weight) != shape:
-        weight = np.reshape(weight, shape)
-    if bias is not None and np.shape(bias) != shape:
-        bias = np.reshape(bias, shape)
-    if weight is not None and bias is not None:
-        return scale(x, weight, bias)
-    return x if weight is bias else x * weight if bias is None else x + bias
+def _shaped(a: Array | None, shape: Shape, missing: int) -> Any:
+    """Weight or bias in a shape that fits x, or a number in place of one that is missing."""
+    return missing if a is None else a if np.shape(a) == shape else np.reshape(a, shape)
 
 
 def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) -> None:
@@ -86,7 +86,7 @@ def layer_norm(
         ValueError: shapes that do not fit.
     """
     shape, axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return _scaled(standardize(x, axes, eps), weight, bias, shape)
+    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, eps)
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
@@ -101,9 +101,10 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
     Raises:
         ValueError: shapes that do not fit.
     """
-    shape, axes = _last("rms_norm", x, normalized_shape, weight=weight)
+    axes = _last("rms_norm", x, normalized_shape, weight=weight)[1]
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    return _scaled(x / np.sqrt(mean(np.square(x), axes) + eps), weight, None, shape)
+    y = x / np.sqrt(mean(np.square(x), axes) + eps)
+    return y if weight is None else y * weight
 
 
 def _channels(name: str, x: Array, **arrays: Array | None) -> Shape:
@@ -152,17 +153,17 @@ def _normalized(
                 f"{name}: running_mean and running_var are needed where the input's own statistics are not used"
             )
         weight = (1 if weight is None else weight) / np.sqrt(running_var + eps)
-        return _scaled(x, weight, (0 if bias is None else bias) - running_mean * weight, shape)
+        bias = (0 if bias is None else bias) - running_mean * weight
+        return scale(x, np.reshape(weight, shape), np.reshape(bias, shape))
     if prod(np.shape(x)[i] for i in axes) == 1:
         raise ValueError(
             f"{name}: x has shape {np.shape(x)}: a single value in each channel has variance 0; training needs more"
         )
-    y = standardize(x, axes, eps)
     if running_mean is not None or running_var is not None:
         m, v = _statistics(x, axes)
         _follow(running_mean, m, momentum)
         _follow(running_var, v, momentum)
-    return _scaled(y, weight, bias, shape)
+    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, eps)
 
 
 def batch_norm(
@@ -229,14 +230,15 @@ def group_norm(
     Raises:
         ValueError: num_groups does not divide C; shapes that do not fit.
     """
-    shape = _channels("group_norm", x, weight=weight, bias=bias)
+    _channels("group_norm", x, weight=weight, bias=bias)
     n, c = np.shape(x)[:2]
     if num_groups < 1 or c % num_groups:
         raise ValueError(
             f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups"
         )
-    y = standardize(np.reshape(x, (n, num_groups, np.size(x) // max(n * num_groups, 1))), (2,), eps)
-    return _scaled(np.reshape(y, np.shape(x)), weight, bias, shape)
+    groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
+    weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
+    return np.reshape(standardize(groups, weight, bias, (2, 3), eps), np.shape(x))
 
 
 def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
