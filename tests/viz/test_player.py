@@ -241,7 +241,7 @@ def count(pixels: Any, colour: tuple[int, int, int]) -> int:
 
 @needs_chromium
 def test_screenshots_of_the_first_a_middle_and_the_last_state(tmp_path: Path) -> None:
-    pixels = {}
+    pixels: dict[str, Any] = {}
     for state in ("0", "Math.round(slider.max * 0.7)", "slider.max"):
         page = tmp_path / f"{len(pixels)}.html"
         go = f"<script>addEventListener('load', () => {{ {FIND} slide({state}); }});</script>"

@@ -184,7 +184,8 @@ def test_without_gradients_the_steps_end_with_the_values() -> None:
 
 def test_without_values_no_number_is_said() -> None:
     for step in steps(scalars(), values=False):
-        assert step.lines == step.rows == ()
+        assert not step.lines
+        assert not step.rows
 
 
 def test_several_outputs_are_one_sum() -> None:
