@@ -84,6 +84,8 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         (kernels.conv_input, (g, w, bx, windows, groups)),
         (kernels.conv_input, (g, w, None, windows, groups)),
         (kernels.conv_weight, (x, g, windows, groups)),
+        (kernels.unfold, (x, windows)),
+        (kernels.fold, (kernels.plain_unfold(x, windows), windows)),
     ]
     for fast, arguments in cases:
         got, wanted = (

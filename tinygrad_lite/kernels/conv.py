@@ -215,10 +215,19 @@ def turned_weight(weight: Array, groups: int) -> Array:
 @kernel(plain_unfold)
 def unfold(x: Array, windows: Windows) -> Any:
     """x (N, C, *size) to (N, C · elements, places): the windows as columns."""
-    return plain_unfold(x, windows)
+    n, channels, elements = len(x), x.shape[1], math.prod(windows.kernel)
+    columns: Array = np.zeros((n, channels, elements, *windows.places), x.dtype)
+    for k, inputs, places in windows.elements():
+        columns[:, :, k, *places] = x[..., *inputs]
+    return columns.reshape(n, channels * elements, math.prod(windows.places))
 
 
 @kernel(plain_fold)
 def fold(x: Array, windows: Windows) -> Any:
     """The adjoint of `unfold`."""
-    return plain_fold(x, windows)
+    n, elements = len(x), math.prod(windows.kernel)
+    columns = x.reshape(n, x.shape[1] // elements, elements, *windows.places)
+    image: Array = np.zeros((n, x.shape[1] // elements, *windows.size), x.dtype)
+    for k, inputs, places in windows.elements():
+        image[..., *inputs] += columns[:, :, k, *places]
+    return image
