@@ -68,13 +68,13 @@ def test_ratios_are_formed_and_a_wrong_answer_is_not_timed() -> None:
         "torch": Told(right, 4.0),
         "mygrad": Told([np.ones(3) * 1.1], 1.0),
     }
-    row = measure("name", workers, rounds=3, seconds=0)
+    row = measure("name", workers, rounds=3, seconds=0, cpu=False)
     assert row["torch"]["ratio"] == 0.5
     assert row["torch"]["quartiles"] == [0.5, 0.5]
     assert "seconds" not in row["mygrad"]
     assert row["mygrad"]["differs"] == pytest.approx(0.1)
     told: Any = {"tinygrad_lite": Told(RuntimeError("no such thing"), 0.0), "torch": Told(right, 1.0)}
-    assert measure("name", told, rounds=1, seconds=0)["tinygrad_lite"] == {"missing": "no such thing"}
+    assert measure("name", told, rounds=1, seconds=0, cpu=False)["tinygrad_lite"] == {"missing": "no such thing"}
 
 
 def test_differences_are_relative_to_the_largest_element() -> None:
@@ -90,6 +90,13 @@ def test_a_readme_without_marks_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_table_says_what_is_missing() -> None:
-    system = {"processor": "P", "threads": 1, "python": "3", "numpy": "2", "libraries": {"torch": {"version": "1"}}}
+    system = {
+        "processor": "P",
+        "threads": 1,
+        "clock": "wall time",
+        "python": "3",
+        "numpy": "2",
+        "libraries": {"torch": {"version": "1"}},
+    }
     row = {"tinygrad_lite": {"seconds": 0.5}, "torch": {"missing": "x"}}
     assert "| w | 500 ms | – |" in table({"system": system, "workloads": {"w": row}})

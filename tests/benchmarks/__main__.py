@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=cores, help="for each library; default: the cores at hand")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.1, help="length of one library's turn")
+    parser.add_argument(
+        "--cpu", action="store_true", help="processor time, for one thread on a computer that has other work"
+    )
     parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where results are kept")
     parser.add_argument("--curves", action="store_true", help="cost against size")
     parser.add_argument("--footprint", action="store_true", help="import time, size on disk, peak memory")
@@ -61,14 +64,17 @@ def main(arguments: list[str] | None = None) -> int:
         results["system"] = system(workers, options)
         names = [name for name in WORKLOADS if any(part in name for part in options.only)]
         for name in names:
-            row = measure(name, workers, options.rounds, options.seconds)
+            row = measure(name, workers, options.rounds, options.seconds, options.cpu)
             results.setdefault("workloads", {})[name] = row
             equal &= not any("differs" in entry for entry in row.values())
             print(line(name, row), flush=True)
             options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False))
         if options.curves:
             results["curves"] = {
-                curve: {n: measure((curve, n), workers, max(1, options.rounds // 3), options.seconds) for n in points}
+                curve: {
+                    n: measure((curve, n), workers, max(1, options.rounds // 3), options.seconds, options.cpu)
+                    for n in points
+                }
                 for curve, points in CURVES.items()
             }
         for worker in workers.values():
@@ -84,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if equal else 1
 
 
-def measure(name: Any, workers: dict[str, Worker], rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
+def measure(name: Any, workers: dict[str, Worker], rounds: int, seconds: float, cpu: bool) -> dict[str, dict[str, Any]]:
     """For each library its time in s and, beside our own time, the ratios of the rounds; or why there is none."""
     answers = {library: worker.ask("value", name) for library, worker in workers.items()}
     row: dict[str, dict[str, Any]] = {}
@@ -103,7 +109,7 @@ def measure(name: Any, workers: dict[str, Worker], rounds: int, seconds: float) 
             if turn and sum(times) > 20:  # a slow library has been measured well enough
                 continue
             time.sleep(PAUSE)
-            times.append(workers[library].ask("time", seconds))
+            times.append(workers[library].ask("time", seconds, cpu))
     ours = row.get(OURS, {}).get("times", [])
     for library in running:
         entry = row[library]
@@ -160,6 +166,7 @@ def system(workers: dict[str, Worker], options: argparse.Namespace) -> dict[str,
         "numpy": np.__version__,
         "libraries": {name: worker.ask("describe") for name, worker in workers.items()},
         "rounds": options.rounds,
+        "clock": "processor time" if options.cpu else "wall time",
     }
 
 

@@ -30,7 +30,7 @@ def footprint(libraries: list[str], threads: int, rounds: int) -> dict[str, dict
         before = worker.ask("peak")
         value = worker.ask("value", "LeNet-5, batch 256")
         if not isinstance(value, Exception):
-            worker.ask("time", 1.0)
+            worker.ask("time", 1.0, False)
             found[name].update(peak=worker.ask("peak"), peak_before=before)
         worker.close()
     return found

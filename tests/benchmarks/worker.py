@@ -41,7 +41,7 @@ class Worker:
 
 
 def serve(pipe: Connection, name: str, threads: int) -> None:
-    """Answer until the other side closes: ("value", workload), then ("time", seconds) of the same workload, …"""
+    """Answer until the other side closes: ("value", workload), then ("time", seconds, cpu) of the same workload, …"""
     from .libraries import LIBRARIES
     from .workloads import CURVES, WORKLOADS, Workload
 
@@ -61,7 +61,7 @@ def serve(pipe: Connection, name: str, threads: int) -> None:
                 step = workloads[rest[0]].prepare(library)
                 answer: Any = library.arrays(step())
             elif what == "time":
-                answer = timed(step, rest[0])
+                answer = timed(step, *rest)
             elif what == "peak":
                 answer = peak_memory()
             else:
@@ -71,10 +71,13 @@ def serve(pipe: Connection, name: str, threads: int) -> None:
         pipe.send(answer)
 
 
-def timed(step: Any, seconds: float) -> float:
-    """The median time of one call in s, over samples that last about `seconds` together."""
+def timed(step: Any, seconds: float, cpu: bool) -> float:
+    """The median time of one call in s, over samples that last about `seconds` together.
+
+    By the clock on the wall, or with `cpu` by what this process had of the processor, all its threads together.
+    """
     gc.collect()
-    clock = time.perf_counter
+    clock = time.process_time if cpu else time.perf_counter
     start = clock()
     step()
     once = clock() - start
