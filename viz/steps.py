@@ -22,7 +22,6 @@ from .labels import (
     number,
     number_or_text,
     printable,
-    scalar,
     shape_text,
     shortened,
 )
@@ -138,18 +137,21 @@ class _Teller:
         self.order = order(scene)
         self.names: dict[Card, str] = {}
         self.name_all()
+        self.arrived: dict[Card, Any] = {}  # the gradient of each card, as far as it has come
+        self.count = Counter[Card]()  # of how many contributions it is the sum
+        self.expected = Counter[Card]()
 
     def steps(self) -> list[Step]:
         computed = [card for card in self.order if card.node is not None and card.node.op is not None]
-        given = tuple(card for card in self.order if card not in set(computed))
+        leaves = tuple(card for card in self.order if card not in set(computed))
         forward = [self.forward(card) for card in computed]
         backward = list(self.backward(computed)) if self.scene.has_gradients else []
         plan = "Forward: every value, from the inputs on."
         plan += " Then backward: every gradient, from the end back to the inputs." if backward else ""
-        told = [Step("start", "The inputs are given", appears=given, note=plan)]
+        told = [Step("start", "The inputs are given", appears=leaves, note=plan)]
         for part in (forward, backward):
             told += [replace(step, count=f"{i}/{len(part)}") for i, step in enumerate(part, 1)]
-        return told + ([self.end(given)] if backward else [])
+        return told + ([self.end(leaves)] if backward else [])
 
     def forward(self, card: Card) -> Step:
         """One op is computed, or all that is folded into a card."""
@@ -176,93 +178,101 @@ class _Teller:
     def backward(self, computed: list[Card]) -> Iterator[Step]:
         """The gradient of the end, and then each closure, in the order of the walk."""
         made = contributions(self.scene)
-        expected = Counter(c.target for of_card in made.values() for c in of_card if c.gradient is not None)
-        arrived: dict[Card, Any] = {}
-        seen = Counter[Card]()
+        roots = set(self.scene.roots)
+        ends = [card for card in self.order if card.node in roots and card.gradient is not None]
+        self.arrived = {card: np.ones(card.shape)[()] for card in ends if np.size(card.value) == 1}
+        self.count = Counter(list(self.arrived))
+        self.expected = Counter(c.target for of_card in made.values() for c in of_card if c.gradient is not None)
+        self.expected.update(list(self.arrived))
+        yield self.seed()
+        for card in reversed(computed):
+            of_card = made.get(card, [])
+            own = [c for c in of_card if c.node is card.node and card.role == "op"]
+            for c in own:
+                yield self.closure(card, c)
+            rest = [c for c in of_card if c not in own]
+            if rest or card.role == "module" and card.gradient is not None:
+                yield self.folded(card, rest)
 
-        def take(c: Contribution) -> tuple[list[str], list[Row], str]:
-            """Add what arrives to the running sum; what there is to say of it."""
-            before, name = arrived.get(c.target), f"∂L/∂{held(self.names[c.target])}"
-            arrived[c.target] = total = c.gradient if before is None else before + c.gradient
-            seen[c.target] += 1
-            said = ""
-            if expected[c.target] > 1:
-                said = f"contribution {seen[c.target]} of {expected[c.target]}"
-            if before is None:
-                return [], [], said
-            if np.shape(total) == ():
-                parts = [number_or_text(x) for x in (before, c.gradient, total)]
-                return [f"{name} = {parts[0]} + {held(parts[1])} = {parts[2]}"], [], f"{said}, added"
-            return (
-                [],
-                [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)],
-                f"{said}, added",
-            )
-
-        ends = [card for card in self.order if card.node in set(self.scene.roots) and np.size(card.value) == 1]
-        ends = [card for card in ends if card.gradient is not None]
-        for card in ends:
-            arrived[card] = np.ones(card.shape)[()]
-            expected[card] += 1
-            seen[card] += 1
-        named = [self.names[card] for card in ends]
-        yield Step(
+    def seed(self) -> Step:
+        """Where the walk begins: the gradient of the end is 1."""
+        ends = tuple(self.arrived.items())
+        names = [self.names[card] for card, _ in ends]
+        return Step(
             "backward",
-            "The end" if named == ["L"] else f"L = {' + '.join(named)}",
-            ends[0] if len(ends) == 1 else None,
-            arrives=tuple((card, arrived[card]) for card in ends),
-            lines=self.shown([f"∂L/∂{name} = 1" for name in named]),
+            "The end" if names == ["L"] else f"L = {' + '.join(names)}",
+            ends[0][0] if len(ends) == 1 else None,
+            arrives=ends,
+            lines=self.shown([f"∂L/∂{name} = 1" for name in names]),
             note="Each closure takes g, the gradient of its op's output, and returns the gradient of one input.",
         )
-        for card in reversed(computed):
-            own = [c for c in made.get(card, ()) if c.node is card.node and card.role == "op"]
-            for c in own:
-                step = self.closure(card, c)
-                if c.gradient is not None:
-                    lines, rows, said = take(c)
-                    step = replace(
-                        step,
-                        arrives=((c.target, arrived[c.target]),),
-                        lines=step.lines + self.shown(lines),
-                        rows=step.rows + self.shown(rows),
-                        note="; ".join(filter(None, (step.note, said))),
-                    )
-                yield step
-            rest = [c for c in made.get(card, ()) if c not in own]
-            if rest or card.role == "module" and card.gradient is not None:
-                targets = list(dict.fromkeys(c.target for c in rest))
-                names = shortened(", ".join(self.names[x] for x in targets), 60)
-                rows = [self.row("g", f"∂L/∂{self.names[card]}", card.gradient)] if card.gradient is not None else []
-                for c in rest:
-                    if c.gradient is not None:
-                        take(c)
-                for target in targets:
-                    if target in arrived:
-                        rows.append(self.row("", f"∂L/∂{self.names[target]}", arrived[target]))
-                yield Step(
-                    "backward",
-                    " → ".join(filter(None, (self.module_title(card), names))),
-                    card,
-                    tuple((x, card, i) for x in targets for i in range(self.joins(x, card))),
-                    arrives=tuple((x, arrived[x]) for x in targets if x in arrived),
-                    rows=self.shown(rows),
-                    note="All closures inside fire, those of its parameters too.",
-                )
 
     def closure(self, card: Card, c: Contribution) -> Step:
-        """One closure fires."""
+        """One closure fires, and what it returns is added to what had arrived."""
+        step = self.equation(card, c)
+        if c.gradient is None:
+            return step
+        before, name = self.arrived.get(c.target), f"∂L/∂{held(self.names[c.target])}"
+        self.add(c)
+        total, n = self.arrived[c.target], self.expected[c.target]
+        said = f"contribution {self.count[c.target]} of {n}" if n > 1 else ""
+        lines: list[str] = []
+        rows: list[Row] = []
+        if before is not None:
+            said += ", added"
+            if np.shape(total) == ():
+                terms = [number_or_text(x) for x in (before, c.gradient)]
+                lines = [f"{name} = {terms[0]} + {held(terms[1])} = {number_or_text(total)}"]
+            else:
+                rows = [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)]
+        return replace(
+            step,
+            arrives=((c.target, total),),
+            lines=step.lines + self.shown(lines),
+            rows=step.rows + self.shown(rows),
+            note="; ".join(filter(None, (step.note, said))),
+        )
+
+    def add(self, c: Contribution) -> None:
+        """The running sum where gradients meet."""
+        before = self.arrived.get(c.target)
+        self.arrived[c.target] = c.gradient if before is None else before + c.gradient
+        self.count[c.target] += 1
+
+    def folded(self, card: Card, inside: list[Contribution]) -> Step:
+        """All closures that are folded into a card fire."""
+        for c in inside:
+            if c.gradient is not None:
+                self.add(c)
+        targets = list(dict.fromkeys(c.target for c in inside))
+        reached = tuple((x, self.arrived[x]) for x in targets if x in self.arrived)
+        rows = [self.row("g", f"∂L/∂{self.names[card]}", card.gradient)] if card.gradient is not None else []
+        rows += [self.row("", f"∂L/∂{self.names[x]}", g) for x, g in reached]
+        names = shortened(", ".join(self.names[x] for x in targets), 60)
+        return Step(
+            "backward",
+            " → ".join(filter(None, (self.module_title(card), names))),
+            card,
+            tuple((x, card, i) for x in targets for i in range(self.joins(x, card))),
+            arrives=reached,
+            rows=self.shown(rows),
+            note="All closures inside fire, those of its parameters too.",
+        )
+
+    def equation(self, card: Card, c: Contribution) -> Step:
+        """The equation of the docstring that a closure is, and what is put into it."""
         node, name = c.node, f"∂L/∂{held(self.names[c.target])}"
         assert node.op is not None
         rule, parameter = equations(card), parameter_name(node, c.place)
         fires = next((i for i, line in enumerate(rule) if line.startswith(f"∂L/∂{parameter} ")), -1)
         if fires < 0 and len(rule) == 2:
             fires = 1
-        same = [place for place, a in enumerate(node.args) if a is node.args[c.place]]
+        same = [place for place, a in enumerate(node.args) if self.source(a) is c.target]
         step = Step(
             "backward",
             f"{card.pill} → {self.names[c.target]}",
             card,
-            ((c.target, card, same.index(c.place) if len(same) > 1 else 0),),
+            ((c.target, card, same.index(c.place)),),
             rule=rule,
             fires=fires,
             note=c.note,
@@ -282,11 +292,11 @@ class _Teller:
         rows += self.inputs(node, rule[fires] if fires >= 0 else "")
         return replace(step, rows=self.shown([*rows, self.row("=", name, c.gradient)]))
 
-    def end(self, given: tuple[Card, ...]) -> Step:
-        leaves = [card for card in given if card.gradient is not None]
-        rows = [self.row("", f"∂L/∂{self.names[card]}", card.gradient) for card in leaves[:LEAVES]]
-        if len(leaves) > LEAVES:
-            rows.append(("", f"… and {len(leaves) - LEAVES} more"))
+    def end(self, leaves: tuple[Card, ...]) -> Step:
+        reached = [card for card in leaves if card.gradient is not None]
+        rows = [self.row("", f"∂L/∂{self.names[card]}", card.gradient) for card in reached[:LEAVES]]
+        if len(reached) > LEAVES:
+            rows.append(("", f"… and {len(reached) - LEAVES} more"))
         note = "What arrived at the leaves is what .backward() adds to their .grad."
         whole = tuple((card, card.gradient) for card in self.order if card.gradient is not None)
         return Step("end", "Every gradient is there", arrives=whole, rows=self.shown(rows), note=note)
