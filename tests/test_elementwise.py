@@ -74,7 +74,10 @@ def test_of_two_the_value_and_dtype_are_numpys(f: Callable[..., Any], dtype: Any
         ):
             continue
         out = f(a, b)
-        np.testing.assert_array_equal(out.data, expected)
+        if f in (np.logaddexp, np.logaddexp2):  # by a faster formula of our own: within a unit in the last place
+            np.testing.assert_array_max_ulp(out.data, expected, 1)
+        else:
+            np.testing.assert_array_equal(out.data, expected)
         assert out.dtype == expected.dtype
 
 

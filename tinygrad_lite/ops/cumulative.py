@@ -6,7 +6,7 @@ import numpy as np
 
 from ..graph import Array, Node, Rule, op
 from ..kernels import cumulative as kernels
-from .elementwise import share
+from ..kernels.elementwise import portion
 
 __all__ = ["cummax", "cummin", "logcumsumexp"]
 
@@ -74,7 +74,7 @@ def logcumsumexp(x: Array, axis: int) -> Rule:
 
     def back(g: Array) -> Array:
         most, rest, zero = _slices(y, axis)
-        fade = np.concatenate([np.exp(share(most, rest)), zero], axis)
-        return np.exp(share(x, y)) * discounted_sum(g, fade, axis, reverse=True)
+        fade = np.concatenate([portion(most, rest), zero], axis)
+        return portion(x, y) * discounted_sum(g, fade, axis, reverse=True)
 
     return y, (back,)

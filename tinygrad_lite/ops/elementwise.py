@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Rule, implements, op
+from ..kernels import elementwise as kernels
 from ..kernels.mask import keep, won
 
 # ------------------------------------------------------------------------------------------------------ closures
@@ -75,11 +76,11 @@ def power(x: Array, y: Array) -> Rule:
 
     x⁰ is 1 everywhere, so at x = 0 its derivative is 0. Where x ≤ 0 there is no log x, and the gradient of y is 0.
     """
-    out = x**y
+    out = kernels.power(x, y)
 
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
-            return g * (y * x ** (y - 1)) if y else zero(g)
+            return g * (y * kernels.power(x, y - 1)) if y else zero(g)
         return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
 
     return out, (base, lambda g: g * out * np.log(np.where(x > 0, x, 1)))
@@ -174,19 +175,14 @@ def log1p(x: Array) -> Rule:
     return np.log1p(x), (lambda g: g / (1 + x),)
 
 
-def share(x: Array, out: Array) -> Array:
-    """log of what x contributes to out = log(eˣ + eʸ); -∞ (a share of 0) where both are -∞."""
-    return x - np.where(out == -np.inf, 0, out)
-
-
 @op(np.logaddexp)
 def logaddexp(x: Array, y: Array) -> Rule:
     """out = log(eˣ + eʸ)        ∂L/∂x = g · eˣ⁻ᵒᵘᵗ        ∂L/∂y = g · eʸ⁻ᵒᵘᵗ
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = np.logaddexp(x, y)
-    return out, (lambda g: g * np.exp(share(x, out)), lambda g: g * np.exp(share(y, out)))
+    out = kernels.logaddexp(x, y)
+    return out, (lambda g: g * kernels.portion(x, out), lambda g: g * kernels.portion(y, out))
 
 
 @op(np.logaddexp2)
@@ -195,8 +191,8 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = np.logaddexp2(x, y)
-    return out, (lambda g: g * np.exp2(share(x, out)), lambda g: g * np.exp2(share(y, out)))
+    out = kernels.logaddexp(x, y, 2)
+    return out, (lambda g: g * kernels.portion(x, out, 2), lambda g: g * kernels.portion(y, out, 2))
 
 
 # ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic
