@@ -40,7 +40,7 @@ class Symbol(sympy.Symbol):  # type: ignore[misc]
         return made
 
     def _hashable_content(self) -> Any:
-        return (*super()._hashable_content(), self.index, self.order)
+        return (*super()._hashable_content(), self.index, () if self.order is None else (self.order,))  # sympy sorts it
 
     def __getnewargs_ex__(self) -> Any:
         return (self.base, self.index, self.order), {}
@@ -248,7 +248,10 @@ def _argument(better: Callable[[float, float], bool]) -> Callable[..., Any]:
         for index, value in np.ndenumerate(np.asarray(a, object)):
             number = _number(value)
             if number is None:
-                raise ValueError(f"the order of {value} is not known: give these symbols one, symbols(..., order=...)")
+                raise ValueError(
+                    "the order of the symbols is not known, and the result depends on it: give numbers in whose order "
+                    'they stand, derive(..., order={"x": [[...]]}) or symbols(..., order=[[...]])'
+                )
             numbers[index] = number
         return np.argmax(numbers if better(1, 0) else -numbers, axis=axis, keepdims=keepdims)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,9 +23,10 @@ def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, 
 
     Args:
         f: an op, or any function composed of ops.
-        arguments: for each of its arrays the shape; leading axes of 1 (batch, channel) may be left out, and are left
-            out of the result. What is no shape is passed on as it is: an array (the labels of a loss), and for an op
-            everything that is no input (stride, axis).
+        arguments: for each of its arrays the shape, a tuple; leading axes of 1 (batch, channel) may be left out, and
+            are left out of the result. What is no shape is passed on as it is: an array (the labels of a loss), and for
+            an op everything that is no input (stride, axis). Where there is no tuple at all, an op's inputs may have an
+            integer or a list for a shape.
         order: for max-pooling and the like, numbers for an argument, by its name, in whose order its symbols stand.
 
     Returns:
@@ -41,13 +43,15 @@ def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, 
     static = {name for name, is_array in annotated.items() if not is_array} if any(annotated.values()) else set()
     given, inputs = dict(arguments), {}
     taken = {"o", "g", "L"}
-    for name, shape in arguments.items():
-        if name not in static and isinstance(shape, tuple) and all(isinstance(n, int) for n in shape):
-            symbol = name[0] if len(name) > 1 and name[0] not in taken else name
-            taken.add(symbol)
-            given[name] = inputs[name] = Tensor(
-                array(symbol, shape, order.pop(name, None)), requires_grad=True, name=symbol
-            )
+    shapes = {name: a for name, a in arguments.items() if name not in static and isinstance(a, tuple) and _integers(a)}
+    if not shapes:
+        listed = {name: [a] if isinstance(a, int) else a for name, a in arguments.items() if annotated.get(name)}
+        shapes = {name: tuple(a) for name, a in listed.items() if isinstance(a, list) and _integers(a)}
+    for name, shape in shapes.items():
+        symbol = name[0] if len(name) > 1 and name[0] not in taken else name
+        taken.add(symbol)
+        made = array(symbol, shape, order.pop(name, None))
+        given[name] = inputs[name] = Tensor(made, requires_grad=True, name=symbol)
     if order:
         raise ValueError(f"derive: order is given for {', '.join(order)}, which is no array of this call")
     if not inputs:
@@ -60,6 +64,10 @@ def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, 
     found = dict(backpropagate(shown, seed[()]))
     gradients = {t.name or name: found[t] for name, t in inputs.items() if t in found}
     return Derivation(f, {t.name or name: t.value for name, t in inputs.items()}, shown.value, gradients)
+
+
+def _integers(a: Any) -> bool:
+    return all(isinstance(n, int) for n in a)
 
 
 def _called(f: Callable[..., Any], given: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
@@ -88,7 +96,7 @@ class Derivation:
     def __init__(
         self, f: Callable[..., Any], inputs: dict[str, SymbolArray], out: SymbolArray, gradients: dict[str, SymbolArray]
     ) -> None:
-        self.name = getattr(f, "__name__", "f")
+        self.name = getattr(f, "__name__", "f").strip("_")
         doc = (inspect.getdoc(f) or "").split("\n\n")[0]
         self.rule = doc if "∂L/∂" in doc else ""  # an op's docstring begins with its formula
         self.inputs = inputs
@@ -103,13 +111,18 @@ class Derivation:
         return tidy
 
     def equations(self) -> dict[str, list[tuple[Any, Any]]]:
-        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression)."""
+        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression).
+
+        In gradients an element of the output goes by its name, o₁; a root of a sum that occurs more than once by r.
+        """
         groups = {"o": _equations("o", self.out)}
+        outputs = [(y, o) for o, y in groups["o"] if _is_worth_a_name(y)]
         for name, g in self.gradients.items():
-            groups[f"∂L/∂{name}"] = _equations(f"∂L/∂{name}", g)
-        if self.abbreviations:
-            groups["where"] = [*self.abbreviations.items()]
-        return groups
+            groups[f"∂L/∂{name}"] = [(x, e.subs(outputs)) for x, e in _equations(f"∂L/∂{name}", g)]
+        roots = _roots(groups, "r" if "r" not in self.inputs else "ρ")
+        groups = {name: [(x, e.subs(roots)) for x, e in pairs] for name, pairs in groups.items()}
+        groups["where"] = [*self.abbreviations.items(), *((r, root) for root, r in roots)]
+        return {name: pairs for name, pairs in groups.items() if pairs}
 
     def sympy(self) -> dict[str, Any]:
         """The expressions as arrays of sympy by name: `o`, and `∂L/∂x` for each input x."""
@@ -154,6 +167,23 @@ def _equations(name: str, a: Any) -> list[tuple[Any, Any]]:
 
 
 # --------------------------------------------------------------------------------------------- as one writes it by hand
+
+
+def _is_worth_a_name(e: Any) -> bool:
+    """Whether an output is more than a polynomial, a quotient of products, or xʸ: these one differentiates as such."""
+    quotient = e.is_rational_function() and not e.has(sympy.Add)
+    return not (e.is_polynomial() or quotient or e.is_Pow and e.exp.free_symbols)
+
+
+def _roots(groups: dict[str, list[tuple[Any, Any]]], name: str) -> list[tuple[Any, Any]]:
+    """(√(x₁² + …), r) for each root of a sum that occurs in more than one place."""
+    count: Counter[Any] = Counter()
+    for pairs in groups.values():
+        for _, e in pairs:
+            parts = sympy.preorder_traversal(e)
+            count.update(p.base for p in parts if p.is_Pow and p.base.is_Add and p.exp.q == 2)
+    bases = [base for base, n in count.items() if n > 1]
+    return [(sympy.sqrt(base), Symbol(name, (i,) if len(bases) > 1 else ())) for i, base in enumerate(bases)]
 
 
 def _tidy(expression: Any, abbreviations: dict[Any, Any]) -> Any:

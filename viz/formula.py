@@ -87,6 +87,9 @@ class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
     def _print_Min(self, e: Any) -> str:
         return self._print_Max(e).replace("max", "min", 1)
 
+    def _print_Equality(self, e: Any) -> str:
+        return f"{self._print(e.lhs)} = {self._print(e.rhs)}"
+
     def _print_Piecewise(self, e: Any) -> str:
         cases = [f"{self._print(v)} {'otherwise' if c == sympy.true else 'where ' + self._print(c)}" for v, c in e.args]
         return "{ " + "; ".join(cases) + " }"

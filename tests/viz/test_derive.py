@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def test_max_pooling_routes_by_the_order_that_is_given() -> None:
     assert {k for k, v in found.items() if v == "∂L/∂o₁₁"} == {"∂L/∂x₁₂"}
     assert {k for k, v in found.items() if v == "∂L/∂o₁₂"} == {"∂L/∂x₂₃"}
     assert sum(v == "0" for v in found.values()) == 6
-    with pytest.raises(ValueError, match=r"order of .* is not known"):
+    with pytest.raises(ValueError, match=r'order of the symbols is not known.*derive\(\.\.\., order=\{"x": \[\['):
         derive(F.max_pool2d, x=(2, 4), kernel_size=2)
 
 
@@ -138,6 +139,64 @@ def test_layer_norm() -> None:
     x1, x2 = sorted(derivation.sympy()["o"][0].free_symbols, key=str)
     o1 = derivation.sympy()["o"][0]
     assert sympy.simplify(o1 - (x1 - x2) / sympy.sqrt((x1 - x2) ** 2)) == 0
+    found = lines(derivation)
+    assert found["o₁"] == "(x₁/2 - x₂/2)/r"
+    assert found["∂L/∂x₁"] == "(∂L/∂o₁/2 - (∂L/∂o₁·o₁/2 + ∂L/∂o₂·o₂/2)·o₁ - ∂L/∂o₂/2)/r"
+    assert found["r"] == "√((x₁/2 - x₂/2)²/2 + (x₂/2 - x₁/2)²/2)"
+
+
+def test_each_row_of_layer_norm_has_a_root_of_its_own() -> None:
+    found = lines(derive(F.layer_norm, x=(2, 2), normalized_shape=(2,)))
+    assert found["o₁₂"] == "(x₁₂/2 - x₁₁/2)/r₁" and found["o₂₁"] == "(x₂₁/2 - x₂₂/2)/r₂"
+    assert "x₁" in found["r₁"] and "x₂" not in found["r₁"].replace("x₁₂", "")
+
+
+@pytest.mark.parametrize(
+    ("f", "gradient"),
+    [
+        (F.sigmoid, "∂L/∂o·o·(1 - o)"),
+        (np.tanh, "∂L/∂o·(1 - o²)"),
+        (np.exp, "∂L/∂o·o"),
+        (np.sqrt, "∂L/∂o/(2·o)"),
+        (lambda x: x / (x + 1), "∂L/∂o/(x + 1) - ∂L/∂o·o/(x + 1)"),
+        (lambda x: 1 / x, "-∂L/∂o/x²"),  # a quotient is differentiated as such
+        (np.linalg.norm, "{ 0 where o = 0; ∂L/∂o·x/o otherwise }"),
+    ],
+)
+def test_the_output_goes_by_its_name_in_a_gradient(f: Any, gradient: str) -> None:
+    assert lines(derive(f, x=()))["∂L/∂x"] == gradient
+
+
+@pytest.mark.parametrize("f", [F.sigmoid, F.silu, F.softmax, F.layer_norm, F.normalize])
+def test_what_is_abbreviated_means_the_same(f: Any) -> None:
+    static = {"normalized_shape": (2,)} if f is F.layer_norm else {"axis": -1} if f in (F.softmax, F.normalize) else {}
+    name = next(iter(inspect.signature(f).parameters))
+    groups = derive(f, **{name: (2,)}, **static).equations()
+    where = dict(pair for pairs in (groups["o"], groups.get("where", [])) for pair in pairs)
+    x, g = tg.Tensor([0.3, 1.1], requires_grad=True), np.array([0.7, -0.4])
+    f(x, **static).backward(g)
+    assert x.grad is not None
+    for (_, e), expected in zip(groups[f"∂L/∂{name[0]}"], x.grad.data):
+        for _ in range(3):
+            e = e.subs(where)
+        numbers = {s: (g if s.base.startswith("∂L") else x.data)[s.index] for s in e.free_symbols}
+        assert float(e.subs(numbers)) == pytest.approx(expected)
+
+
+def test_a_derivation_does_not_hang_on_the_one_before() -> None:
+    derive(F.softmax, x=(3,))
+    assert lines(derive(F.log_softmax, x=(2,)))["∂L/∂x₁"] == "∂L/∂o₁ - ∂L/∂o₁·p₁ - ∂L/∂o₂·p₁"
+
+
+def test_a_shape_may_be_an_integer_or_a_list_where_no_other_is_a_tuple() -> None:
+    assert derive(F.relu, x=3).text() == derive(F.relu, x=[3]).text() == derive(F.relu, x=(3,)).text()
+    assert lines(derive(tg.conv2d, x=[3, 3], weight=[2, 2], stride=2))["∂L/∂x₁₂"] == "∂L/∂o₁₁·w₁₂"
+    assert lines(derive(np.power, x=(), y=2))["∂L/∂x"] == "2·∂L/∂o·x"
+
+
+def test_an_array_without_elements_has_no_formulas() -> None:
+    assert derive(F.relu, x=(0,)).text().splitlines() == ["relu(x 0) → o 0", tg.relu.op.formula.splitlines()[0]]
+    assert derive(F.relu, x=(0,)).latex() == ""
 
 
 def test_any_composed_function() -> None:
