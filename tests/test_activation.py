@@ -207,6 +207,18 @@ def test_kernels_equal_their_plain_versions(kernel: Any, shape: tuple[int, ...],
     np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("no", [-0.5, 0, 0.01, 1, 1.67])
+def test_a_mask_chooses_exactly(no: float, dtype: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(dtype)
+    for g in (x, x.T, x[:, ::2], x[:0], x[0, 0, 0], x[0, 0]):
+        got = activation.either(g > 0, no, g)
+        np.testing.assert_array_equal(got, np.where(g > 0, 1, no).astype(dtype))
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(activation.gate(g, g > 0), g * (g > 0))
+        assert activation.gate(g, g > 0).dtype == dtype
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("threshold", [-9.0, 0.5, np.inf])
 @pytest.mark.parametrize("beta", [-2, 1, 3.0])

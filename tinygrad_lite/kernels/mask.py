@@ -20,7 +20,7 @@ def keep(g: Array, mask: Array) -> Array:
     if not (type(g) is type(mask) is np.ndarray and mask.dtype == bool and g.dtype.char in "efd"):
         return plain_keep(g, mask)
     bits = np.dtype(f"i{g.itemsize}")
-    out = np.negative(mask.view(np.int8), dtype=bits)  # all bits where it holds, else none
+    out = np.negative(mask.view(np.int8)).astype(bits)  # all bits where it holds, else none
     out = np.bitwise_and(out, g.view(bits), out=out if out.shape == g.shape else None)
     return out.view(g.dtype)
 

@@ -33,13 +33,13 @@ def relu(x: Array) -> Rule:
     The derivative at 0 is 0.
     """
     on = x > 0
-    return kernels.relu(x), (lambda g: g * on,)
+    return kernels.relu(x), (lambda g: kernels.gate(g, on),)
 
 
 @op
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Rule:
     """out = x where x > 0, else slope · x        ∂L/∂x = g where x > 0, else slope · g"""
-    slope = kernels.either(x > 0, 1, negative_slope, x)
+    slope = kernels.either(x > 0, negative_slope, x)
     return x * slope, (lambda g: g * slope,)
 
 
@@ -71,7 +71,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
     The derivative at both corners is 0.
     """
     inside = (x > min_val) & (x < max_val)
-    return np.clip(x, min_val, max_val), (lambda g: g * inside,)
+    return np.clip(x, min_val, max_val), (lambda g: kernels.gate(g, inside),)
 
 
 def relu6(x: Array) -> Array:
@@ -174,9 +174,9 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
 @op
 def elu(x: Array, alpha: float = 1.0) -> Rule:
     """out = x where x > 0, else α · (eˣ - 1)        ∂L/∂x = g where x > 0, else g · α · eˣ"""
-    e = alpha * np.expm1(np.clip(x, None, 0))
-    slope = kernels.either(x > 0, 1, alpha, x)
-    return np.clip(x, 0, None) + e, (lambda g: g * (e + slope),)
+    e = alpha * np.expm1(np.clip(x, -np.inf, 0))
+    slope = kernels.either(x > 0, alpha, x)
+    return np.clip(x, 0, np.inf) + e, (lambda g: g * (e + slope),)
 
 
 def selu(x: Array) -> Array:
