@@ -179,6 +179,8 @@ def test_glu_halves_its_axis() -> None:
 
 
 def test_bad_arguments_are_refused_in_a_sentence() -> None:
+    with pytest.raises(TypeError, match=r"^relu: takes 1 positional argument but 2 were given \(saw"):
+        F.relu(np.ones(2), 2)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="softshrink: lambd must not be negative, and is -1"):
         F.softshrink(X, -1)
 

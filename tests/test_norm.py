@@ -142,3 +142,11 @@ def test_kernels_equal_their_plain_versions(dtype: Any, batch_last: bool, shape:
 def test_refused_in_a_sentence(call: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "group_norm", "instance_norm", "batch_norm"])
+def test_an_eps_that_requires_a_gradient_is_refused_by_the_name_that_was_called(name: str) -> None:
+    arguments: Any = {"layer_norm": ((3,),), "group_norm": (1,), "batch_norm": (None, None, None, None, True)}
+    eps = tg.Tensor(1e-5, requires_grad=True)
+    with pytest.raises(TypeError, match=f"^{name}: no gradient flows to eps: give a number"):
+        getattr(F, name)(np.ones((2, 4, 3)), *arguments.get(name, ()), eps=eps)

@@ -213,17 +213,27 @@ P = tg.Tensor([1.0], requires_grad=True)
         (lambda: optim.SGD([P * 2]), ValueError, "parameter 0 is the result of multiply"),
         (lambda: optim.SGD([P, tg.Tensor([1])]), ValueError, "parameter 1 is of dtype int64"),
         (lambda: optim.SGD([np.ones(3)]), TypeError, "parameter 0 is a ndarray, not a Tensor"),  # type: ignore[list-item]
-        (lambda: optim.SGD(tg.nn.ReLU(), 1), TypeError, r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
-        (lambda: optim.SGD(tg.nn.Linear(1, 1).named_parameters()), TypeError, "0 is a tuple, not a Tensor; as in mo"),
-        (lambda: optim.SGD([P], lr="0.1"), TypeError, "SGD: lr must be a finite number of at least 0, got '0.1'"),
-        (lambda: optim.SGD([P], lr=np.ones(2)), TypeError, r"SGD: lr must be a finite number.*, got array"),
-        (lambda: optim.Adam([P], betas=0.9), TypeError, r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),
-        (lambda: optim.AdamW([P], betas=(0.9,)), TypeError, "AdamW: betas must be two numbers"),
     ],
 )
 def test_what_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
     with pytest.raises(error, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "said"),
+    [
+        (optim.SGD, (tg.nn.ReLU(), 1), r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
+        (optim.SGD, (tg.nn.Linear(1, 1).named_parameters(),), "SGD: parameter 0 is a tuple, not a Tensor; as in model"),
+        (optim.SGD, ([P], "0.1"), "SGD: lr must be a finite number of at least 0, got '0.1'"),
+        (optim.SGD, ([P], np.ones(2)), "SGD: lr must be a finite number of at least 0, got array"),
+        (optim.Adam, ([P], 0.1, 0.9), r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),
+        (optim.AdamW, ([P], 0.1, (0.9,)), "AdamW: betas must be two numbers"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(kind: Any, arguments: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        kind(*arguments)
 
 
 @pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)

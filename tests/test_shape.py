@@ -263,3 +263,10 @@ def test_an_error_says_what_was_seen(f: Callable[..., Any], kind: type[Exception
         f(tg.Tensor(rand(2, 3), requires_grad=True))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_numpys_functions_of_an_array_that_would_write_a_tensor_into_it_are_named() -> None:
+    t = tg.Tensor(3.0, requires_grad=True)
+    for f in (lambda: np.full_like(np.ones(3), t), lambda: np.nan_to_num(np.array([np.nan]), nan=t)):  # type: ignore
+        with pytest.raises(TypeError, match=r"or np\.full_like\(a, t\), np\.nan_to_num.*use np\.broadcast_to"):
+            f()

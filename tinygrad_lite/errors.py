@@ -22,6 +22,12 @@ def describe(a: Any) -> str:
     return text if len(text) <= 40 else f"a {type(a).__name__}"
 
 
+def numpy_name(function: Any) -> str:
+    """What a user calls NumPy's function: np.linalg.eig."""
+    module: str = getattr(function, "__module__", None) or "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+
+
 def named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: tuple[Any, ...]) -> Exception:
     """`error` in a sentence that begins with the op and ends with what it saw. Named once, by the innermost op."""
     if getattr(error, "op", None):
@@ -29,7 +35,7 @@ def named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: 
     names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     names += [names[-1]] * (len(args) - len(names)) if names else [""] * len(args)
     seen = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, args))
-    message = str(error).strip()
+    message = str(error).strip().lstrip("_").removeprefix(f"{op}() ")
     if not message.startswith(f"{op}: "):
         message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")
     return _named(error, op, message)

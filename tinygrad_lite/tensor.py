@@ -466,19 +466,23 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if found is None:
         if function in PLAIN:
             return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+        if function is np.copyto:
+            raise TypeError(
+                "np.copyto (or np.full_like(a, t), np.nan_to_num(a, nan=t), which come to it) would write a Tensor into "
+                "an existing array, and the graph would be cut: use np.broadcast_to(t, a.shape) or np.where"
+            )
         raise TypeError(
-            f"np.{function.__name__}: no rule for a Tensor. Write it with functions that have one, add a rule with "
-            "@tg.op, or apply it to t.data, where no gradient is needed"
+            f"{errors.numpy_name(function)}: no rule for a Tensor. Write it with functions that have one, add a rule "
+            "with @tg.op, or apply it to t.data, where no gradient is needed"
         )
     if kwargs:
         out = kwargs.pop("out", None)  # a ufunc's is a tuple
         if out is not None and not (isinstance(out, tuple) and all(o is None for o in out)):
             raise TypeError(
-                f"np.{function.__name__}: a Tensor's result cannot be written into an existing array, the graph would "
-                "be cut: write a = a + t, not a += t or out=a"
+                f"{errors.numpy_name(function)}: a Tensor's result cannot be written into an existing array, the graph "
+                "would be cut: write a = a + t, not a += t or out=a"
             )
         if kwargs and isinstance(function, np.ufunc):
-            raise TypeError(
-                f"np.{function.__name__}: {', '.join(kwargs)}= is not supported on a Tensor; use np.where or .astype()"
-            )
+            said = ", ".join(kwargs)
+            raise TypeError(f"np.{function.__name__}: {said}= is not supported on a Tensor; use np.where or .astype()")
     return found(*args, **kwargs)

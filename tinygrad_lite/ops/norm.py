@@ -63,6 +63,12 @@ def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) 
             )
 
 
+def _constant(name: str, eps: Any) -> Any:
+    if isinstance(eps, Tensor) and eps.requires_grad:
+        raise TypeError(f"{name}: no gradient flows to eps: give a number, or detach() it")
+    return eps
+
+
 def _last(name: str, x: Array, normalized_shape: Any, **arrays: Array | None) -> tuple[Shape, Shape]:
     """normalized_shape as a tuple, and the axes it stands for."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -86,7 +92,7 @@ def layer_norm(
         ValueError: shapes that do not fit.
     """
     shape, axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, eps)
+    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, _constant("layer_norm", eps))
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
@@ -163,7 +169,7 @@ def _normalized(
         m, v = _statistics(x, axes)
         _follow(running_mean, m, momentum)
         _follow(running_var, v, momentum)
-    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, eps)
+    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, _constant(name, eps))
 
 
 def batch_norm(
@@ -238,7 +244,7 @@ def group_norm(
         )
     groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
     weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
-    return np.reshape(standardize(groups, weight, bias, (2, 3), eps), np.shape(x))
+    return np.reshape(standardize(groups, weight, bias, (2, 3), _constant("group_norm", eps)), np.shape(x))
 
 
 def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
