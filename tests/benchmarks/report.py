@@ -25,7 +25,8 @@ def table(results: dict[str, Any]) -> str:
     text += (
         "\n\nThis library's time divided by the other's: median of rounds taken in turns (first to third quartile). "
     )
-    text += f"{system['processor']}, {system['threads']} thread(s), {system['clock']}, Python {system['python']}, NumPy {system['numpy']}"
+    text += f"{system['processor']}, {system['threads']} thread(s), {system['clock']}, "
+    text += f"Python {system['python']}, NumPy {system['numpy']}"
     for pool in system["libraries"].get("tinygrad_lite", {}).get("pools", []):
         if pool["user_api"] == "blas":
             text += f" with {pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
