@@ -468,7 +468,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
         if function is np.copyto:
             raise TypeError(
-                "np.copyto (or np.full_like(a, t), np.nan_to_num(a, nan=t), which come to it) would write a Tensor into "
+                "np.copyto (to which np.full_like(a, t) and np.nan_to_num(a, nan=t) come) would write a Tensor into "
                 "an existing array, and the graph would be cut: use np.broadcast_to(t, a.shape) or np.where"
             )
         raise TypeError(

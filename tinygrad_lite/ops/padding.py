@@ -11,7 +11,7 @@ from ..graph import Array, implements
 
 __all__ = ["pad"]
 
-MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+MODES: dict[str, Any] = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 @implements()
