@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
@@ -15,29 +16,25 @@ from tinygrad_lite.kernels.blocks import blockwise
 X = np.random.default_rng(0).standard_normal((6, 5, 4))
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[1, 2, 3])
+def small_blocks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     monkeypatch.setattr(blocks, "BLOCK", 16)
+    before = tg.get_num_threads()
+    tg.set_num_threads(request.param)
+    yield
+    tg.set_num_threads(before)
 
 
 def scaled(out: Any, x: Any, y: Any) -> None:
     np.multiply(x, y, out=out)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("memory", list(permutations(range(3))))
 @pytest.mark.parametrize("whole", [(), 0, 1, 2, -1, (0, -1)])
-def test_of_every_order_with_what_is_broadcast(
-    whole: int | tuple[int, ...], memory: tuple[int, ...], threads: int
-) -> None:
+def test_of_every_order_with_what_is_broadcast(whole: int | tuple[int, ...], memory: tuple[int, ...]) -> None:
     x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
-    before = tg.get_num_threads()
-    tg.set_num_threads(threads)
-    try:
-        for y in (X + 1, X[:1], X[:, :1], X[..., :1]):
-            np.testing.assert_array_equal(blockwise(scaled, np.empty_like(x), x, y, whole=whole), x * y)
-    finally:
-        tg.set_num_threads(before)
+    for y in (X + 1, X[:1], X[:, :1], X[..., :1]):
+        np.testing.assert_array_equal(blockwise(scaled, np.empty_like(x), x, y, whole=whole), x * y)
 
 
 def test_a_whole_axis_is_not_cut() -> None:

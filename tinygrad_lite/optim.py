@@ -222,11 +222,11 @@ class Adam(Optimizer):
         t = slot["steps"] = int(slot.get("steps", 0)) + 1
         m = slot["mean"] = _average(slot.get("mean"), g, beta1)
         v = slot["square"] = _average(slot.get("square"), g * g, beta2)
+        scale = math.sqrt(1 - beta2**t)  # v̂ = v / scale²
         new = np.sqrt(v)
-        new *= 1 / math.sqrt(1 - beta2**t)
-        new += self.settings["eps"]
+        new += self.settings["eps"] * scale
         new = m / new
-        new *= -self.lr / (1 - beta1**t)
+        new *= -self.lr * scale / (1 - beta1**t)
         new += p * (1 - self.lr * decay) if decay and self.decoupled else p
         return new
 

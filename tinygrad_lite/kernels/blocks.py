@@ -1,6 +1,7 @@
-"""Kernels of several passes go through large arrays a block at a time: what a pass wrote, the next finds in the cache.
+"""Kernels of several passes on an array, its blocks shared out over the threads.
 
-The blocks are shared out over the threads.
+A block for each thread and no more: blocks that would stay in the cache from pass to pass cost more in calls than they
+gain (softmax of 1000×1000 in one thread: 0.71 ms as a whole, 0.98 ms in 16 blocks).
 """
 
 from __future__ import annotations
@@ -11,31 +12,30 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .threads import each
+from .threads import each, get_num_threads, split
 
-BLOCK = 1 << 16  # elements: a few arrays of so many float32 stay in a core's second cache
+BLOCK = 1 << 16  # elements that are worth a thread of their own
 LONG = 500  # from such a row on NumPy is faster without its buffer
 
 
 def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = ()) -> Array:
-    """`out`, into which f(out, *arrays) writes: called for one block of it after the other where it is large.
+    """`out`, into which f(out, *arrays) writes: called for a block of it in each thread where it is large.
 
     A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory;
     if that is one of `whole`, all is left in one block.
     """
-    axis = max(range(out.ndim), key=lambda i: (out.shape[i] > 1, out.strides[i]), default=0)
     kept = whole if isinstance(whole, tuple) else (whole,)
-    if out.size < 2 * BLOCK or axis in kept or axis - out.ndim in kept:
+    axis = max(range(out.ndim), key=lambda i: (out.shape[i] > 1, out.strides[i]), default=0)
+    if out.size < 2 * BLOCK or get_num_threads() < 2 or axis in kept or axis - out.ndim in kept:
         _unbuffered(f, out, *arrays)
         return out
     n, last = out.shape[axis], axis - out.ndim
-    step = max(1, n * BLOCK // out.size)
 
-    def block(start: int) -> None:
-        here = (..., slice(start, start + step), *(slice(None),) * (-1 - last))
+    def block(part: slice) -> None:
+        here = (..., part, *(slice(None),) * (-1 - last))
         _unbuffered(f, out[here], *[a[here] if a.ndim >= -last and a.shape[last] == n else a for a in arrays])
 
-    each(block, range(0, n, step))
+    each(block, split(n, -(-n * BLOCK // out.size)))
     return out
 
 
