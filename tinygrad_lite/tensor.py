@@ -138,13 +138,17 @@ class Tensor(Node):
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
         if isinstance(data, Node) and data.requires_grad:
             raise TypeError("Tensor: a new tensor of one that requires a gradient would cut its graph: detach() it")
-        self.value = as_value(data, dtype)
+        self._hold(as_value(data, dtype), name)
+        if requires_grad:
+            self.requires_grad_()
+
+    def _hold(self, value: Array, name: str | None = None) -> None:
+        """Be a leaf of this value."""
+        self.value = value
         self.grad = self.op = self.scope = None
         self.name = name
         self.args = self.closures = ()
         self.requires_grad = False
-        if requires_grad:
-            self.requires_grad_()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set whether this tensor is to get a gradient, in place; returns it."""
@@ -258,7 +262,7 @@ class Tensor(Node):
                     f"{caller}: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
                     "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
-            return np.ones_like(self.value)[()] if isinstance(self.value, np.generic) else np.ones_like(self.value)
+            return self.dtype.type(1) if isinstance(self.value, np.generic) else np.ones_like(self.value)
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
         if np.shape(seed) != self.shape:
             raise ValueError(
@@ -451,7 +455,9 @@ def wrap(value: Array) -> Tensor:
     while isinstance(base, np.ndarray):
         base.setflags(write=False)
         base = base.base
-    return Tensor(value)
+    out = Tensor.__new__(Tensor)
+    out._hold(value[()] if isinstance(value, np.ndarray) and not value.ndim else value)
+    return out
 
 
 def _unwrapped(a: Any) -> Any:
