@@ -324,7 +324,7 @@ class autograd(_Composed):
         if stride != 1 or groups != 1:
             raise AttributeError("HIPS autograd's convolve has no stride and no groups")
         if padding:
-            x = self.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+            x = self.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)), "constant")
         convolve = self.ag.scipy.signal.convolve  # turns the kernel, so it is turned before
         out = convolve(x, w[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
         return out if bias is None else out + self.reshape(bias, (1, -1, 1, 1))
