@@ -138,8 +138,10 @@ def shows_bad(card: Card, face: Face) -> bool:
 
 
 def draw_text(item: Text) -> str:
-    kind = f'<tspan class="r">{" " * bool(item.text)}{said(item.kind)}</tspan>' if item.kind else ""
-    return f'<text class="{item.look}" x="{px(item.x)}" y="{px(item.y)}">{said(item.text)}{kind}</text>'
+    words = [said(item.text)] if item.text else []
+    if item.kind:
+        words.append(f'<tspan class="r">{said(item.kind)}</tspan>')
+    return f'<text class="{item.look}" x="{px(item.x)}" y="{px(item.y)}">{" ".join(words)}</text>'
 
 
 def draw_picture(item: Picture) -> str:
