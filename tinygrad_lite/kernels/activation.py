@@ -16,7 +16,7 @@ def either(condition: Array, no: float, like: Array) -> Array:
     if type(condition) is not np.ndarray:
         return np.where(condition, 1, no).astype(dtype)
     out: Array = condition.astype(dtype)
-    if 0 <= no <= 1:
+    if 0 <= no <= 1 and dtype.kind == "f":
         return out.clip(no, 1, out=out)
     rest: Array = (~condition).astype(dtype)
     rest *= no
