@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, Node, Rule, implements, op
+from ..kernels import cumulative as kernels
 from ..kernels.mask import keep
 
 Axis = int | tuple[int, ...] | None
@@ -133,11 +134,11 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
     """outᵢ = Σ x up to i        ∂L/∂x = Σ g from i on"""
     no_out(out)
     shape, along = np.shape(x), 0 if axis is None else axis
-
-    def closure(g: Array) -> Array:
-        return np.reshape(np.flip(np.cumsum(np.flip(g, along), axis=along), along), shape)
-
-    return np.cumsum(x, axis=axis, dtype=dtype), (closure,)
+    if dtype is not None or not shape:
+        value = np.cumsum(x, axis=axis, dtype=dtype)
+    else:
+        value = kernels.cumsum(np.ravel(x) if axis is None else x, along)
+    return value, (lambda g: np.reshape(kernels.cumsum(g, along, True), shape),)
 
 
 @op(np.cumprod, linear=False)
@@ -152,7 +153,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
     def closure(g: Array) -> Array:
         along = 0 if axis is None else axis
         if divides(value):
-            return np.reshape(np.flip(np.cumsum(np.flip(g * value, along), axis=along), along), np.shape(x)) / x
+            return np.reshape(kernels.cumsum(g * value, along, True), np.shape(x)) / x
         f, g, out = (np.swapaxes(a, 0, along) for a in (np.ravel(x) if axis is None else x, g, value))
         before = np.concatenate([np.ones(np.shape(f[:1]), x.dtype), out[:-1]])  # Π of those before i
         return np.reshape(np.swapaxes(before * _from_here(g, f), 0, along), np.shape(x))
