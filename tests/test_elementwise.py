@@ -299,3 +299,13 @@ def test_a_slope_is_not_computed_for_what_needs_none(no_warnings: None) -> None:
     y = leaf([-3.0, 2.0])
     (y ** np.array([2.0, 3.0])).sum().backward()
     assert y.grad.data.tolist() == [-6, 12]
+
+
+def test_polyval() -> None:
+    p, x = np.array([2.0, -1.0, 0.5, 3.0]), np.array([[0.3, -1.2], [0.0, 2.0]])
+    t: Any = tg.Tensor(x, requires_grad=True)
+    for coefficients in (p, [1, 2, 3], tg.Tensor(p, requires_grad=True), []):
+        plain = coefficients.data if isinstance(coefficients, tg.Tensor) else coefficients
+        out: Any = np.polyval(coefficients, t)
+        np.testing.assert_allclose(out.data if len(plain) else out, np.polyval(plain, x), rtol=1e-14)
+    tg.gradcheck(np.polyval, p, x, order=2)

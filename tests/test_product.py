@@ -69,8 +69,11 @@ FORMS: dict[str, list[Any]] = {
         (lambda *arrays: np.linalg.multi_dot(arrays), (3,), (3, 2), (2, 2), (2,)),
     ],
 }
-# NumPy inverts no matrix of symbols, and its vdot and vecdot take a symbol for a complex number.
-NOT_ON_SYMBOLS = ("matrix_power", "vdot", "vecdot")
+if hasattr(np, "matvec"):  # NumPy 2.2
+    FORMS["matvec"] = [(np.matvec, (2, 3), (3,)), (np.matvec, (4, 1, 2, 3), (5, 3)), (np.matvec, (2, 0), (0,))]
+    FORMS["vecmat"] = [(np.vecmat, (3,), (3, 2)), (np.vecmat, (5, 3), (4, 1, 3, 2)), (np.vecmat, (0,), (0, 2))]
+# NumPy inverts no matrix of symbols, and its vdot, vecdot, matvec and vecmat take a symbol for a complex number.
+NOT_ON_SYMBOLS = ("matrix_power", "vdot", "vecdot", "matvec", "vecmat")
 SHAPES = [
     (a, b)
     for a, b in itertools.product(

@@ -13,7 +13,9 @@ import pytest
 import tinygrad_lite as tg
 
 REDUCTIONS = [np.sum, np.mean, np.prod, np.var, np.std, np.max, np.min, np.amax, np.amin, np.ptp, np.median, np.average]
-NAN_REDUCTIONS = [np.nansum, np.nanmean, np.nanprod, np.nanvar, np.nanstd, np.nanmax, np.nanmin]
+NAN_REDUCTIONS = [
+    np.nansum, np.nanmean, np.nanprod, np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmedian,
+]  # fmt: skip
 RUNNING = [np.cumsum, np.cumprod, np.nancumsum, np.nancumprod]
 PLAIN = [np.argmax, np.argmin, np.any, np.all, np.count_nonzero]
 METHODS = [
@@ -124,8 +126,9 @@ def test_out_is_refused(f: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "f", [np.ptp, np.median, np.average, np.nansum, np.nanmean, np.nanprod, np.nanvar, np.nanstd, np.nanmax, np.nanmin]
-)
+    "f", [np.ptp, np.median, np.average, np.nansum, np.nanmean, np.nanprod, np.nanvar, np.nanstd, np.nanmax, np.nanmin,
+     np.nanmedian],
+)  # fmt: skip
 @pytest.mark.parametrize("axis", [None, 1, (0, -1)], ids=str)
 def test_compositions_to_second_order(f: Callable[..., Any], axis: Any) -> None:
     tg.gradcheck(lambda x: f(x, axis=axis), X, order=2)
@@ -277,3 +280,73 @@ def test_average() -> None:
     tg.gradcheck(lambda x, w: np.average(x, axis=1, weights=w, keepdims=True), X, w, order=2)
     with pytest.raises(ValueError, match=r"average: weights has shape \(2,\), but x has shape \(2, 3, 4\)"):
         np.average(leaf(X), axis=1, weights=[1, 2])
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_of_nanquantile(method: Any) -> None:
+    x, q = X.copy(), [0.0, 0.1, 0.5, 1.0]
+    x[0, 1, 2] = x[1, 1, 0] = x[1, 0] = x[:, 2, 3] = math.nan
+    for axis, keepdims in ((None, False), (0, True), (2, False), ((0, -1), True)):
+        expected = np.nanquantile(x, q, axis=axis, method=method, keepdims=keepdims)
+        out: Any = np.nanquantile(tg.Tensor(x), q, axis=axis, method=method, keepdims=keepdims)
+        np.testing.assert_allclose(out.data, expected, rtol=1e-14)
+        assert out.shape == expected.shape
+    percent: Any = np.nanpercentile(tg.Tensor(x), [10, 50], axis=2, method=method)
+    np.testing.assert_allclose(percent.data, np.nanpercentile(x, [10, 50], axis=2, method=method))
+    holes = np.isnan(x)
+    tg.gradcheck(lambda x: np.nanquantile(np.where(holes, math.nan, x), q, axis=1, method=method), X, order=2)
+
+
+def test_a_nan_gets_no_gradient_of_a_median_nor_do_all_of_them() -> None:
+    x = [[math.nan, 1.0, 4.0, 2.0, 3.0], [math.nan] * 5]
+    g = slope(lambda x: np.nansum(np.nanmedian(x, axis=1)), x)
+    assert g.tolist() == [[0, 0, 0, 0.5, 0.5], [0] * 5]
+    with pytest.raises(TypeError, match="nanquantile: weights"):
+        np.nanquantile(leaf(X), 0.5, weights=X, method="inverted_cdf")
+
+
+@pytest.mark.parametrize(
+    ("f", "shapes"),
+    [
+        (np.cov, [(3, 5)]),
+        (np.cov, [(5,)]),
+        (np.cov, [(3, 5), (5,)]),
+        (lambda x: np.cov(x, rowvar=False, bias=True), [(5, 3)]),
+        (lambda x, y: np.cov(x, y, False, ddof=2), [(5, 3), (5, 2)]),
+        (np.corrcoef, [(3, 5)]),
+        (np.corrcoef, [(5,)]),
+        (np.corrcoef, [(5,), (5,)]),
+        (lambda x: np.corrcoef(x, x[:1]), [(2, 5)]),  # two of them correlate fully
+        (lambda x, y: np.corrcoef(x, y, rowvar=False), [(5, 2), (5, 1)]),
+    ],
+)
+def test_covariances(f: Any, shapes: Any) -> None:
+    arrays = [np.random.default_rng(i).standard_normal(shape) for i, shape in enumerate(shapes)]
+    for dtype in (np.float64, np.float32):
+        given = [a.astype(dtype) for a in arrays]
+        out, expected = f(*[leaf(a, dtype) for a in given]), f(*given)
+        np.testing.assert_allclose(out.data, expected, atol=1e-14)
+        assert out.dtype == expected.dtype and out.shape == expected.shape
+    tg.gradcheck(f, *arrays, order=2)
+
+
+def test_what_covariances_refuse() -> None:
+    with pytest.raises(TypeError, match="cov: fweights= and aweights="):
+        np.cov(leaf(X[0]), aweights=[1, 2, 3, 4])
+    with pytest.raises(ValueError, match="cov: needs vectors or matrices"):
+        np.cov(leaf(X))
+
+
+@pytest.mark.skipif(not hasattr(np, "cumulative_sum"), reason="since NumPy 2.1")
+@pytest.mark.parametrize("name", ["cumulative_sum", "cumulative_prod"])
+def test_the_running_kind_with_its_start(name: str) -> None:
+    f = getattr(np, name)
+    for x, settings in ((X, {"axis": 1}), (X, {"axis": -1}), (X[0, 0], {}), (X, {"axis": 0, "dtype": np.float32})):
+        for initial in (False, True):
+            out, expected = f(leaf(x), include_initial=initial, **settings), f(x, include_initial=initial, **settings)
+            np.testing.assert_array_equal(out.data, expected)
+            assert out.dtype == expected.dtype
+    tg.gradcheck(lambda x: f(x, axis=1, include_initial=True), X, order=2)
+    with pytest.raises(ValueError, match=rf"{name}: x has shape \(2, 3, 4\): say along which axis"):
+        f(leaf(X))

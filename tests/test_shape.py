@@ -14,6 +14,7 @@ from .cases import rand
 from .forms import check_gradient, check_symbols, check_value, forms
 
 A, B, C = (2, 3), (2, 1, 3), (2, 3, 4)
+LATER: Any = np  # what NumPy has since 2.1
 ODD: Any = "yx"  # no indexing of meshgrid
 COPYING = ("edge", "reflect", "symmetric", "wrap")
 
@@ -57,6 +58,14 @@ FORMS = forms(
             (lambda x: np.rollaxis(x, 1, -1), C),
             (lambda x: np.rollaxis(x, 0, -3), C),
         ],
+        "block": [
+            (lambda x, y: np.block([[x, y], [y, x]]), A, A),
+            (lambda x: np.block([x[0], np.ones(2), 3.0]), A),
+            (lambda x: np.block([[x, np.zeros((2, 1))], [x[0], 1.0]]), A),
+            (lambda x, y: np.block([[[x]], [[y]]]), A, (2, 2, 3)),
+            (np.block, A),
+        ],
+        "unstack": [(lambda x, n=n: LATER.unstack(x, axis=n), C) for n in (0, 1, -1) if hasattr(np, "unstack")],
         "squeeze": [
             (np.squeeze, B),
             (lambda x: np.squeeze(x, 1), B),
@@ -268,5 +277,19 @@ def test_an_error_says_what_was_seen(f: Callable[..., Any], kind: type[Exception
 def test_numpys_functions_of_an_array_that_would_write_a_tensor_into_it_are_named() -> None:
     t = tg.Tensor(3.0, requires_grad=True)
     for f in (lambda: np.full_like(np.ones(3), t), lambda: np.nan_to_num(np.array([np.nan]), nan=t)):  # type: ignore
-        with pytest.raises(TypeError, match=r"or np\.full_like\(a, t\), np\.nan_to_num.*use np\.broadcast_to"):
+        with pytest.raises(TypeError, match=r"np\.full_like\(a, t\) and np\.nan_to_num.*use np\.broadcast_to"):
             f()
+
+
+def test_blocks_that_do_not_nest_are_refused() -> None:
+    t: Any = tg.Tensor([1.0], requires_grad=True)
+    with pytest.raises(ValueError, match="block: all arrays must be nested in equally many lists, not in 1, 2"):
+        np.block([t, [t]])
+    with pytest.raises(ValueError, match="block: a list is empty"):
+        np.block([[t], []])
+
+
+def test_an_open_mesh_of_indices_is_plain_numpy() -> None:
+    t: Any = tg.Tensor([0, 2])
+    rows, columns = np.ix_(t, np.array([1]))
+    assert np.array_equal(np.arange(9).reshape(3, 3)[rows, columns], [[1], [7]])

@@ -105,6 +105,11 @@ def test_item_numpy_detach() -> None:
     assert leaf([[7.0]]).item() == 7
     with pytest.raises(ValueError, match=r"item: .*shape \(3,\)"):
         t.item()
+    assert t.item(-1) == 3 and leaf([[1.0, 2.0], [3.0, 4.0]]).item(1, 0) == 3
+    with pytest.raises(IndexError):
+        t.item(3)
+    assert tg.Tensor([1 + 2j]).real.data.tolist() == [1.0]
+    assert t.real is t and t.itemsize == 4 and t.nbytes == t.data.nbytes == 12
     assert t.numpy() is t.data
     assert type(t[0].numpy()) is np.ndarray
     assert t.tolist() == [1, 2, 3]

@@ -26,7 +26,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
     np.unique, np.searchsorted, np.digitize,
-    np.linalg.matrix_rank, np.einsum_path,
+    np.linalg.matrix_rank, np.einsum_path, np.ix_,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
@@ -210,11 +210,26 @@ class Tensor(Node):
     def mT(self) -> Any:
         return TABLE[np.swapaxes](self, -1, -2)
 
-    def item(self) -> Any:
-        """The single element as a Python number."""
-        if self.size != 1:
-            raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; index it first")
-        return self.value.item() if hasattr(self.value, "item") else self.value
+    @property
+    def real(self) -> Tensor:
+        """The tensor itself, or of complex numbers the real parts."""
+        return Tensor(self.value.real) if self.dtype.kind == "c" else self
+
+    @property
+    def itemsize(self) -> int:
+        """How many bytes an element takes."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes all elements take."""
+        return self.size * self.itemsize
+
+    def item(self, *index: Any) -> Any:
+        """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
+        if self.size != 1 and not index:
+            raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
+        return self.value.item(*index) if hasattr(self.value, "item") else self.value
 
     def numpy(self) -> Array:
         """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""

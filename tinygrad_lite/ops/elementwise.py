@@ -510,6 +510,12 @@ def float_power(x: Array, y: Array) -> Any:
     return np.power(x * np.float64(1), y)
 
 
+@implements(np.polyval)
+def polyval(p: Array, x: Array) -> Any:
+    """p[0] · xⁿ⁻¹ + … + p[n - 1], by Horner's rule."""
+    return reduce(lambda y, coefficient: y * x + coefficient, p, np.zeros_like(x))
+
+
 @implements(np.divmod)
 def divmod(x: Array, y: Array) -> tuple[Any, Any]:
     return x // y, x % y

@@ -122,6 +122,19 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     return np.einsum("...i,...i", np.moveaxis(a, axis, -1), np.moveaxis(b, axis, -1))
 
 
+if hasattr(np, "matvec"):  # NumPy 2.2
+
+    @implements(np.matvec)
+    def matvec(a: Array, b: Array) -> Array:
+        """`np.matvec`: a @ b of matrices and vectors in the last axes."""
+        return np.einsum("...ij,...j->...i", a, b)
+
+    @implements(np.vecmat)
+    def vecmat(a: Array, b: Array) -> Array:
+        """`np.vecmat`: a @ b of vectors and matrices in the last axes."""
+        return np.einsum("...i,...ij->...j", a, b)
+
+
 @implements(np.kron)
 def kron(a: Array, b: Array) -> Array:
     """`np.kron`: each element of a times the whole of b, side by side."""

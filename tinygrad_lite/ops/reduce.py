@@ -292,6 +292,47 @@ def average(
     return (mean, total) if returned else mean
 
 
+@implements(np.cov)
+def cov(
+    m: Array,
+    y: Array | None = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: None = None,
+    aweights: None = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    """out[i, j] = Σ (xᵢ - mean xᵢ) · (xⱼ - mean xⱼ) / (n - ddof): the covariances of variables.
+
+    They are the rows of m, or for `rowvar=False` its columns, and then those of y. ddof is 1, or with `bias` 0. Weights
+    are not supported.
+    """
+    if fweights is not None or aweights is not None:
+        raise TypeError("cov: fweights= and aweights= are not supported on a Tensor")
+    rows = [np.atleast_2d(a) if rowvar or np.ndim(a) < 2 else np.transpose(a) for a in (m, y) if a is not None]
+    x = np.concatenate(rows, 0)
+    if np.ndim(x) != 2:
+        raise ValueError("needs vectors or matrices")
+    x = x.astype(np.result_type(x, np.float64) if dtype is None else dtype)
+    x = x - np.mean(x, axis=1, keepdims=True)
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    return np.squeeze(x @ x.T / np.maximum(np.shape(x)[1] - ddof, 0))
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Array, y: Array | None = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """out[i, j] = cov[i, j] / √(cov[i, i] · cov[j, j]), arguments as `cov`'s."""
+    c = np.cov(x, y, rowvar, dtype=dtype)
+    if np.ndim(c) == 0:
+        return c / c
+    deviation = np.sqrt(np.diagonal(c))
+    r = c / deviation[:, None] / deviation
+    value = r.value if isinstance(r, Node) else r
+    return r + (np.clip(value, -1, 1) - value)  # only rounding takes it further: no kink there
+
+
 @implements(np.quantile)
 def quantile(
     x: Array,
@@ -312,6 +353,10 @@ def quantile(
     no_out(out)
     if weights is not None:
         raise TypeError("quantile: weights= is not supported on a Tensor")
+    return _quantile(x, q, axis, method, keepdims)
+
+
+def _quantile(x: Array, q: Any, axis: Axis, method: str, keepdims: bool, skip_nan: bool = False) -> Any:
     if isinstance(q, Node):
         raise TypeError("quantile: q has no derivative: give a number or an array (q.data of a tensor)")
     shape = np.shape(x)
@@ -320,15 +365,25 @@ def quantile(
     n = counted(x, axis, keepdims)
     lines = np.sort(np.reshape(np.transpose(x, (*axes, *others)), (n, *[shape[i] for i in others])), axis=0)
 
-    place = np.quantile(np.arange(n), q, method=method)  # type: ignore[call-overload]  # where in the sorted order
+    numbers = np.sum(~np.isnan(lines), axis=0) if skip_nan else np.full((1,) * len(others), n)  # NaN come last
+    counts, which = np.unique(numbers, return_inverse=True)
+    places = [np.quantile(np.arange(m or int(skip_nan)), q, method=method) for m in counts]  # type: ignore[call-overload]
+    place = np.reshape(places, (len(counts), *np.shape(q)))[which.reshape(numbers.shape)]
+    place = np.moveaxis(place, range(numbers.ndim), range(-numbers.ndim, 0))  # where in the sorted order
     low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
-    part = np.reshape(place - low, (*np.shape(place), *[1] * len(others)))
+
+    def at(i: Any) -> Any:
+        if not skip_nan:
+            return lines[i.reshape(np.shape(q))]
+        return np.reshape(np.take_along_axis(lines, i.reshape(-1, *numbers.shape), axis=0), i.shape)
+
+    part = place - low
     if x.dtype.kind == "f":
         part = part.astype(x.dtype)
-    value = np.where(part == 0, lines[low], lines[low] + (lines[high] - lines[low]) * part)
-    value = np.where(np.any(np.isnan(lines), axis=0), np.nan, value)
+    value = np.where(part == 0, at(low), at(low) + (at(high) - at(low)) * part)
+    value = np.where(numbers == 0 if skip_nan else np.any(np.isnan(lines), axis=0), np.nan, value)
     if keepdims:
-        value = np.reshape(value, (*np.shape(place), *[1 if i in axes else m for i, m in enumerate(shape)]))
+        value = np.reshape(value, (*np.shape(q), *[1 if i in axes else m for i, m in enumerate(shape)]))
     return value
 
 
@@ -439,6 +494,40 @@ def _nan_extreme(
     return value if initial is not None else np.where(np.any(numbers, axis=axis, keepdims=keepdims), value, np.nan)
 
 
+@implements(np.nanquantile)
+def nanquantile(
+    x: Array,
+    q: Any,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Any:
+    """`quantile` of the numbers; NaN where there is none."""
+    no_out(out)
+    if weights is not None:
+        raise TypeError("nanquantile: weights= is not supported on a Tensor")
+    return _quantile(x, q, axis, method, keepdims, skip_nan=True)
+
+
+@implements(np.nanpercentile)
+def nanpercentile(x: Array, q: Any, *args: Any, **kwargs: Any) -> Any:
+    """`nanquantile` with q in percent."""
+    return np.nanquantile(x, np.true_divide(q, 100), *args, **kwargs)
+
+
+@implements(np.nanmedian)
+def nanmedian(
+    x: Array, axis: Axis = None, out: None = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    """The number in the middle, or the mean of the two in the middle; NaN where there is none."""
+    no_out(out)
+    return np.nanquantile(x, 0.5, axis=axis, keepdims=keepdims)
+
+
 @implements(np.nancumsum)
 def nancumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     return cumsum(np.where(np.isnan(x), 0, x), axis, dtype, out)
@@ -447,3 +536,35 @@ def nancumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = 
 @implements(np.nancumprod)
 def nancumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
     return cumprod(np.where(np.isnan(x), 1, x), axis, dtype, out)
+
+
+# ------------------------------------------------------------------------------ the running kind by NumPy 2.1's names
+
+
+def _cumulative(f: Any, start: int, x: Array, axis: int | None, dtype: Any, out: None, include_initial: bool) -> Any:
+    if axis is None:
+        if np.ndim(x) != 1:
+            raise ValueError(f"x has shape {np.shape(x)}: say along which axis")
+        axis = 0
+    y = f(x, axis, dtype, out)
+    if not include_initial:
+        return y
+    first = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
+    return np.concatenate([np.full(first, start, y.dtype), y], axis)
+
+
+if hasattr(np, "cumulative_sum"):
+
+    @implements(np.cumulative_sum)
+    def cumulative_sum(
+        x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+    ) -> Any:
+        """`cumsum` along an axis, with `include_initial` after a 0."""
+        return _cumulative(cumsum, 0, x, axis, dtype, out, include_initial)
+
+    @implements(np.cumulative_prod)
+    def cumulative_prod(
+        x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+    ) -> Any:
+        """`cumprod` along an axis, with `include_initial` after a 1."""
+        return _cumulative(cumprod, 1, x, axis, dtype, out, include_initial)

@@ -261,6 +261,39 @@ def append(arr: Array, values: Array, axis: int | None = None) -> Array:
     return np.concatenate([arr, values], axis=axis)
 
 
+@implements(np.block)
+def block(arrays: Any) -> Array:
+    """Nested lists of arrays: the innermost are put together along the last axis, those around them along the next."""
+    depths, ranks = zip(*_leaves(arrays, 0))
+    if len(set(depths)) > 1:
+        raise ValueError(f"all arrays must be nested in equally many lists, not in {', '.join(map(str, depths))}")
+    ndim = max(*ranks, depths[0])
+
+    def joined(a: Any, axis: int) -> Array:
+        if isinstance(a, list):
+            return np.concatenate([joined(item, axis + 1) for item in a], axis)
+        return np.reshape(a, (1,) * (ndim - np.ndim(a)) + np.shape(a))
+
+    return joined(arrays, -depths[0])
+
+
+def _leaves(a: Any, depth: int) -> list[tuple[int, int]]:
+    """(in how many lists it is, its number of axes) for each array in nested lists."""
+    if not isinstance(a, list):
+        return [(depth, np.ndim(a))]
+    if not a:
+        raise ValueError("a list is empty: give one array at least")
+    return [leaf for item in a for leaf in _leaves(item, depth + 1)]
+
+
+if hasattr(np, "unstack"):  # NumPy 2.1
+
+    @implements(np.unstack)
+    def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
+        """The parts of x along `axis`, without that axis: `np.stack` undone."""
+        return tuple(np.moveaxis(x, axis, 0))
+
+
 @implements(np.array_split)
 def array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """The parts before, between and after the indices along `axis`, or so many parts, the first ones longer by one."""
