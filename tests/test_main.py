@@ -149,6 +149,13 @@ def test_a_learning_rate_that_diverges_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_that_only_the_last_step_broke_are_not_kept(tmp_path: Path) -> None:
+    done = run(tmp_path, "--lr", "1e300", "--epochs", "1", "--batch-size", "9999")
+    assert done.returncode == 1
+    assert done.stderr == "The weights overflowed in epoch 1: try a smaller --lr than 1e+300\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_names_every_option(capsys: Any) -> None:
     with pytest.raises(SystemExit) as exit:
         job.main(["--help"])

@@ -135,6 +135,8 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 bar.update()
                 if pressed.is_set():
                     break
+            if not all(np.isfinite(p.data).all() for p in model.parameters()):  # the last step's, which had no loss yet
+                raise SystemExit(f"The weights overflowed in epoch {epoch}: try a smaller --lr than {options.lr:g}")
             counts = confusion(model, *test)
             now = {"loss": float(np.mean(losses)), "test accuracy": float(np.trace(counts) / np.sum(counts))}
             history.append(now)
