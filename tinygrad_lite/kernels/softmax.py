@@ -126,6 +126,6 @@ def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, ax
 
 @kernel(plain_cross_entropy_gradient)
 def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    gx = e * (np.expand_dims(g, axis) / s)
+    gx = e * (g.reshape(s.shape) / s)
     gx[places(target, axis)] -= g
     return gx

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Array, Node, Rule, op
 from ..kernels import softmax as kernels
+from . import reduce
 from .activation import log_softmax, logsigmoid, softplus
 from .distance import pairwise_distance
 
@@ -26,9 +27,9 @@ __all__ = [
 def _reduced(name: str, loss: Array, reduction: str) -> Array:
     """The loss of each element as "none", "mean" or "sum" has it."""
     if reduction == "mean":
-        return np.mean(loss)
+        return reduce.mean(loss)
     if reduction == "sum":
-        return np.sum(loss)
+        return reduce.sum(loss)
     if reduction == "none":
         return loss
     raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
@@ -324,14 +325,15 @@ def cross_entropy(
     name = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{name}: label_smoothing must lie in [0, 1], not {label_smoothing}")
-    axis = _class_axis(name, input, weight)
-    classes = np.shape(input)[axis]
-    column = None if weight is None else np.reshape(weight, (-1,) + (1,) * (np.ndim(input) - 1 - axis))
+    shape = np.shape(input)
+    axis = _class_axis(name, shape, weight)
+    classes = shape[axis]
+    column = None if weight is None else np.reshape(weight, (-1,) + (1,) * (len(shape) - 1 - axis))
     target = target if hasattr(target, "dtype") else np.asarray(target)
     if target.dtype.kind not in "iu":
-        if np.shape(target) != np.shape(input):
+        if np.shape(target) != shape:
             raise ValueError(
-                f"{name}: input has shape {np.shape(input)} but target has shape {np.shape(target)} and dtype "
+                f"{name}: input has shape {shape} but target has shape {np.shape(target)} and dtype "
                 f"{target.dtype}: class indices must be integers; probabilities need one for each class"
             )
         if label_smoothing:
@@ -339,7 +341,7 @@ def cross_entropy(
         logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
         loss = -np.sum(target * logs, axis=axis)
         return np.sum(loss) / loss.size if reduction == "mean" else _reduced(name, loss, reduction)
-    target, counts = _class_indices(name, input, target, axis, ignore_index)
+    target, counts = _class_indices(name, shape, target, axis, ignore_index)
     share = None if weight is None else weight[target]
     loss = softmax_cross_entropy(input, target, axis)
     if share is not None:
@@ -355,30 +357,31 @@ def nll_loss(
 ) -> Array:
     """-input[target]: cross_entropy where the input is already log p. Arguments as there, target class indices."""
     name = "nll_loss"
-    axis = _class_axis(name, input, weight)
-    target, counts = _class_indices(name, input, target, axis, ignore_index)
+    axis = _class_axis(name, np.shape(input), weight)
+    target, counts = _class_indices(name, np.shape(input), target, axis, ignore_index)
     share = None if weight is None else weight[target]
     loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
     return _reduced_classes(name, loss if share is None else loss * share, share, counts, reduction)
 
 
-def _class_axis(name: str, input: Array, weight: Array | None) -> int:
-    """Where the classes lie."""
-    if not np.ndim(input):
+def _class_axis(name: str, shape: tuple[int, ...], weight: Array | None) -> int:
+    """Where the classes lie in an input of `shape`."""
+    if not shape:
         raise ValueError(f"{name}: input is a scalar; it needs an axis of classes: (C,), (N, C) or (N, C, d1, …)")
-    axis = min(np.ndim(input), 2) - 1
-    if weight is not None and np.shape(weight) != (np.shape(input)[axis],):
+    axis = min(len(shape), 2) - 1
+    if weight is not None and np.shape(weight) != (shape[axis],):
         raise ValueError(
-            f"{name}: weight has shape {np.shape(weight)} but input has shape {np.shape(input)}: "
-            f"weight needs one number for each of the {np.shape(input)[axis]} classes"
+            f"{name}: weight has shape {np.shape(weight)} but input has shape {shape}: "
+            f"weight needs one number for each of the {shape[axis]} classes"
         )
     return axis
 
 
-def _class_indices(name: str, input: Array, target: Any, axis: int, ignore_index: int) -> tuple[Array, Array | None]:
+def _class_indices(
+    name: str, shape: tuple[int, ...], target: Any, axis: int, ignore_index: int
+) -> tuple[Array, Array | None]:
     """The targets as class indices that are all valid, and which of them count (None where all do)."""
     target = target.value if isinstance(target, Node) else target if hasattr(target, "dtype") else np.asarray(target)
-    shape = np.shape(input)
     expected = shape[:axis] + shape[axis + 1 :]
     if np.shape(target) != expected:
         raise ValueError(
@@ -388,7 +391,7 @@ def _class_indices(name: str, input: Array, target: Any, axis: int, ignore_index
     counts = target != ignore_index
     if not isinstance(target, (np.ndarray, np.generic)):  # of another library, perhaps not yet computed
         return np.where(counts, target, 0), counts
-    if np.all(counts):
+    if counts.all():
         counts = None
     else:
         target = np.where(counts, target, 0)
