@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.kernels.mask import keep, plain_keep, plain_won, won
+from tinygrad_lite.kernels.mask import choose, keep, plain_choose, plain_keep, plain_won, won
 
 G = np.random.default_rng(0).standard_normal((4, 6))
 G[0, :3] = math.nan, math.inf, -0.0
@@ -52,6 +52,19 @@ def test_of_every_dtype(dtype: Any) -> None:
 )  # fmt: skip
 def test_of_every_shape_and_order(g: Any, mask: Any) -> None:
     same(keep(g, mask), plain_keep(g, mask))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
+def test_a_choice_of_two(dtype: Any) -> None:
+    g = (10 * np.nan_to_num(G, posinf=1)).astype(dtype) if dtype is np.int64 else G.astype(dtype)
+    h = g[::-1] * 3
+    for x, y in ((g, h), (g, 0), (2, h), (2.5, -0.0), (g, np.float64(math.inf)), (g[:1], h), (g, h[:, :1])):
+        same(choose(M, x, y), plain_choose(M, x, y))
+    same(choose(M.T, g.T, h.T), plain_choose(M.T, g.T, h.T))
+    same(choose(M[::-1, ::2], g[:, 1::2], h[:, :3]), plain_choose(M[::-1, ::2], g[:, 1::2], h[:, :3]))
+    for mask in (M[:1], True, np.bool_(False), np.array(True), M.astype(int), M.tolist()):
+        same(choose(mask, g, h), plain_choose(mask, g, h))
+    same(choose(M[:0], g[:0], 1), plain_choose(M[:0], g[:0], 1))
 
 
 def test_its_inputs_are_left_as_they_are() -> None:

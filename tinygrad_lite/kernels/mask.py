@@ -25,6 +25,26 @@ def keep(g: Array, mask: Array) -> Array:
     return out.view(g.dtype)
 
 
+def plain_choose(mask: Array, x: Array, y: Array) -> Array:
+    return np.where(mask, x, y)
+
+
+@kernel(plain_choose)
+def choose(mask: Array, x: Array, y: Array) -> Array:
+    """x where the mask holds, else y: by their bits, as `keep`."""
+    dtype = np.result_type(x, y)
+    if not (type(mask) is np.ndarray and mask.dtype == bool and mask.ndim and dtype.char in "efd"):
+        return plain_choose(mask, x, y)
+    if not all(np.shape(a) in (mask.shape, ()) for a in (x, y)):
+        return plain_choose(mask, x, y)
+    bits = np.dtype(f"i{dtype.itemsize}")
+    x, y = (np.asarray(a, dtype).view(bits) for a in (x, y))
+    out = np.negative(mask.view(np.int8)).astype(bits)
+    out &= x ^ y
+    out ^= y
+    return out.view(dtype)
+
+
 def plain_won(g: Array, more: Array, tied: Array) -> Array:
     return np.where(more, g, np.where(tied, g / 2, 0))
 

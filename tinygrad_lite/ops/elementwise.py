@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph import Array, Rule, implements, op
 from ..kernels import elementwise as kernels
-from ..kernels.mask import keep, won
+from ..kernels.mask import choose, keep, won
 
 # ------------------------------------------------------------------------------------------------------ closures
 
@@ -398,7 +398,7 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
     """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
-    return np.where(condition, x, y), (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
+    return choose(condition, x, y), (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)

@@ -64,13 +64,22 @@ def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     return _reduced("l1_loss", np.absolute(input - target), reduction)
 
 
+@op
+def huber(d: Array, delta: float) -> Rule:
+    """out = c · (d - ½ · c), c = d held in [-δ, δ]        ∂L/∂d = g · c
+
+    It is ½ · d² where |d| < δ, else δ · (|d| - ½ · δ).
+    """
+    c = np.clip(d, -delta, delta)
+    return c * (d - 0.5 * c), (lambda g: g * c,)
+
+
 def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
     """½ · d² where |d| < δ, else δ · (|d| - ½ · δ), for d = input - target."""
     _same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
-    d = np.absolute(input - target)
-    return _reduced("huber_loss", np.where(d < delta, 0.5 * np.square(d), delta * (d - 0.5 * delta)), reduction)
+    return _reduced("huber_loss", huber(input - target, delta), reduction)
 
 
 def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
@@ -80,8 +89,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: f
         raise ValueError(f"smooth_l1_loss: beta must not be negative, and is {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    d = np.absolute(input - target)
-    return _reduced("smooth_l1_loss", np.where(d < beta, np.square(d) * (0.5 / beta), d - 0.5 * beta), reduction)
+    return _reduced("smooth_l1_loss", huber(input - target, beta) / beta, reduction)
 
 
 def poisson_nll_loss(
