@@ -8,7 +8,6 @@ import numpy as np
 
 from ..graph import Array, kernel
 
-
 RUN = 16  # summands that one product with a triangle of ones adds up
 MANY = 4096  # elements from which this is faster
 
