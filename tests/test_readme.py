@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import re
@@ -35,7 +36,7 @@ def test_the_first_example_is_six_lines() -> None:
 def test_the_picture_is_there_and_the_map_is_whole() -> None:
     picture = re.search(r"!\[.+\]\((.+?)\)", README)
     assert picture and (ROOT / picture[1]).is_file()
-    rows = re.findall(r"^\| (`.+?) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| (`.+?) \|", README.partition("## The map")[2], re.MULTILINE)
     named = set()
     for row in rows:
         folder = ROOT
@@ -54,3 +55,10 @@ def test_each_command_stands_alone_on_a_line_that_can_be_copied() -> None:
     for command, extra in zip(commands, ("train", "test")):
         install = f"python3.11 -m venv .venv && .venv/bin/pip install -e '.[{extra}]'"
         assert command.startswith(f"{install} && .venv/bin/python -m ")
+
+
+def test_every_extra_is_named_with_its_reason() -> None:
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(ROOT / "setup.cfg", encoding="utf-8")
+    named = {name for row in re.findall(r"^\| (`.+?) \|", README, re.MULTILINE) for name in re.findall("`(.+?)`", row)}
+    assert set(settings["options.extras_require"]) <= named
