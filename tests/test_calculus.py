@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+import tinygrad_lite.nn.functional as F
 from tinygrad_lite.random import generator
 
 
@@ -53,6 +54,27 @@ def test_hessian_of_rosenbrock_in_20_dimensions() -> None:
     assert type(hessian) is np.ndarray
     v = np.random.default_rng(1).standard_normal(20)
     np.testing.assert_allclose(tg.hvp(rosenbrock, (x,), (v,)), rosenbrock_hessian(x) @ v, rtol=1e-10)
+
+
+def test_hessian_vector_product_through_a_conv_net() -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((3, 1, 6, 6)), np.array([0, 2, 1])
+    weights = {
+        "conv": rng.standard_normal((4, 1, 3, 3)),
+        "bias": rng.standard_normal(4),
+        "linear": rng.standard_normal((3, 16)) / 4,
+    }
+    along = {name: rng.standard_normal(w.shape) for name, w in weights.items()}
+
+    def loss(w: Any) -> Any:
+        x = F.max_pool2d(F.relu(F.conv2d(images, w["conv"], w["bias"])), 2)
+        return F.cross_entropy(F.linear(x.reshape(3, 16), w["linear"]), labels)
+
+    product = tg.hvp(loss, (weights,), (along,))
+    step = 1e-6
+    above, below = (tg.grad(loss)({n: w + s * step * along[n] for n, w in weights.items()}) for s in (1, -1))
+    for name in weights:
+        np.testing.assert_allclose(product[name], (above[name] - below[name]) / (2 * step), rtol=1e-5, atol=1e-8)
 
 
 def test_inner_and_outer_derivatives_are_not_confused() -> None:

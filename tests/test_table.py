@@ -62,3 +62,34 @@ def test_float32_stays_float32(name: str, case: Case) -> None:
     assert out.dtype == np.float32
     out.backward(np.ones(out.shape, np.float32))
     assert all(x.grad is None or x.grad.dtype == np.float32 for x in xs)
+
+
+def fortran(x: Any) -> Any:
+    return np.array(x, order="F")
+
+
+def strided(x: Any) -> Any:
+    """`x` as every second element of a larger array, turned around: the same numbers, nowhere contiguous."""
+    x = np.asarray(x)
+    if not x.ndim:
+        return x
+    wide = np.zeros([2 * n for n in x.shape], x.dtype)
+    every_second = tuple([slice(None, None, -2)] * x.ndim)
+    wide[every_second] = x
+    return wide[every_second]
+
+
+@pytest.mark.parametrize("order", [fortran, strided])
+@pytest.mark.parametrize(("name", "case"), EVERY)
+def test_memory_order_changes_nothing(name: str, case: Case, order: Any) -> None:
+    def run(xs: Any) -> Any:
+        leaves = [tg.Tensor(0.0, requires_grad=True) for _ in xs]
+        for leaf, x in zip(leaves, xs):
+            leaf.value = x  # as it is: a Tensor made of it would be laid out anew
+        out = case.f(*leaves)
+        out.backward(np.ones(out.shape))
+        return [out.data, *(leaf.grad.data for leaf in leaves if leaf.grad is not None)]
+
+    contiguous = [np.asarray(x, np.float64) for x in case.inputs]
+    for found, expected in zip(run([order(x) for x in contiguous]), run(contiguous)):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
