@@ -16,9 +16,8 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 
-from . import errors
+from . import errors, random
 from .graph import THREAD, Array, Node, Rule, identity, op, walk
-from .random import generator
 from .tensor import Tensor, as_value, wrap
 
 Tree = Any  # arrays in nested tuples, lists and dicts
@@ -379,7 +378,7 @@ def checkpoint(f: Function) -> Function:
 
         if not THREAD.mode.recording:
             return f(*args, **kwargs)
-        drawn = generator.bit_generator.state
+        drawn = random.generator.bit_generator.state
         out, variables = on([leaves[i].value for i in places])
         if not isinstance(out, Tensor):
             raise TypeError(f"checkpoint: the function returned a {type(out).__name__}; it must return one Tensor")
@@ -387,9 +386,9 @@ def checkpoint(f: Function) -> Function:
         others = [(x, x.value) for x in _leaves(out) if x not in own]
 
         def gradients(g: Array, inputs: Sequence[Any]) -> list[Any]:
-            now, generator.bit_generator.state = generator.bit_generator.state, drawn
+            now, random.generator.bit_generator.state = random.generator.bit_generator.state, drawn
             again, variables = on(inputs[: len(places)])
-            generator.bit_generator.state = now
+            random.generator.bit_generator.state = now
             if any(x.value is not value for x, value in others):
                 raise RuntimeError(
                     "checkpoint: a parameter was rebound between the forward run and backward(); go back first"

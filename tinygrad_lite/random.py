@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-generator = np.random.default_rng()
+generator: np.random.Generator
+
+
+@functools.cache
+def _made() -> np.random.Generator:
+    return np.random.default_rng()
+
+
+def __getattr__(name: str) -> np.random.Generator:
+    """`generator` is made when it is first asked for: to import numpy.random takes as long as half of this library."""
+    if name == "generator":
+        return _made()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def manual_seed(seed: int) -> None:
@@ -13,4 +27,4 @@ def manual_seed(seed: int) -> None:
     Raises:
         ValueError, TypeError: `seed` is negative, or no integer.
     """
-    generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    _made().bit_generator.state = np.random.default_rng(seed).bit_generator.state

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..random import generator
+from .. import random
 
 __all__ = ["batches", "digits", "split"]
 
@@ -25,7 +25,7 @@ def digits() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     Source: the test set of E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
     Repository (1998), https://doi.org/10.24432/C50P49, as scikit-learn's `load_digits` has it. Licence: CC BY 4.0.
     """
-    with files(__name__).joinpath("digits.npz").open("rb") as file, np.load(file) as data:
+    with np.load(Path(__file__).with_name("digits.npz")) as data:
         return data["images"][:, None].astype(np.float32) / 16, data["labels"].astype(np.int64)
 
 
@@ -58,7 +58,7 @@ def batches(*arrays: Array, batch_size: int = 64, shuffle: bool = True) -> Itera
     n = _length("batches", arrays)
     if batch_size < 1:
         raise ValueError(f"batches: batch_size must be at least 1, got {batch_size}")
-    order = generator.permutation(n) if shuffle else np.arange(n)
+    order = random.generator.permutation(n) if shuffle else np.arange(n)
     return (tuple(a[order[i : i + batch_size]] for a in arrays) for i in range(0, n, batch_size))
 
 

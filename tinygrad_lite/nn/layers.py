@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import random
 from ..kernels.windows import per_axis
-from ..random import generator
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
@@ -33,7 +33,7 @@ Ints = int | tuple[int, ...]
 def kaiming_uniform(shape: tuple[int, ...], fan_in: int, dtype: Any = np.float32, name: str | None = None) -> Tensor:
     """A parameter, uniform in ±1/√fan_in."""
     bound = 1 / math.sqrt(max(1, fan_in))
-    return Tensor(generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
+    return Tensor(random.generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
 
 
 def constant(value: float, shape: tuple[int, ...], dtype: Any, name: str, requires_grad: bool = True) -> Tensor:
@@ -213,7 +213,7 @@ class Embedding(Module):
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: Any = np.float32
     ) -> None:
         positive(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        weight = generator.standard_normal((num_embeddings, embedding_dim))
+        weight = random.generator.standard_normal((num_embeddings, embedding_dim))
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(f"Embedding: padding_idx={padding_idx} is none of the {num_embeddings} rows")
