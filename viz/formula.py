@@ -15,7 +15,9 @@ from tinygrad_lite.typography import SUPERSCRIPT
 class _Order:
     """The order of terms and factors: gradients, then the inputs as they were given, then the rest; by index."""
 
-    names: list[str]
+    def __init__(self, names: list[str]) -> None:
+        super().__init__()
+        self.names = names
 
     def place(self, e: Any) -> Any:
         """Where a factor or a term stands: by the symbols in it."""
@@ -52,10 +54,6 @@ class _Order:
 
 
 class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
-    def __init__(self, names: list[str]) -> None:
-        super().__init__()
-        self.names = names
-
     def _print_Mul(self, e: Any) -> str:
         if not e.as_coeff_Mul()[0].is_Rational:
             return str(super()._print_Mul(e))
@@ -96,10 +94,6 @@ class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
 
 
 class MathPrinter(_Order, LatexPrinter):  # type: ignore[misc]
-    def __init__(self, names: list[str]) -> None:
-        super().__init__()
-        self.names = names
-
     def _print_Mul(self, e: Any) -> str:
         if not e.as_coeff_Mul()[0].is_Rational:
             return str(super()._print_Mul(e))

@@ -17,7 +17,6 @@ class Worker:
     """The process of one library, as the main process sees it."""
 
     def __init__(self, library: str, threads: int) -> None:
-        self.library = library
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))  # read as the libraries are loaded
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
