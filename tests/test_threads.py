@@ -16,7 +16,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.kernels import threads
-from tinygrad_lite.kernels.threads import each, split
+from tinygrad_lite.kernels.threads import each, one_blas_thread, split
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +113,43 @@ def test_the_blas_has_one_thread_meanwhile_and_its_own_number_after() -> None:
     each(lambda _: seen.add(blas[0]()), range(10))
     assert seen == {1}
     assert blas[0]() == 3
+
+
+def test_one_blas_thread_holds_until_the_last_one_is_out() -> None:
+    blas = threads._openblas()
+    if blas is None:
+        pytest.skip("NumPy's BLAS isn't OpenBLAS")
+    first, second = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with one_blas_thread:
+            first.set()
+            second.wait(20)
+
+    thread = threading.Thread(target=other)
+    with one_blas_thread:
+        thread.start()
+        assert first.wait(20)
+    assert blas[0]() == 1
+    second.set()
+    thread.join(20)
+    assert blas[0]() == 3
+
+
+@pytest.mark.parametrize("shapes", [((300, 200), (200, 100)), ((64, 500), (500, 700)), ((5, 80, 90), (90, 110))])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_and_their_gradients_come_out_as_with_one_thread(shapes: Any, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, w = (tg.Tensor(rng.normal(size=shape), requires_grad=True, dtype=dtype) for shape in shapes)
+    out = x @ w
+    out.sum().backward()
+    assert out.dtype == x.grad.dtype == w.grad.dtype == dtype
+    tolerance = 1e-4 if dtype is np.float32 else 1e-11
+    np.testing.assert_allclose(out.data, x.data @ w.data, rtol=tolerance, atol=tolerance * 10)
+    g = np.ones(out.shape, dtype)
+    np.testing.assert_allclose(x.grad.data, g @ w.data.T, rtol=tolerance, atol=tolerance * 10)
+    flat = x.data.reshape(-1, x.shape[-1]).T @ g.reshape(-1, g.shape[-1])
+    np.testing.assert_allclose(w.grad.data, flat, rtol=tolerance, atol=tolerance * 10)
 
 
 def test_errstate_holds_in_every_thread() -> None:

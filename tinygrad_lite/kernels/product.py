@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
+from .columns import shared
+from .threads import each, get_num_threads
+
+ALONE = 1 << 18  # products of numbers: OpenBLAS takes no second thread for fewer
 
 
 @kernel(np.matmul)  # type: ignore[arg-type]
@@ -22,8 +26,21 @@ def matmul(x: Array, w: Array) -> Array:
     if len(rows) > 1 < len(columns) and rows[-1] == 1 == columns[-2]:
         return np.multiply(x, w)
     if len(rows) > 2 == len(columns) and rows[-1]:
-        return (np.reshape(x, (-1, rows[-1])) @ w).reshape(*rows[:-1], columns[-1])
-    return np.matmul(x, w)
+        return _threaded(np.reshape(x, (-1, rows[-1])), w).reshape(*rows[:-1], columns[-1])
+    return _threaded(x, w) if len(rows) == 2 == len(columns) else np.matmul(x, w)
+
+
+def _threaded(x: Array, w: Array) -> Array:
+    """x @ w of two matrices, a part of the result in each thread: see `threads.one_blas_thread`."""
+    (n, k), m = x.shape, w.shape[1]
+    if get_num_threads() == 1 or n * k * m < ALONE or k != w.shape[0] or x.dtype != w.dtype:
+        return x @ w
+    out = np.empty((n, m), x.dtype)
+    if n > m:
+        each(lambda part: np.matmul(x[part], w, out=out[part]), shared(n, n * k * m))
+    else:
+        each(lambda part: np.matmul(x, w[:, part], out=out[:, part]), shared(m, n * k * m))
+    return out
 
 
 def _plain_contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:

@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
+from .threads import one_blas_thread
 
 Axis = int | tuple[int, ...] | None
+LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
 
 
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
+    if getattr(x, "size", 0) < LARGE:
+        return _by_products(x, axis, y)
+    with one_blas_thread:
+        return _by_products(x, axis, y)
+
+
+def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
         n = x.ndim
         axes: Sequence[int] = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)

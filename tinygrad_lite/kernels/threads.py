@@ -12,8 +12,7 @@ import ctypes
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from pathlib import Path
 from queue import SimpleQueue
@@ -61,6 +60,9 @@ def _after_fork() -> None:
     """Threads don't survive a fork: the child starts its own."""
     global _pool
     _pool = _Pool(_pool.threads)
+    if one_blas_thread.inside:
+        set_num_threads(_pool.threads)
+    one_blas_thread.__init__()  # type: ignore[misc]
 
 
 if hasattr(os, "register_at_fork"):
@@ -104,8 +106,9 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
     pool = _pool
     helpers = min(pool.threads, len(items)) - 1
     if helpers < 1 or not pool.busy.acquire(blocking=False):
-        for item in items:
-            f(item)
+        with one_blas_thread:
+            for item in items:
+                f(item)
         return
     rest = iter(items)
     errors: list[BaseException] = []
@@ -126,7 +129,7 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
         done.put(None)
 
     try:
-        with _one_blas_thread():
+        with one_blas_thread:
             pool.help(job, helpers)
             work()
             for _ in range(helpers):
@@ -149,17 +152,35 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Products made in several threads at once would wait for each other if each used the BLAS's own threads."""
-    blas = _openblas()
-    if blas is None:
-        yield
-        return
-    get, set = blas
-    before = get()
-    set(1)
-    try:
-        yield
-    finally:
-        set(before)
+class _OneBlasThread:
+    """`with one_blas_thread:` the BLAS works in the calling thread alone, as long as anyone is inside.
+
+    Products made in several threads at once would wait for each other if each used the BLAS's own threads. And these,
+    once they have worked, wait for more by spinning, for some 0.1 s in which the pool has a core less: a residual net
+    took 270 ms a step beside them, and 150 ms without.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.before = 1
+
+    def __enter__(self) -> None:
+        blas = _openblas()
+        if blas is not None:
+            with self.lock:
+                if not self.inside:
+                    self.before = blas[0]()
+                    blas[1](1)
+                self.inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        blas = _openblas()
+        if blas is not None:
+            with self.lock:
+                self.inside -= 1
+                if not self.inside:
+                    blas[1](self.before)
+
+
+one_blas_thread = _OneBlasThread()

@@ -31,14 +31,14 @@ def matmul(x: Array, w: Array) -> Rule:
     """
     try:
         if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
-            return x @ w, (lambda g: g @ w.T, lambda g: x.T @ g)
+            return kernels.matmul(x, w), (lambda g: kernels.matmul(g, w.T), lambda g: kernels.matmul(x.T, g))
         value = kernels.matmul(x, w)
     except ValueError as error:
         raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
     if np.ndim(w) == 1:
         return value, (lambda g: np.expand_dims(g, -1) * w, lambda g: np.reshape(g, (-1,)) @ _rows(x))
     if np.ndim(w) == 2:  # one w for all: the stack is only more rows
-        return value, (lambda g: kernels.matmul(g, T(w)), lambda g: T(_rows(x)) @ _rows(g))
+        return value, (lambda g: kernels.matmul(g, T(w)), lambda g: kernels.matmul(T(_rows(x)), _rows(g)))
 
     def row(a: Array) -> Array:
         return np.expand_dims(a, -2) if np.ndim(x) == 1 else a
