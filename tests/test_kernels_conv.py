@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.kernels import columns, depthwise, threads, winograd
+from tinygrad_lite.kernels import rows, threads, winograd
 from tinygrad_lite.kernels import conv as kernels
 from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
 from tinygrad_lite.kernels.windows import slide
@@ -97,44 +97,6 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
 
 
-def test_a_full_correlation_and_columns_that_are_added_give_the_same() -> None:
-    """The two ways of the gradient for x, chosen by shape."""
-    windows = slide((9, 9), (3, 3), 1, 1, 1)
-    for c, o in ((2, 16), (16, 2)):
-        g, w = rand(3, o, 9, 9), rand(o, c, 3, 3)
-        back = kernels.turned(windows)
-        assert back is not None
-        full = kernels.conv(g, kernels.turned_weight(w, 1), None, back, 1)
-        np.testing.assert_allclose(kernels.conv_input(g, w, None, windows, 1), full, rtol=0, atol=1e-13)
-
-
-def test_blocks_cover_every_column_once() -> None:
-    for shape in ((7, 5, 3), (1, 1, 1000), (4, 6), (3, 1, 1), (2, 0, 5)):
-        for most in (1, 4, 15, 16, 1000):
-            seen = np.zeros(shape, int)
-            at = 0
-            for places, start, stop in columns.blocks(shape, most):
-                seen[places] += 1
-                assert start == at and 0 < stop - start <= most and seen[places].size == stop - start
-                at = stop
-            assert at == seen.size and np.all(seen == 1)
-
-
-def test_depthwise_in_small_steps() -> None:
-    windows = slide((9, 6), (3, 3), (2, 1), 1, 1)
-    x, w, g = rand(2, 7, 9, 6), rand(14, 1, 3, 3), rand(2, 14, *windows.places)
-    block, depthwise.BLOCK = depthwise.BLOCK, 1  # one channel at a time
-    try:
-        np.testing.assert_allclose(
-            depthwise.conv(x, w, None, windows), kernels.plain_conv(x, w, None, windows, 7), rtol=1e-12
-        )
-        np.testing.assert_allclose(
-            depthwise.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 7), rtol=1e-12
-        )
-    finally:
-        depthwise.BLOCK = block
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     ("shape", "outputs", "kernel", "stride", "padding", "dilation"),
@@ -142,7 +104,6 @@ def test_depthwise_in_small_steps() -> None:
         ((3, 4, 6, 5), 5, (3, 3), 1, 1, 1),
         ((3, 4, 7, 5), 5, (3, 2), (1, 2), (0, 1), (1, 2)),
         ((1, 1, 3, 1), 1, (3, 1), 1, 0, 1),
-        ((2, 3, 9), 4, (3,), 1, 2, 1),
         ((2, 3, 5, 4, 3), 4, (3, 2, 2), (1, 1, 2), 1, 1),
         ((9, 70, 11, 31), 66, (3, 3), 1, 1, 1),
     ],
@@ -150,26 +111,26 @@ def test_depthwise_in_small_steps() -> None:
 def test_winograd_agrees_with_the_plain_version(
     shape: Any, outputs: int, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: Any
 ) -> None:
+    """Within 16 roundings of a sum of so many terms, where the judge is the plain version in float64."""
     windows = slide(shape[2:], kernel, stride, padding, dilation)
     x, w, b = (a.astype(dtype) for a in (rand(*shape), rand(outputs, shape[1], *kernel), rand(outputs)))
     g = rand(shape[0], outputs, *windows.places, seed=1).astype(dtype)
-    eps = 4 * np.finfo(dtype).eps
+    x64, w64, b64, g64 = (a.astype(np.float64) for a in (x, w, b, g))
     for got, wanted, terms in [
-        (winograd.conv(x, w, b, windows), kernels.plain_conv(x, w, b, windows, 1), w[0].size),
-        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x, g, windows, 1), g[:, 0].size),
+        (winograd.conv(x, w, b, windows), kernels.plain_conv(x64, w64, b64, windows, 1), w[0].size),
+        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x64, g64, windows, 1), g[:, 0].size),
     ]:
         assert got.dtype == dtype
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=eps * terms**0.75)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=16 * np.finfo(dtype).eps * terms**0.5)
 
 
 def test_many_channels_take_winograd_and_few_do_not() -> None:
     windows = slide((16, 16), (3, 3), 1, 1, 1)
     single = np.dtype(np.float32)
-    assert winograd.pays(64, 64, windows, 16, single)
-    assert not winograd.pays(3, 64, windows, 16, single)
-    assert not winograd.pays(64, 64, windows, 1, single)
-    assert not winograd.pays(64, 64, windows, 16, np.dtype(np.int64))
-    assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), 16, single)
+    assert winograd.pays(64, 64, windows, single)
+    assert not winograd.pays(3, 64, windows, single)
+    assert not winograd.pays(64, 64, windows, np.dtype(np.int64))
+    assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), single)
 
 
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
@@ -178,10 +139,9 @@ def test_several_threads_give_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
-    monkeypatch.setattr(columns, "WORTH", 1)
-    monkeypatch.setattr(columns, "BLOCK", 64)
-    monkeypatch.setattr(columns, "CHUNK", 16)
-    monkeypatch.setattr(depthwise, "BLOCK", 64)
+    monkeypatch.setattr(threads, "WORTH", 1)
+    for room in (rows, winograd):
+        monkeypatch.setattr(room, "BLOCK", 64)
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)
     before = threads.get_num_threads()

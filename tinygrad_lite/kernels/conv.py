@@ -1,34 +1,28 @@
-"""Convolution and its two adjoints over n spatial axes: windows unfolded into columns, and matrix products.
+"""Convolution and its two adjoints over n spatial axes: rows of an image unfolded, and matrix products.
 
 Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost
-(see layout.py), so the columns of all examples stand beside each other. They are unfolded a block at a time, into a
-buffer that stays in the cache, so that a product reads what was just written. Blocks are independent of each other.
+(see layout.py); results have their rows outermost, (rows, channels, *other axes, N), as the products in rows.py give
+them. The rows of the output are independent of each other.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from ..graph import Array, kernel
-from . import depthwise, winograd
-from .columns import (
-    Block,
-    Columns,
-    blocks,
-    buffer,
-    columns_at_a_time,
-    product,
-    product_over_columns,
-    shared,
-    shares,
-)  # fmt: skip
-from .layout import batch_first, batch_last
+from . import winograd
+from .layout import batch_inner
+from .rows import Block, Rows, empty, product, rows_inside
 from .threads import each
-from .windows import Windows, overlap_add, view
+from .windows import Windows, overlap_add, slide, view
+
+NARROW = 32  # columns: matrices with fewer are slow to multiply
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -89,121 +83,148 @@ def plain_fold(x: Array, windows: Windows) -> Array:
 # ---------------------------------------------------------------------------------------------------------- the kernels
 
 
-def parts(count: int, groups: int) -> list[slice]:
-    """The rows of each group."""
-    size = count // groups
-    return [slice(i * size, (i + 1) * size) for i in range(groups)]
-
-
 @kernel(plain_conv)
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
     """out[n, o, p] = Σ_c Σ_k x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]
 
-    The columns of the windows, multiplied from the left by the weight: (O, C · elements) @ (C · elements, places · N).
+    A row of the output is the weight (O, K · C · elements) @ the matrix that it sees.
     """
-    if groups == x.shape[1] > 1:
-        return depthwise.conv(x, weight, bias, windows)
+    if in_one_row(windows, len(x)):
+        return conv(x[:, :, None], weight[:, :, None], bias, one_row(windows), groups)[:, :, 0]
+    if fewer_outputs(windows, weight, groups):
+        return conv_then_shift(x, weight, bias, windows, groups)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    if groups == 1 and winograd.pays(x.shape[1], len(weight), windows, len(x), dtype):
+    if groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype):
         return winograd.conv(x, weight, bias, windows)
-    columns = Columns(x, windows, dtype)
-    w = np.asarray(weight, dtype).reshape(len(weight), math.prod(weight.shape[1:]))
-    out = np.empty((len(w), *columns.places), dtype)
-    flat = out.reshape(len(w), math.prod(columns.places))
+    rows = Rows(x, windows, groups, dtype)
+    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1], windows.kernel[0], math.prod(windows.kernel[1:]))
+    w = np.ascontiguousarray(w.transpose(0, 1, 3, 2, 4)).reshape(*w.shape[:2], rows.high * rows.lines)
+    out: Array = np.empty((windows.places[0], len(weight), *windows.places[1:], len(x)), dtype)
+    flat = out.reshape(len(out), *w.shape[:2], rows.inner * windows.places[1]).swapaxes(0, 1)
 
     def fill(blocks: Iterable[Block]) -> None:
-        room, result = columns.buffer(), buffer(len(w), columns.longest, dtype)
         for block in blocks:
-            u, y = columns.unfold(block, room), result[:, : block[2] - block[1]]
-            for rows, outputs in zip(parts(len(u), groups), parts(len(w), groups)):
-                product(w[outputs], u[rows], y[outputs])
-            # Into the cache first, and from there to where it stays: BLAS is slower where rows are far apart.
-            np.add(y, 0 if bias is None else bias[:, None], out=flat[:, block[1] : block[2]])
+            y = flat[:, block[0], :, rows.columns(block)]
+            product(w[:, None], rows.matrices(block), y)
+            if bias is not None:
+                y += bias.reshape(groups, 1, -1, 1)
 
-    each(fill, shares(columns.blocks(), w.size * flat.shape[1]))
-    return batch_first(out)
+    each(fill, rows.blocks(w.size * math.prod(windows.places) * len(x)))
+    return rows_inside(out)
+
+
+def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
+    """`conv` for few outputs and a stride of 1: (elements of a row · O, K · C) @ rows of x that aren't unfolded, and
+    these products are then added, each where its element sees it."""
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    first, others = windows.along(slice(0, 1)), windows.along(slice(1, None))
+    each_one = slide(others.size, (1,) * len(others.size), 1, 0, 1)
+    rows = Rows(x, first.and_then(each_one), groups, dtype)
+    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1], windows.kernel[0], math.prod(windows.kernel[1:]))
+    outputs, elements = w.shape[1], w.shape[4]
+    w = np.ascontiguousarray(w.transpose(0, 4, 1, 3, 2)).reshape(groups, elements * outputs, rows.high * rows.lines)
+    out: Array = np.empty((windows.places[0], groups, outputs, *others.places, len(x)), dtype)
+
+    def fill(blocks: Iterable[Block]) -> None:
+        for block in blocks:
+            u = rows.matrices(block)
+            v = empty((*u.shape[:2], w.shape[1]), u.shape[3], dtype)
+            product(w[:, None], u, v)
+            v = v.reshape(*u.shape[:2], elements, outputs, *others.size, len(x)).swapaxes(0, 1)
+            y = out[block[0]]
+            y[...] = 0 if bias is None else bias.reshape(groups, -1, *[1] * (len(others.size) + 1))
+            for k, inputs, places in others.elements():
+                y[:, :, :, *places] += v[:, :, k, :, *inputs]
+
+    each(fill, rows.blocks(w.size * math.prod(windows.places) * len(x)))
+    return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
+
+
+def fewer_outputs(windows: Windows, weight: Array, groups: int) -> bool:
+    """Whether to add products costs less than to unfold their factors."""
+    shifts = windows.places[0] > 1 and set(windows.stride[1:]) == {1} and math.prod(windows.kernel[1:]) > 1
+    return shifts and 2 * len(weight) <= weight.shape[1] * groups
+
+
+def in_one_row(windows: Windows, examples: int) -> bool:
+    """Whether to unfold all axes: there is but one, or a row has few columns, or the kernel's rows lie apart."""
+    few = math.prod(windows.places[1:]) * examples < NARROW
+    return len(windows.size) == 1 or windows.places[0] > 1 and (few or windows.kernel[0] > 1 < windows.dilation[0])
+
+
+def one_row(windows: Windows) -> Windows:
+    """The same windows over an image with an axis of 1 before all others."""
+    return slide((1,), (1,), 1, 0, 1).and_then(windows)
 
 
 @kernel(plain_conv_weight)
 def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     """The adjoint of `conv` in the weight: out[o, c, k] = Σ x[n, c, p · stride + k · dilation - padding] · g[n, o, p]
 
-    The columns of the windows, multiplied from the right by g: (C · elements, places · N) @ (places · N, O).
+    The matrix that a row of the output sees @ the row of g (columns, O), added up over the rows.
     """
-    if groups == x.shape[1] > 1:
-        return depthwise.conv_weight(x, g, windows)
+    if in_one_row(windows, len(x)):
+        return conv_weight(x[:, :, None], g[:, :, None], one_row(windows), groups)[:, :, 0]
     dtype = np.result_type(x, g)
-    if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, len(x), dtype):
+    if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, dtype):
         return winograd.conv_weight(x, g, windows)
-    columns = Columns(x, windows, dtype)
-    flat = batch_last(g).reshape(g.shape[1], math.prod(columns.places))
-
-    share = shares(columns.blocks(), columns.rows * flat.size // groups)
-    total = np.zeros((len(share), columns.rows, len(flat) // groups), dtype)
+    rows = Rows(x, windows, groups, dtype)
+    gs = np.moveaxis(batch_inner(g), 1, 0)
+    gs = gs.reshape(len(gs), groups, g.shape[1] // groups, rows.inner * windows.places[1]).swapaxes(0, 1)
+    share = rows.blocks(rows.high * rows.lines * g.size)
+    total = np.zeros((len(share), groups, rows.high * rows.lines, gs.shape[2]), dtype)
 
     def add(i: int) -> None:
-        buffer = columns.buffer()
         for block in share[i]:
-            u, gs = columns.unfold(block, buffer), flat[:, block[1] : block[2]]
-            for rows, outputs in zip(parts(len(u), groups), parts(len(flat), groups)):
-                total[i, rows] += product_over_columns(u[rows], gs[outputs])
+            part = gs[:, block[0], :, rows.columns(block)]
+            total[i] += np.matmul(rows.matrices(block), part.swapaxes(2, 3)).sum(axis=1)
 
     each(add, range(len(share)))
-    w = total.sum(axis=0)
-    shape = (groups, x.shape[1] // groups, *windows.kernel, len(flat) // groups)
-    return np.ascontiguousarray(np.moveaxis(w.reshape(shape), -1, 1)).reshape(len(flat), *shape[1:-1])
+    w = total.sum(axis=0).reshape(groups, rows.high, x.shape[1] // groups, *windows.kernel[1:], gs.shape[2])
+    w = np.moveaxis(w, (-1, 2), (1, 2))
+    return np.ascontiguousarray(w).reshape(g.shape[1], *w.shape[2:])
 
 
 @kernel(plain_conv_input)
 def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
     """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]
 
-    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. Otherwise, or where that would unfold much
-    more than it has to, the columns are (C · elements, O) @ (O, places · N), and are added where the windows saw them.
+    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s, it is one for every s-th
+    of the inputs, with those elements of the kernel that see them.
     """
-    back = turned(windows)
-    channels, outputs = weight.shape[1], len(weight) // groups
-    seen, places = math.prod(windows.size), math.prod(windows.places)
-    # Unfolding g copies outputs · elements numbers for each input; adding columns back takes twice as long for each of
-    # channels · elements numbers at each place.
-    if back and seen * outputs < 2 * places * channels:
-        return conv(g, turned_weight(weight, groups), bias, back, groups)
-    if channels == 1 < groups:
-        return depthwise.conv_input(g, weight, bias, windows, groups)
+    phases = list(itertools.product(*seen_by(windows)))
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
-    elements = math.prod(windows.kernel)
-    flat = batch_last(g).reshape(g.shape[1], math.prod(windows.places) * len(g))
-    out = np.zeros((channels * groups, *windows.size, len(g)), dtype)
-    if bias is not None:
-        out += bias[(slice(None), *[None] * (out.ndim - 1))]
-    most = columns_at_a_time(elements * channels)
-
-    def add(group: int, some: slice) -> None:
-        """Some of the channels of a group."""
-        w = weight[parts(len(weight), groups)[group], some].reshape(outputs, -1, elements)
-        w = np.ascontiguousarray(w.transpose(2, 1, 0), dtype).reshape(-1, outputs)
-        gs, xs = flat[parts(len(flat), groups)[group]], out[parts(len(out), groups)[group]][some]
-        room = buffer(len(w), min(most, flat.shape[1]), dtype)
-        for places, start, stop in blocks((*windows.places, len(g)), most):
-            columns = room[:, : stop - start]
-            product(w, gs[:, start:stop], columns)
-            columns = columns.reshape(elements, len(xs), *(p.stop - p.start for p in places))
-            for k, inputs, within in windows.elements(places[:-1]):
-                xs[:, *inputs, places[-1]] += columns[k, :, *within]
-
-    some_channels = shared(channels, weight.size // groups * flat.shape[1])
-    each(lambda part: add(*part), [(group, some) for group in range(groups) for some in some_channels])
-    return batch_first(out)
+    out: Array = np.empty((windows.size[0], weight.shape[1] * groups, *windows.size[1:], len(g)), dtype)
+    out = rows_inside(out)
+    for phase in phases:
+        inputs, elements, axes = zip(*phase)
+        w = turned_weight(weight[:, :, *elements], groups)
+        some = functools.reduce(Windows.and_then, axes)
+        if len(phases) == 1:
+            return conv(g, w, bias, some, groups)
+        if math.prod(some.kernel):
+            out[:, :, *inputs] = conv(g, w, bias, some, groups)
+        else:
+            out[:, :, *inputs] = 0 if bias is None else bias.reshape(-1, *[1] * len(inputs))
+    return out
 
 
-def turned(windows: Windows) -> Windows | None:
-    """The windows of the full correlation: a conv over the places that gives the inputs. None if it is not one."""
-    if any(s != 1 for s in windows.stride):
-        return None
-    padding = tuple(span - 1 - p for span, p in zip(windows.span, windows.padding))
-    if min(padding) < 0:
-        return None
-    return Windows(windows.places, windows.kernel, windows.stride, windows.dilation, padding, windows.size)
+def seen_by(windows: Windows) -> Iterator[list[tuple[slice, slice, Windows]]]:
+    """For each axis, and each remainder of an input by the stride: those inputs, the elements of the kernel that see
+    them, and the windows over g, with the kernel turned, that give what is to be added there."""
+    fields = windows.size, windows.kernel, windows.stride, windows.dilation, windows.padding, windows.places
+    for size, kernel, s, d, padding, places in zip(*fields):
+        axis = []
+        for i in range(min(s, size)):
+            elements = [k for k in range(kernel) if (i + padding - k * d) % s == 0]
+            step, count = s // math.gcd(s, d), len(elements)
+            first = elements[0] if elements else 0
+            apart = step * d // s
+            before = (count - 1) * apart - (i + padding - first * d) // s
+            inputs = slice(i, None, s)
+            over = Windows((places,), (count,), (1,), (apart,), (before,), (len(range(i, size, s)),))
+            axis.append((inputs, slice(first, first + count * step, step), over))
+        yield axis
 
 
 def turned_weight(weight: Array, groups: int) -> Array:

@@ -38,6 +38,13 @@ def batch_last(x: Array) -> Array:
     return out.reshape(turned.shape)
 
 
+def batch_inner(x: Array) -> Array:
+    """x (N, ...) seen as (..., N), with the batch innermost in memory: copied only where it isn't so yet."""
+    if len(x) == 1 or x.strides[0] == x.itemsize:
+        return x.transpose((*range(1, x.ndim), 0))
+    return batch_last(x)
+
+
 def laid(x: Array) -> Array:
     """x (N, ...) with the batch innermost in memory, for rules that go through it more than once. What is no NumPy
     array, or a batch too small to gain by it, is left as it is."""

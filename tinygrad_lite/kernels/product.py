@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
-from .columns import shared
+from .threads import shared
 from .threads import each, get_num_threads
 
 ALONE = 1 << 18  # products of numbers: OpenBLAS takes no second thread for fewer

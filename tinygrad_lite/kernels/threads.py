@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
+WORTH = 1 << 22  # products of numbers: fewer are done before another thread has begun
 
 
 def _default() -> int:
@@ -94,6 +95,11 @@ def split(n: int, least: int = 1) -> list[slice]:
     """range(n) in equal parts, a part for each thread, but none of fewer than `least` (unless n is less)."""
     parts = max(1, min(_pool.threads, n // max(1, least)))
     return [slice(i * n // parts, (i + 1) * n // parts) for i in range(parts)]
+
+
+def shared(n: int, products: int) -> list[slice]:
+    """range(n) in a part for each thread, or fewer where these would have too few of so many products of numbers."""
+    return split(n, max(1, -(-WORTH * n // max(1, products))))
 
 
 def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:

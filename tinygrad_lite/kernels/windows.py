@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,14 @@ class Windows:
     def whole(self) -> bool:
         """Whether every window lies on the input, with no element on padding."""
         return not any(self.padding) and self.padded == self.size
+
+    def along(self, axes: slice) -> Windows:
+        """The same windows along some of the axes."""
+        return Windows(*(getattr(self, field.name)[axes] for field in fields(self)))
+
+    def and_then(self, others: Windows) -> Windows:
+        """These windows along the first axes, and others along the axes after them."""
+        return Windows(*(getattr(self, field.name) + getattr(others, field.name) for field in fields(self)))
 
     def elements(self, within: Slices | None = None) -> tuple[tuple[int, Slices, Slices], ...]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
