@@ -14,8 +14,8 @@ import numpy as np
 from ..graph import Array
 from .threads import each
 
-TILE = 16  # floats of one cache line
 STRIP = 4096  # columns that are turned at a time: they stay in the cache
+GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
 
 
 def batch_last(x: Array) -> Array:
@@ -27,20 +27,23 @@ def batch_last(x: Array) -> Array:
     out = np.empty((flat.shape[1], n), x.dtype)
 
     def turn(start: int) -> None:
-        part, to = flat[:, start : start + STRIP], out[start : start + STRIP]
-        if len(to) % TILE == 0:  # by tiles of a cache line: several times faster than element by element
-            tiles = np.ascontiguousarray(part.reshape(n, -1, TILE).transpose(1, 0, 2))
-            to.reshape(-1, TILE, n)[...] = tiles.transpose(0, 2, 1)
-        else:
-            to[...] = part.T
+        to = out[start : start + STRIP]
+        # Rows of x may lie a power of two apart, where all of a column falls on the same few sets of the cache.
+        part = np.empty((n, STRIP + 16), x.dtype)[:, : len(to)]
+        part[...] = flat[:, start : start + STRIP]
+        to[...] = part.T
 
     each(turn, range(0, len(out), STRIP))
     return out.reshape(turned.shape)
 
 
+def batch_is_inner(x: Array) -> bool:
+    return x.ndim > 1 and x.strides[0] == x.itemsize
+
+
 def batch_inner(x: Array) -> Array:
     """x (N, ...) seen as (..., N), with the batch innermost in memory: copied only where it isn't so yet."""
-    if len(x) == 1 or x.strides[0] == x.itemsize:
+    if len(x) == 1 or batch_is_inner(x):
         return x.transpose((*range(1, x.ndim), 0))
     return batch_last(x)
 
@@ -48,7 +51,7 @@ def batch_inner(x: Array) -> Array:
 def laid(x: Array) -> Array:
     """x (N, ...) with the batch innermost in memory, for rules that go through it more than once. What is no NumPy
     array, or a batch too small to gain by it, is left as it is."""
-    if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= TILE and x.flags.c_contiguous and x.dtype.kind == "f":
+    if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= GAINS and x.flags.c_contiguous and x.dtype.kind == "f":
         return batch_first(batch_last(x))
     return x
 
@@ -75,7 +78,5 @@ def ordered_as(x: Array, a: Array) -> Array:
     out = empty_as(x, a.shape, a.dtype)
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
         return a
-    if a.flags.c_contiguous and out.transpose((*range(1, out.ndim), 0)).flags.c_contiguous:
-        return batch_first(batch_last(a))
-    out[...] = a
+    out[...] = batch_first(batch_last(a)) if batch_is_inner(out) and a.flags.c_contiguous else a
     return out

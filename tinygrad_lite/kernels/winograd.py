@@ -103,7 +103,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     tiles = Tiles(x, windows, dtype)
     outputs, rest = g.shape[1], -windows.places[0] % 4
     h = np.moveaxis(batch_inner(g), 1, 0)
-    h = np.concatenate([h, np.zeros_like(h[:rest])]) if rest else h
+    h = np.concatenate([h, np.zeros((rest, *h.shape[1:]), dtype)]) if rest else h
     h = h.reshape(tiles.count, 4, outputs * tiles.columns)
     share = tiles.blocks(6 * tiles.lines * h.size // 4)
     total = np.zeros((len(share), 6, tiles.lines, outputs), dtype)
