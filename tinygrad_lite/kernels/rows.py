@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,6 @@ class Rows:
         self.elements = math.prod(windows.kernel[1:])
         self.lines = self.x.shape[2] * self.elements
         self.inner = math.prod(windows.places[2:]) * x.shape[-1]  # columns of one place along the second axis
-        # The rows of x itself are matrices for a 1 × 1 kernel.
-        self.copied = not (math.prod(windows.kernel) == 1 and windows.places == windows.size and x.dtype == dtype)
 
     def blocks(self, work: int) -> list[list[Block]]:
         """The places of the output, for each thread a list of blocks; `work` as in `shared`."""
@@ -67,16 +66,15 @@ class Rows:
     def unfold(self, block: Block) -> Array:
         """(groups, rows of x, lines, columns)"""
         rows = slice(block[0].start * self.step, (block[0].stop - 1) * self.step + self.high)
-        width = block[1].stop - block[1].start
-        columns = width * self.inner
-        if not self.copied:
-            seen = self.x[:, rows, :, block[1]]
-            return seen.reshape(*seen.shape[:3], columns)
-        u = empty((len(self.x), rows.stop - rows.start, self.lines), columns, self.dtype)
-        to = u.reshape(*u.shape[:2], self.x.shape[2], self.elements, width, *self.places[2:], self.x.shape[-1])
-        within = (rows, block[1], *(slice(0, n) for n in self.places[2:]))
-        for k, inputs, places in self.windows.elements(within):
-            framed(to[:, :, :, k], (places[0], slice(None), *places[1:]), self.x[:, inputs[0], :, *inputs[1:]])
+        columns = (block[1].stop - block[1].start) * self.inner
+        places = (rows, block[1], *(slice(0, n) for n in self.places[2:]))
+        reach = self.windows.reach(places)
+        x = cut(self.x, (None, reach[0], None, *reach[1:]))
+        if self.elements == math.prod(self.windows.stride) == 1:  # as it lies, or nearly so
+            u = x.reshape(*x.shape[:3], columns)
+            return u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
+        u = empty((len(x), rows.stop - rows.start, self.lines), columns, self.dtype)
+        unfold(x, self.windows.along(slice(1, None)), u)
         return u
 
     def matrices(self, block: Block) -> Array:
@@ -86,13 +84,34 @@ class Rows:
         return as_strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]), writeable=False)
 
 
-def framed(to: Array, at: tuple[slice, ...], x: Array) -> None:
-    """to[:, *at] = x, and 0 all around it."""
-    for axis, s in enumerate(at, 1):
-        for rest in (slice(0, s.start or 0), slice(to.shape[axis] if s.stop is None else s.stop, to.shape[axis])):
+def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
+    """x from the first to the last index of each axis (None: all of it), and 0 where that reaches beyond x."""
+    within = [slice(None) if r is None else slice(max(0, r[0]), max(0, r[1])) for r in ranges]
+    part = x[tuple(within)]
+    wanted = [n if r is None else r[1] - r[0] for n, r in zip(part.shape, ranges)]
+    if part.shape[: len(ranges)] == tuple(wanted):
+        return part
+    out: Array = np.empty((*wanted, *x.shape[len(ranges) :]), x.dtype)
+    at: tuple[slice, ...] = ()
+    for n, length, r in zip(part.shape, wanted, ranges):
+        first = min(length, max(0, -r[0])) if r else 0
+        for rest in (slice(0, first), slice(first + n, length)):
             if rest.start < rest.stop:
-                to[(slice(None),) * axis + (rest,)] = 0
-    to[:, *at] = x
+                out[(*at, rest)] = 0
+        at = (*at, slice(first, first + n))
+    out[at] = part
+    return out
+
+
+def unfold(x: Array, windows: Windows, out: Array) -> None:
+    """x (..., C, *size, N), all that is seen through the windows, into out (..., C · elements, columns)."""
+    n, steps = len(windows.size), x.strides[-1 - len(windows.size) : -1]
+    places = tuple((length - span) // s + 1 for length, span, s in zip(x.shape[-1 - n : -1], windows.span, windows.stride))
+    shape = (*x.shape[: -1 - n], *windows.kernel, *places, x.shape[-1])
+    dilated = [step * d for step, d in zip(steps, windows.dilation)]
+    strided = [step * s for step, s in zip(steps, windows.stride)]
+    strides = (*x.strides[: -1 - n], *dilated, *strided, x.strides[-1])
+    out.reshape(shape)[...] = as_strided(x, shape, strides, writeable=False)
 
 
 def rows_inside(out: Array) -> Array:

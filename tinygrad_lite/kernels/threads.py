@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
-WORTH = 1 << 22  # products of numbers: fewer are done before another thread has begun
+WORTH = 1 << 23  # products of numbers: fewer are done before another thread has begun
 
 
 def _default() -> int:

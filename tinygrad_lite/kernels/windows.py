@@ -9,10 +9,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ..graph import Array
-from .layout import batch_last
 
 Ints = int | tuple[int, ...]
 Slices = tuple[slice, ...]
@@ -77,6 +76,13 @@ class Windows:
     def whole(self) -> bool:
         """Whether every window lies on the input, with no element on padding."""
         return not any(self.padding) and self.padded == self.size
+
+    def reach(self, places: Slices | None = None) -> list[tuple[int, int]]:
+        """For each axis the first input that windows at these places (all of them) look at, and the one after the last;
+        they may lie on padding."""
+        within = places or [slice(0, p) for p in self.places]
+        geometry = zip(within, self.stride, self.padding, self.span)
+        return [(b.start * s - p, (b.stop - 1) * s - p + span) for b, s, p, span in geometry]
 
     def along(self, axes: slice) -> Windows:
         """The same windows along some of the axes."""
@@ -151,28 +157,6 @@ def _slide(
         places = [math.ceil(r / s) + 1 for r, s in zip(room, stride)]
         places = [c - ((c - 1) * s >= length + p) for c, s, length, p in zip(places, stride, size, padding)]
     return Windows(size, kernel, stride, dilation, padding, tuple(places))
-
-
-def seen_through(x: Array, windows: Windows, dtype: Any) -> Array:
-    """Every window of x, without a copy but for the padding: (C, *kernel, *places, N)."""
-    x = batch_last(x)
-    if windows.padded != windows.size or x.dtype != dtype:
-        inner = tuple(slice(b, b + size) for b, size in zip(windows.padding, windows.size))
-        padded = np.zeros((len(x), *windows.padded, x.shape[-1]), dtype)
-        padded[:, *inner] = x
-        x = padded
-    steps = x.strides[1:-1]
-    return as_strided(
-        x,
-        (len(x), *windows.kernel, *windows.places, x.shape[-1]),
-        (
-            x.strides[0],
-            *(step * d for step, d in zip(steps, windows.dilation)),
-            *(step * s for step, s in zip(steps, windows.stride)),
-            x.strides[-1],
-        ),
-        writeable=False,
-    )
 
 
 # ------------------------------------------------------- plain versions: NumPy's protocols and no writing in place

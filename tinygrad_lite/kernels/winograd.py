@@ -24,7 +24,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_inner
-from .rows import BLOCK, empty, framed, rows_inside
+from .rows import BLOCK, cut, empty, rows_inside, unfold
 from .threads import each, shared
 from .windows import Windows
 
@@ -66,16 +66,12 @@ class Tiles:
     def matrices(self, block: slice) -> Array:
         """(tiles of the block, 6, C · elements of a row, columns)"""
         n = block.stop - block.start
-        d: Array = np.empty((4 * n + 2, *self.x.shape[1:]), self.dtype)
         first = 4 * block.start - self.windows.padding[0]
-        rows = slice(max(0, first), max(0, min(len(self.x), first + len(d))))
-        framed(d[None], (slice(rows.start - first, rows.stop - first),), self.x[rows])
+        d = np.ascontiguousarray(cut(self.x, [(first, first + 4 * n + 2)]), self.dtype)
         seen = as_strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize), writeable=False)
         s = np.matmul(B.T.astype(self.dtype), seen).reshape(n, 6, *d.shape[1:])
         u = empty((n, 6, self.lines), self.columns, self.dtype)
-        to = u.reshape(n, 6, len(s[0, 0]), -1, *self.others.places, s.shape[-1])
-        for k, inputs, places in self.others.elements():
-            framed(to[:, :, :, k], (slice(None), slice(None), *places), s[:, :, :, *inputs])
+        unfold(cut(s, (None, None, None, *self.others.reach())), self.others, u)
         return u
 
 
