@@ -138,9 +138,15 @@ def test_one_blas_thread_holds_until_the_last_one_is_out() -> None:
 
 @pytest.mark.parametrize("shapes", [((300, 200), (200, 100)), ((64, 500), (500, 700)), ((5, 80, 90), (90, 110))])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_products_and_their_gradients_come_out_as_with_one_thread(shapes: Any, dtype: Any) -> None:
+def test_products_and_their_gradients_come_out_as_with_one_thread(
+    shapes: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "AWAKE", 60.0)
+    monkeypatch.setattr(threads, "WORTH", 1)
     rng = np.random.default_rng(0)
     x, w = (tg.Tensor(rng.normal(size=shape), requires_grad=True, dtype=dtype) for shape in shapes)
+    each(lambda item: None, range(3))
+    assert threads.awake()  # so that the product is shared out over them
     out = x @ w
     out.sum().backward()
     assert out.dtype == x.grad.dtype == w.grad.dtype == dtype

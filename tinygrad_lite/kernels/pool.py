@@ -17,7 +17,7 @@ from .layout import empty_as, ordered_as
 from .threads import each, split
 from .windows import Slices, Windows, overlap_add, view
 
-WORTH = 1 << 17  # elements: fewer are done before another thread has begun
+WORTH = 1 << 19  # elements: fewer are done before another thread has begun
 
 
 def lowest(dtype: np.dtype[Any]) -> Any:
@@ -126,7 +126,7 @@ def max_pool(x: Array, windows: Windows) -> Any:
 def first_max(x: Array, y: Array, windows: Windows) -> Any:
     """Which element of each window is its maximum y: the first one on a tie.
 
-    As many as come before it, and these are less.
+    As many as come before it, and these are less; if all others are, it is the last.
     """
     y = ordered_as(x, y)
     place = room(x, windows, np.min_scalar_type(math.prod(windows.kernel)))
@@ -135,7 +135,7 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
         seen, largest, count = x[at], y[at], place[at]
         less: Array = np.ones_like(largest, bool)
         count[...] = 0
-        for _, inputs, places in windows.elements():
+        for _, inputs, places in windows.elements()[:-1]:
             less[..., *places] &= seen[..., *inputs] < largest[..., *places]
             count += less
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
-from .threads import shared
-from .threads import each, get_num_threads
+from .threads import awake, each, shared
 
 ALONE = 1 << 18  # products of numbers: OpenBLAS takes no second thread for fewer
 
@@ -31,9 +30,9 @@ def matmul(x: Array, w: Array) -> Array:
 
 
 def _threaded(x: Array, w: Array) -> Array:
-    """x @ w of two matrices, a part of the result in each thread: see `threads.one_blas_thread`."""
+    """x @ w of two matrices, in the BLAS's threads, or a part of the result in each of ours if these are at work now."""
     (n, k), m = x.shape, w.shape[1]
-    if get_num_threads() == 1 or n * k * m < ALONE or k != w.shape[0] or x.dtype != w.dtype:
+    if n * k * m < ALONE or not awake() or k != w.shape[0] or x.dtype != w.dtype:
         return x @ w
     out = np.empty((n, m), x.dtype)
     if n > m:

@@ -21,7 +21,7 @@ from .threads import shared
 from .windows import Windows
 
 BLOCK = 1 << 20  # elements of rows that are unfolded at a time: 4 MB of float32
-SMALL = 1 << 19  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
+SMALL = 1_000_000  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
 
 Block = tuple[slice, slice]  # places of the output along its first and its second axis
 

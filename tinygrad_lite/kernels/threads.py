@@ -12,6 +12,7 @@ import ctypes
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 Item = TypeVar("Item")
+AWAKE = 0.1  # s
 WORTH = 1 << 23  # products of numbers: fewer are done before another thread has begun
 
 
@@ -40,9 +42,11 @@ class _Pool:
         self.helpers = 0  # started so far
         self.jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.busy = threading.Lock()  # held while a caller has the pool
+        self.last = -AWAKE  # when it was last given a job
 
     def help(self, job: Callable[[], None], times: int) -> None:
         """Have the helpers do `job` so many times at once, which is at most `threads` - 1."""
+        self.last = time.monotonic()
         while self.helpers < times:
             self.helpers += 1
             threading.Thread(target=self._work, name=f"tinygrad_lite-{self.helpers}", daemon=True).start()
@@ -89,6 +93,11 @@ def set_num_threads(n: int) -> None:
     blas = _openblas()
     if blas is not None:
         blas[1](n)
+
+
+def awake() -> bool:
+    """Whether the threads here have worked a moment ago, so that those of the BLAS had better sleep."""
+    return time.monotonic() - _pool.last < AWAKE
 
 
 def split(n: int, least: int = 1) -> list[slice]:
