@@ -22,14 +22,15 @@ LONG = 500  # from such a row on NumPy is faster without its buffer
 def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = ()) -> Array:
     """`out`, into which f(out, *arrays) writes: called for a block of it in each thread where it is large.
 
-    A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory;
-    if that is one of `whole`, all is left in one block.
+    A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
+    those not in `whole`.
     """
-    kept = whole if isinstance(whole, tuple) else (whole,)
-    axis = max(range(out.ndim), key=lambda i: (out.shape[i] > 1, out.strides[i]), default=0)
-    if out.size < 2 * BLOCK or get_num_threads() < 2 or axis in kept or axis - out.ndim in kept:
+    kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))} if out.ndim else {}
+    free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
+    if out.size < 2 * BLOCK or get_num_threads() < 2 or not free:
         _unbuffered(f, out, *arrays)
         return out
+    axis = max(free, key=lambda i: out.strides[i])
     n, last = out.shape[axis], axis - out.ndim
 
     def block(part: slice) -> None:

@@ -34,11 +34,19 @@ def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
             return _total(x, _from_start(axes, n), y)
         axes = _from_start(axes, n)
         order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory
-        ordered = x.transpose(order)
-        if ordered.flags.c_contiguous:
-            out = _total(ordered, [order.index(i) for i in axes], None if y is None else y.transpose(order))
+        ordered, along = x.transpose(order), [order.index(i) for i in axes]
+        if ordered.flags.c_contiguous or _ends_in_runs(ordered, along):
+            out = _total(ordered, along, None if y is None else y.transpose(order))
             return out.transpose(np.argsort(order))
     return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+
+
+def _ends_in_runs(x: Array, axes: Sequence[int]) -> bool:
+    """Whether the axes at the end of x are among those summed over, and its elements along them lie in one run."""
+    kept = x.ndim
+    while kept and kept - 1 in axes:
+        kept -= 1
+    return kept < x.ndim and bool(x[(0,) * kept].flags.c_contiguous)
 
 
 def ones(n: int, dtype: Any) -> Array:
