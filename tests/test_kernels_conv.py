@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.kernels import rows, threads, winograd
 from tinygrad_lite.kernels import conv as kernels
+from tinygrad_lite.kernels import rows, threads, winograd
 from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
 from tinygrad_lite.kernels.windows import slide
 
@@ -43,6 +43,16 @@ SHAPES = [
     (3, 4, (11,), 8, (3,), 2, 1, 2, 4),
     (2, 3, (5, 4, 6), 4, (2, 3, 2), (1, 2, 1), (1, 0, 1), 1, 1),
     (2, 4, (5, 4, 6), 4, (2, 3, 2), (2, 1, 1), 1, (1, 1, 2), 4),
+    (2, 3, (5, 6), 4, (3, 2), 1, 0, (2, 1), 1),
+    (40, 3, (5, 6), 4, (3, 2), 1, 0, (2, 1), 1),
+    (2, 3, (6, 7), 4, (2, 2), (4, 6), (1, 2), (2, 3), 1),
+    (40, 3, (9, 8), 4, (3, 3), (2, 3), (4, 5), (2, 2), 1),
+    (40, 16, (9, 8), 3, (3, 3), 1, (3, 4), 1, 1),
+    (40, 16, (9, 8), 4, (3, 2), 1, (1, 0), 1, 2),
+    (40, 3, (9, 8), 16, (3, 2), 1, (0, 1), (1, 2), 1),
+    (40, 6, (1, 20), 12, (1, 3), 1, (0, 1), 1, 2),
+    (40, 4, (6, 5, 4), 9, (3, 2, 2), 1, 1, 1, 1),
+    (40, 6, (9, 9), 6, (2, 2), 3, 0, 1, 6),
     (0, 3, (5, 5), 4, (3, 3), 1, 1, 1, 1),
     (2, 3, (5, 5), 0, (3, 3), 1, 1, 1, 1),
 ]  # fmt: skip

@@ -7,10 +7,8 @@ them. The rows of the output are independent of each other.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,7 @@ from . import winograd
 from .layout import batch_inner
 from .rows import Block, Rows, empty, product, rows_inside
 from .threads import each
-from .windows import Windows, overlap_add, slide, view
+from .windows import Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
 
@@ -90,15 +88,15 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     A row of the output is the weight (O, K · C · elements) @ the matrix that it sees.
     """
     if in_one_row(windows, len(x)):
-        return conv(x[:, :, None], weight[:, :, None], bias, one_row(windows), groups)[:, :, 0]
+        return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
     if fewer_outputs(windows, weight, groups):
         return conv_then_shift(x, weight, bias, windows, groups)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     if groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype):
         return winograd.conv(x, weight, bias, windows)
     rows = Rows(x, windows, groups, dtype)
-    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1], windows.kernel[0], math.prod(windows.kernel[1:]))
-    w = np.ascontiguousarray(w.transpose(0, 1, 3, 2, 4)).reshape(*w.shape[:2], rows.high * rows.lines)
+    w = np.ascontiguousarray(grouped_weight(weight, groups, dtype).transpose(0, 1, 3, 2, 4))
+    w = w.reshape(*w.shape[:2], rows.high * rows.lines)
     out: Array = np.empty((windows.places[0], len(weight), *windows.places[1:], len(x)), dtype)
     flat = out.reshape(len(out), *w.shape[:2], rows.inner * windows.places[1]).swapaxes(0, 1)
 
@@ -117,10 +115,8 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
     """`conv` for few outputs and a stride of 1: (elements of a row · O, K · C) @ rows of x that aren't unfolded, and
     these products are then added, each where its element sees it."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    first, others = windows.along(slice(0, 1)), windows.along(slice(1, None))
-    each_one = slide(others.size, (1,) * len(others.size), 1, 0, 1)
-    rows = Rows(x, first.and_then(each_one), groups, dtype)
-    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1], windows.kernel[0], math.prod(windows.kernel[1:]))
+    rows, others = Rows(x, windows.shifts, groups, dtype), windows.others
+    w = grouped_weight(weight, groups, dtype)
     outputs, elements = w.shape[1], w.shape[4]
     w = np.ascontiguousarray(w.transpose(0, 4, 1, 3, 2)).reshape(groups, elements * outputs, rows.high * rows.lines)
     out: Array = np.empty((windows.places[0], groups, outputs, *others.places, len(x)), dtype)
@@ -140,6 +136,12 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
     return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
 
 
+def grouped_weight(weight: Array, groups: int, dtype: Any) -> Array:
+    """(groups, O / groups, C / groups, rows of the kernel, elements of a row)"""
+    outputs, channels, high, *wide = weight.shape
+    return np.asarray(weight, dtype).reshape(groups, outputs // groups, channels, high, math.prod(wide))
+
+
 def fewer_outputs(windows: Windows, weight: Array, groups: int) -> bool:
     """Whether to add products costs less than to unfold their factors."""
     shifts = windows.places[0] > 1 and set(windows.stride[1:]) == {1} and math.prod(windows.kernel[1:]) > 1
@@ -149,12 +151,7 @@ def fewer_outputs(windows: Windows, weight: Array, groups: int) -> bool:
 def in_one_row(windows: Windows, examples: int) -> bool:
     """Whether to unfold all axes: there is but one, or a row has few columns, or the kernel's rows lie apart."""
     few = math.prod(windows.places[1:]) * examples < NARROW
-    return len(windows.size) == 1 or windows.places[0] > 1 and (few or windows.kernel[0] > 1 < windows.dilation[0])
-
-
-def one_row(windows: Windows) -> Windows:
-    """The same windows over an image with an axis of 1 before all others."""
-    return slide((1,), (1,), 1, 0, 1).and_then(windows)
+    return len(windows.size) == 1 or few and windows.places[0] > 1 or windows.kernel[0] > 1 < windows.dilation[0]
 
 
 @kernel(plain_conv_weight)
@@ -164,12 +161,12 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     The matrix that a row of the output sees @ the row of g (columns, O), added up over the rows.
     """
     if in_one_row(windows, len(x)):
-        return conv_weight(x[:, :, None], g[:, :, None], one_row(windows), groups)[:, :, 0]
+        return conv_weight(x[:, :, None], g[:, :, None], windows.one_row, groups)[:, :, 0]
     dtype = np.result_type(x, g)
     if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, dtype):
         return winograd.conv_weight(x, g, windows)
     rows = Rows(x, windows, groups, dtype)
-    gs = np.moveaxis(batch_inner(g), 1, 0)
+    gs = batch_inner(g).swapaxes(0, 1)
     gs = gs.reshape(len(gs), groups, g.shape[1] // groups, rows.inner * windows.places[1]).swapaxes(0, 1)
     share = rows.blocks(rows.high * rows.lines * g.size)
     total = np.zeros((len(share), groups, rows.high * rows.lines, gs.shape[2]), dtype)
@@ -192,39 +189,17 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s, it is one for every s-th
     of the inputs, with those elements of the kernel that see them.
     """
-    phases = list(itertools.product(*seen_by(windows)))
+    if len(windows.phases) == 1:
+        return conv(g, turned_weight(weight, groups), bias, windows.phases[0][2], groups)
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
-    out: Array = np.empty((windows.size[0], weight.shape[1] * groups, *windows.size[1:], len(g)), dtype)
+    out = np.empty((windows.size[0], weight.shape[1] * groups, *windows.size[1:], len(g)), dtype)
     out = rows_inside(out)
-    for phase in phases:
-        inputs, elements, axes = zip(*phase)
-        w = turned_weight(weight[:, :, *elements], groups)
-        some = functools.reduce(Windows.and_then, axes)
-        if len(phases) == 1:
-            return conv(g, w, bias, some, groups)
-        if math.prod(some.kernel):
-            out[:, :, *inputs] = conv(g, w, bias, some, groups)
+    for inputs, elements, over in windows.phases:
+        if math.prod(over.kernel):
+            out[:, :, *inputs] = conv(g, turned_weight(weight[:, :, *elements], groups), bias, over, groups)
         else:
             out[:, :, *inputs] = 0 if bias is None else bias.reshape(-1, *[1] * len(inputs))
     return out
-
-
-def seen_by(windows: Windows) -> Iterator[list[tuple[slice, slice, Windows]]]:
-    """For each axis, and each remainder of an input by the stride: those inputs, the elements of the kernel that see
-    them, and the windows over g, with the kernel turned, that give what is to be added there."""
-    fields = windows.size, windows.kernel, windows.stride, windows.dilation, windows.padding, windows.places
-    for size, kernel, s, d, padding, places in zip(*fields):
-        axis = []
-        for i in range(min(s, size)):
-            elements = [k for k in range(kernel) if (i + padding - k * d) % s == 0]
-            step, count = s // math.gcd(s, d), len(elements)
-            first = elements[0] if elements else 0
-            apart = step * d // s
-            before = (count - 1) * apart - (i + padding - first * d) // s
-            inputs = slice(i, None, s)
-            over = Windows((places,), (count,), (1,), (apart,), (before,), (len(range(i, size, s)),))
-            axis.append((inputs, slice(first, first + count * step, step), over))
-        yield axis
 
 
 def turned_weight(weight: Array, groups: int) -> Array:

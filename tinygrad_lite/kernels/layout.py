@@ -38,7 +38,7 @@ def batch_last(x: Array) -> Array:
 
 
 def batch_is_inner(x: Array) -> bool:
-    return x.ndim > 1 and x.strides[0] == x.itemsize
+    return bool(x.ndim > 1 and x.strides[0] == x.itemsize)
 
 
 def batch_inner(x: Array) -> Array:

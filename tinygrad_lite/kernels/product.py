@@ -30,7 +30,7 @@ def matmul(x: Array, w: Array) -> Array:
 
 
 def _threaded(x: Array, w: Array) -> Array:
-    """x @ w of two matrices, in the BLAS's threads, or a part of the result in each of ours if these are at work now."""
+    """x @ w of two matrices, in the BLAS's threads, or a part of it in each of ours where these are at work now."""
     (n, k), m = x.shape, w.shape[1]
     if n * k * m < ALONE or not awake() or k != w.shape[0] or x.dtype != w.dtype:
         return x @ w

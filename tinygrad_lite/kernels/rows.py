@@ -7,18 +7,16 @@ next row. So one call of `np.matmul` over such views is a convolution.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_inner
 from .threads import shared
-from .windows import Windows
+from .windows import Windows, strided
 
 BLOCK = 1 << 20  # elements of rows that are unfolded at a time: 4 MB of float32
 SMALL = 1_000_000  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
@@ -34,16 +32,10 @@ class Rows:
 
     def __init__(self, x: Array, windows: Windows, groups: int, dtype: Any) -> None:
         self.high, self.step, self.dtype = windows.kernel[0], windows.stride[0], dtype
-        reach = (windows.places[0] - 1) * self.step + self.high
-        self.windows = dataclasses.replace(
-            windows,
-            kernel=(1, *windows.kernel[1:]),
-            stride=(1, *windows.stride[1:]),
-            places=(reach, *windows.places[1:]),
-        )
-        self.places = windows.places
+        self.places, self.windows = windows.places, windows.rows
         x = batch_inner(x)
-        self.x = np.moveaxis(x.reshape(groups, len(x) // groups, *x.shape[1:]), 2, 1)  # (groups, rows, C / groups, *size[1:], N)
+        x = x.reshape(groups, len(x) // groups, *x.shape[1:])
+        self.x = x.swapaxes(1, 2)  # (groups, rows, C / groups, *size[1:], N)
         self.elements = math.prod(windows.kernel[1:])
         self.lines = self.x.shape[2] * self.elements
         self.inner = math.prod(windows.places[2:]) * x.shape[-1]  # columns of one place along the second axis
@@ -74,14 +66,14 @@ class Rows:
             u = x.reshape(*x.shape[:3], columns)
             return u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
         u = empty((len(x), rows.stop - rows.start, self.lines), columns, self.dtype)
-        unfold(x, self.windows.along(slice(1, None)), u)
+        unfold(x, self.windows.others, u)
         return u
 
     def matrices(self, block: Block) -> Array:
         """(groups, rows of the output, high · lines, columns), a view of overlapping memory."""
         u = self.unfold(block)
         shape = (len(u), block[0].stop - block[0].start, self.high * u.shape[2], u.shape[3])
-        return as_strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]), writeable=False)
+        return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 
 
 def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
@@ -105,13 +97,12 @@ def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
 
 def unfold(x: Array, windows: Windows, out: Array) -> None:
     """x (..., C, *size, N), all that is seen through the windows, into out (..., C · elements, columns)."""
-    n, steps = len(windows.size), x.strides[-1 - len(windows.size) : -1]
-    places = tuple((length - span) // s + 1 for length, span, s in zip(x.shape[-1 - n : -1], windows.span, windows.stride))
-    shape = (*x.shape[: -1 - n], *windows.kernel, *places, x.shape[-1])
-    dilated = [step * d for step, d in zip(steps, windows.dilation)]
-    strided = [step * s for step, s in zip(steps, windows.stride)]
-    strides = (*x.strides[: -1 - n], *dilated, *strided, x.strides[-1])
-    out.reshape(shape)[...] = as_strided(x, shape, strides, writeable=False)
+    lead = x.ndim - 1 - len(windows.size)
+    geometry = list(zip(x.shape[lead:-1], x.strides[lead:-1], windows.span, windows.stride, windows.dilation))
+    places = [(length - span) // s + 1 for length, _, span, s, _ in geometry]
+    steps = [step * d for _, step, _, _, d in geometry] + [step * s for _, step, _, s, _ in geometry]
+    shape = (*x.shape[:lead], *windows.kernel, *places, x.shape[-1])
+    out.reshape(shape)[...] = strided(x, shape, (*x.strides[:lead], *steps, x.strides[-1]))
 
 
 def rows_inside(out: Array) -> Array:

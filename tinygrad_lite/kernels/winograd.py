@@ -20,13 +20,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_inner
 from .rows import BLOCK, cut, empty, rows_inside, unfold
 from .threads import each, shared
-from .windows import Windows
+from .windows import Windows, strided
 
 POINTS = (0, 0.75, -0.75, 1.5, -1.5)
 
@@ -49,9 +48,9 @@ class Tiles:
     """Four rows of the output at a time, and the six rows Bᵀ d of the input that they see, unfolded into matrices."""
 
     def __init__(self, x: Array, windows: Windows, dtype: Any) -> None:
-        self.x = np.moveaxis(batch_inner(x), 1, 0)  # (rows, C, *size[1:], N)
+        self.x = batch_inner(x).swapaxes(0, 1)  # (rows, C, *size[1:], N)
         self.windows, self.dtype, self.count = windows, dtype, -(-windows.places[0] // 4)
-        self.others = windows.along(slice(1, None))
+        self.others = windows.others
         self.lines = x.shape[1] * math.prod(self.others.kernel)
         self.columns = math.prod(self.others.places) * len(x)
 
@@ -68,7 +67,7 @@ class Tiles:
         n = block.stop - block.start
         first = 4 * block.start - self.windows.padding[0]
         d = np.ascontiguousarray(cut(self.x, [(first, first + 4 * n + 2)]), self.dtype)
-        seen = as_strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize), writeable=False)
+        seen = strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize))
         s = np.matmul(B.T.astype(self.dtype), seen).reshape(n, 6, *d.shape[1:])
         u = empty((n, 6, self.lines), self.columns, self.dtype)
         unfold(cut(s, (None, None, None, *self.others.reach())), self.others, u)
@@ -98,7 +97,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     dtype = np.result_type(x, g)
     tiles = Tiles(x, windows, dtype)
     outputs, rest = g.shape[1], -windows.places[0] % 4
-    h = np.moveaxis(batch_inner(g), 1, 0)
+    h = batch_inner(g).swapaxes(0, 1)
     h = np.concatenate([h, np.zeros((rest, *h.shape[1:]), dtype)]) if rest else h
     h = h.reshape(tiles.count, 4, outputs * tiles.columns)
     share = tiles.blocks(6 * tiles.lines * h.size // 4)
