@@ -29,6 +29,10 @@ SHAPES = [
     (2, 6, (7, 7), 6, (3, 3), 1, 1, 1, 3),
     (2, 6, (7, 7), 12, (3, 3), 2, 1, 1, 3),
     (4, 8, (6, 6), 16, (1, 1), 1, 0, 1, 1),
+    (4, 8, (6, 6), 16, (1, 1), 1, 0, 1, 2),
+    (4, 8, (1, 1), 16, (1, 1), 3, 0, 2, 1),
+    (4, 8, (1, 1), 16, (1, 1), 3, 1, 2, 1),
+    (0, 8, (6, 6), 16, (1, 1), 1, 0, 1, 2),
     (4, 8, (6, 6), 16, (1, 1), 2, 0, 1, 1),
     (4, 8, (6, 6), 8, (1, 1), 1, 1, 1, 4),
     (4, 16, (10, 10), 2, (3, 3), 1, 1, 1, 1),
@@ -137,7 +141,7 @@ def test_winograd_agrees_with_the_plain_version(
 def test_many_channels_take_winograd_and_few_do_not() -> None:
     windows = slide((16, 16), (3, 3), 1, 1, 1)
     single = np.dtype(np.float32)
-    assert winograd.pays(64, 64, windows, single)
+    assert winograd.pays(32, 64, windows, single)
     assert not winograd.pays(3, 64, windows, single)
     assert not winograd.pays(64, 64, windows, np.dtype(np.int64))
     assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), single)
@@ -152,6 +156,7 @@ def test_several_threads_give_the_same(
     monkeypatch.setattr(threads, "WORTH", 1)
     for room in (rows, winograd):
         monkeypatch.setattr(room, "BLOCK", 64)
+    monkeypatch.setattr(rows, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)
     before = threads.get_num_threads()

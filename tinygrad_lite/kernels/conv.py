@@ -16,8 +16,8 @@ import numpy as np
 from ..graph import Array, kernel
 from . import winograd
 from .layout import batch_inner
-from .rows import Block, Rows, empty, product, rows_inside
-from .threads import each
+from .rows import Block, Rows, empty, product, product_over_columns, rows_inside
+from .threads import each, shared
 from .windows import Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
@@ -87,6 +87,8 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
     A row of the output is the weight (O, K · C · elements) @ the matrix that it sees.
     """
+    if windows.pointwise and x.flags.c_contiguous:
+        return pointwise(x, weight, bias, groups)
     if in_one_row(windows, len(x)):
         return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
     if fewer_outputs(windows, weight, groups):
@@ -109,6 +111,37 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
     each(fill, rows.blocks(w.size * math.prod(windows.places) * len(x)))
     return rows_inside(out)
+
+
+def pointwise(x: Array, weight: Array, bias: Array | None, groups: int) -> Array:
+    """`conv` for a kernel of one element: the weight @ x, example by example as x lies in memory."""
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1])
+    out: Array = np.empty((len(x), len(weight), *x.shape[2:]), dtype)
+    columns = math.prod(x.shape[2:])
+    seen, flat = x.reshape(len(x), groups, w.shape[2], columns), out.reshape(len(x), *w.shape[:2], columns)
+
+    def fill(some: slice) -> None:
+        product(w, seen[some], flat[some])
+        if bias is not None:
+            flat[some] += bias.reshape(groups, -1, 1)
+
+    each(fill, shared(len(x), w.size * columns * len(x)))
+    return out
+
+
+def pointwise_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array:
+    columns = math.prod(windows.size)
+    seen = x.reshape(len(x), groups, x.shape[1] // groups, columns).swapaxes(0, 1)
+    gs = g.reshape(len(g), groups, g.shape[1] // groups, columns).swapaxes(0, 1)
+    share = shared(len(x), g.size * seen.shape[2])
+    total = [np.zeros(0)] * len(share)
+
+    def add(i: int) -> None:
+        total[i] = product_over_columns(gs[:, share[i]], seen[:, share[i]])
+
+    each(add, range(len(share)))
+    return sum(total[1:], total[0]).reshape(g.shape[1], seen.shape[2], *windows.kernel)
 
 
 def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
@@ -160,6 +193,8 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 
     The matrix that a row of the output sees @ the row of g (columns, O), added up over the rows.
     """
+    if windows.pointwise and x.flags.c_contiguous and g.flags.c_contiguous:
+        return pointwise_weight(x, g, windows, groups)
     if in_one_row(windows, len(x)):
         return conv_weight(x[:, :, None], g[:, :, None], windows.one_row, groups)[:, :, 0]
     dtype = np.result_type(x, g)
@@ -173,8 +208,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 
     def add(i: int) -> None:
         for block in share[i]:
-            part = gs[:, block[0], :, rows.columns(block)]
-            total[i] += np.matmul(rows.matrices(block), part.swapaxes(2, 3)).sum(axis=1)
+            total[i] += product_over_columns(rows.matrices(block), gs[:, block[0], :, rows.columns(block)])
 
     each(add, range(len(share)))
     w = total.sum(axis=0).reshape(groups, rows.high, x.shape[1] // groups, *windows.kernel[1:], gs.shape[2])
@@ -189,16 +223,17 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s, it is one for every s-th
     of the inputs, with those elements of the kernel that see them.
     """
-    if len(windows.phases) == 1:
-        return conv(g, turned_weight(weight, groups), bias, windows.phases[0][2], groups)
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     out = np.empty((windows.size[0], weight.shape[1] * groups, *windows.size[1:], len(g)), dtype)
     out = rows_inside(out)
     for inputs, elements, over in windows.phases:
-        if math.prod(over.kernel):
-            out[:, :, *inputs] = conv(g, turned_weight(weight[:, :, *elements], groups), bias, over, groups)
-        else:
+        if not math.prod(over.kernel):
             out[:, :, *inputs] = 0 if bias is None else bias.reshape(-1, *[1] * len(inputs))
+            continue
+        part = conv(g, turned_weight(weight[:, :, *elements], groups), bias, over, groups)
+        if over.places == windows.size:
+            return part
+        out[:, :, *inputs] = part
     return out
 
 

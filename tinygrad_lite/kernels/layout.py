@@ -70,7 +70,8 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
 
 
 def ordered_as(x: Array, a: Array) -> Array:
-    """a, with its axes in memory in the order of those of x: two arrays of one order are gone through side by side."""
+    """a, with its axes in memory in the order of those of x, or at least its batch innermost as that of x: two such
+    arrays are gone through side by side."""
     if not (isinstance(x, np.ndarray) and isinstance(a, np.ndarray)):
         return a
     if x.flags.c_contiguous and a.flags.c_contiguous:
@@ -78,5 +79,7 @@ def ordered_as(x: Array, a: Array) -> Array:
     out = empty_as(x, a.shape, a.dtype)
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
         return a
-    out[...] = batch_first(batch_last(a)) if batch_is_inner(out) and a.flags.c_contiguous else a
+    if batch_is_inner(out) and a.flags.c_contiguous:
+        return batch_first(batch_last(a))
+    out[...] = a
     return out

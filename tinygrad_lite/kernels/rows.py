@@ -119,11 +119,29 @@ def empty(shape: tuple[int, ...], columns: int, dtype: Any) -> Array:
 
 def product(w: Array, u: Array, out: Array) -> None:
     """out = w @ u for stacks of matrices, in chunks of columns where that makes them small ones."""
-    columns = out.shape[-1]
-    n = SMALL // max(1, w.shape[-2] * w.shape[-1]) // 16 * 16
-    whole = columns // n * n if 128 <= n < columns else 0
+    n, whole = chunks(out.shape[-1], w.shape[-2] * w.shape[-1], 128)
     if whole:
-        parts = (a[..., :whole].reshape(*a.shape[:-1], -1, n).swapaxes(-2, -3) for a in (u, out))
-        np.matmul(w[..., None, :, :], next(parts), out=next(parts))
-    if whole < columns:
+        np.matmul(w[..., None, :, :], chunked(u, n, whole), out=chunked(out, n, whole))
+    if whole < out.shape[-1]:
         np.matmul(w, u[..., whole:], out=out[..., whole:])
+
+
+def product_over_columns(u: Array, g: Array) -> Array:
+    """u @ gᵀ for stacks of matrices (…, matrices, lines, columns), added up over the matrices; in chunks as above."""
+    n, whole = chunks(u.shape[-1], u.shape[-2] * g.shape[-2], 512)
+    out = np.matmul(u[..., whole:], g[..., whole:].swapaxes(-1, -2)).sum(axis=-3)
+    if whole:
+        out += np.matmul(chunked(u, n, whole), chunked(g, n, whole).swapaxes(-1, -2)).sum(axis=(-3, -4))
+    return out
+
+
+def chunks(columns: int, products: int, least: int) -> tuple[int, int]:
+    """How many columns, each of so many products, make a small matrix, and how many columns are in such chunks: none
+    where all are one chunk, or chunks would have fewer than `least`."""
+    n = SMALL // max(1, products) // 16 * 16
+    return n, columns // n * n if least <= n < columns else 0
+
+
+def chunked(a: Array, n: int, whole: int) -> Array:
+    """(…, lines, columns) as a stack of matrices (…, chunks, lines, n)."""
+    return a[..., :whole].reshape(*a.shape[:-1], whole // n, n).swapaxes(-2, -3)

@@ -93,6 +93,11 @@ class Windows:
         return Windows(*(getattr(self, field.name) + getattr(others, field.name) for field in fields(self)))
 
     @functools.cached_property
+    def pointwise(self) -> bool:
+        """Whether there is one element in the window, and every input is seen through it once."""
+        return math.prod(self.kernel) == 1 and self.whole and self.places == self.size
+
+    @functools.cached_property
     def first(self) -> Windows:
         """The same windows along the first axis."""
         return self.along(slice(0, 1))

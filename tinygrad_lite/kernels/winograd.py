@@ -23,7 +23,7 @@ import numpy as np
 
 from ..graph import Array
 from .layout import batch_inner
-from .rows import BLOCK, cut, empty, rows_inside, unfold
+from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, unfold
 from .threads import each, shared
 from .windows import Windows, strided
 
@@ -41,7 +41,7 @@ A, G, B = evaluated(4), evaluated(3), np.linalg.inv(evaluated(6))
 def pays(channels: int, outputs: int, windows: Windows, dtype: Any) -> bool:
     """Whether there are 3 rows to do it with, and so many products that they are where the time goes."""
     rows = (windows.kernel[0], windows.stride[0], windows.dilation[0])
-    return rows == (3, 1, 1) and dtype.kind == "f" and min(channels, outputs) >= 64 and windows.places[0] >= 4
+    return rows == (3, 1, 1) and dtype.kind == "f" and min(channels, outputs) >= 32 and windows.places[0] >= 4
 
 
 class Tiles:
@@ -83,7 +83,8 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
 
     def fill(blocks: Iterable[slice]) -> None:
         for block in blocks:
-            m = np.matmul(w, tiles.matrices(block))
+            m: Array = np.empty((block.stop - block.start, 6, len(weight), tiles.columns), dtype)
+            product(w, tiles.matrices(block), m)
             np.matmul(A.T.astype(dtype), m.reshape(len(m), 6, flat.shape[2]), out=flat[block])
             if bias is not None:
                 flat[block].reshape(-1, len(weight), tiles.columns)[...] += bias[:, None]
@@ -106,7 +107,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     def add(part: int) -> None:
         for block in share[part]:
             m = np.matmul(A.astype(dtype), h[block]).reshape(-1, 6, outputs, tiles.columns)
-            total[part] += np.matmul(tiles.matrices(block), m.swapaxes(2, 3)).sum(axis=0)
+            total[part] += product_over_columns(tiles.matrices(block).swapaxes(0, 1), m.swapaxes(0, 1))
 
     each(add, range(len(share)))
     w = np.tensordot(G.T.astype(dtype), total.sum(axis=0), 1).reshape(3, x.shape[1], *windows.kernel[1:], outputs)

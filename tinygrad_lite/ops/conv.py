@@ -28,7 +28,7 @@ __all__ = [
 
 def correlation(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Rule:
     """The rule of conv: out[n, o, p] = Σ x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]"""
-    batch = laid(batched(x, windows))
+    batch = batched(x, windows) if windows.pointwise else laid(batched(x, windows))
     y = kernels.conv(batch, weight, bias, windows, groups)
     return as_batched_as(x, y), (
         lambda g: conv_input(batched(g, windows), weight, windows, groups),
