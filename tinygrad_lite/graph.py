@@ -16,7 +16,7 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -40,14 +40,18 @@ T = TypeVar("T")
 class Op:
     """One entry of the table of ops: a rule, its name, its formula, and whether it is linear."""
 
-    __slots__ = ("rule", "name", "formula", "linear", "parameters", "__weakref__")
-
     def __init__(self, rule: Callable[..., Rule], linear: bool) -> None:
         self.rule = rule
         self.name = rule.__name__
-        self.formula = inspect.getdoc(rule) or ""
         self.linear = linear
-        self.parameters = inspect.signature(rule).parameters
+
+    @functools.cached_property
+    def formula(self) -> str:
+        return inspect.getdoc(self.rule) or ""
+
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.rule).parameters
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -175,8 +179,8 @@ def op(*functions: Any, linear: bool = False) -> Any:
 
 def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any]], linear: bool) -> Callable[..., Any]:
     this = Op(rule, linear)
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in this.parameters.values())
-    most = sys.maxsize if variadic else len(this.parameters)
+    code = rule.__code__
+    most = sys.maxsize if code.co_flags & inspect.CO_VARARGS else code.co_argcount
 
     @functools.wraps(rule)
     def apply(*args: Any, **kwargs: Any) -> Any:
@@ -227,7 +231,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
 
     apply.op = this  # type: ignore[attr-defined]
     OPS[this.name] = this
-    operator = _operator(this, apply) if len(this.parameters) == 2 else apply
+    operator = _operator(this, apply) if most == 2 else apply
     for function in numpy_functions:
         TABLE[function] = apply
         OPERATORS[function] = operator
@@ -313,14 +317,14 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
     """
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        name, parameters = function.__name__.strip("_"), inspect.signature(function).parameters
+        name = function.__name__.strip("_")
 
         @functools.wraps(function)
         def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
             try:
                 return function(*args, **kwargs)
             except (ValueError, TypeError, IndexError) as error:
-                raise errors.named(error, name, parameters, args) from error
+                raise errors.named(error, name, inspect.signature(function).parameters, args) from error
 
         TABLE.update(dict.fromkeys(numpy_functions, apply))
         OPERATORS.update(dict.fromkeys(numpy_functions, apply))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -59,6 +57,8 @@ def load(path: Name) -> dict[str, Array]:
 
 def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
     """What `np.savez` writes, but under any name ("file" and "allow_pickle" too), and the same bytes on any day."""
+    import zipfile  # only here: it takes a tenth as long to import as this whole library
+
     with zipfile.ZipFile(file, "w") as archive:
         for name, a in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
@@ -67,6 +67,9 @@ def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
 
 def _read_npz(path: Name) -> dict[str, Array]:
     """What `np.load` reads, and whatever is no array by name refused without a word on pickles."""
+    import zipfile
+    import zlib
+
     arrays = {}
     try:
         with zipfile.ZipFile(path) as archive:
