@@ -109,7 +109,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
             if bias is not None:
                 y += bias.reshape(groups, 1, -1, 1)
 
-    each(fill, rows.blocks(w.size * math.prod(windows.places) * len(x)))
+    each(fill, rows.blocks(w.shape[1]))
     return rows_inside(out)
 
 
@@ -165,7 +165,7 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
             for k, inputs, places in others.elements():
                 y[:, :, :, *places] += v[:, :, k, :, *inputs]
 
-    each(fill, rows.blocks(w.size * math.prod(windows.places) * len(x)))
+    each(fill, rows.blocks(w.shape[1]))
     return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
 
 
@@ -203,12 +203,17 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     rows = Rows(x, windows, groups, dtype)
     gs = batch_inner(g).swapaxes(0, 1)
     gs = gs.reshape(len(gs), groups, g.shape[1] // groups, rows.inner * windows.places[1]).swapaxes(0, 1)
-    share = rows.blocks(rows.high * rows.lines * g.size)
+    share = rows.blocks(gs.shape[2])
     total = np.zeros((len(share), groups, rows.high * rows.lines, gs.shape[2]), dtype)
 
     def add(i: int) -> None:
         for block in share[i]:
-            total[i] += product_over_columns(rows.matrices(block), gs[:, block[0], :, rows.columns(block)])
+            part = gs[:, block[0], :, rows.columns(block)]
+            if part.shape[2] != 1:
+                total[i] += product_over_columns(rows.matrices(block), part)
+            else:  # products with one vector need no matrix
+                columns = np.vecdot(rows.windows_seen(block), part[:, :, None, None])
+                total[i] += columns.sum(axis=1).reshape(total[i].shape)
 
     each(add, range(len(share)))
     w = total.sum(axis=0).reshape(groups, rows.high, x.shape[1] // groups, *windows.kernel[1:], gs.shape[2])

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_inner
 from .threads import shared
 from .windows import Windows, strided
 
-BLOCK = 1 << 20  # elements of rows that are unfolded at a time: 4 MB of float32
+BLOCK = 1 << 20  # elements of unfolded rows and their products at a time: 4 MB of float32
 SMALL = 1_000_000  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
 
 Block = tuple[slice, slice]  # places of the output along its first and its second axis
@@ -40,12 +41,14 @@ class Rows:
         self.lines = self.x.shape[2] * self.elements
         self.inner = math.prod(windows.places[2:]) * x.shape[-1]  # columns of one place along the second axis
 
-    def blocks(self, work: int) -> list[list[Block]]:
-        """The places of the output, for each thread a list of blocks; `work` as in `shared`."""
+    def blocks(self, outputs: int) -> list[list[Block]]:
+        """The places of the output, for each thread a list of blocks. To unfold an element takes as long as a few of
+        the `outputs` products that it is a factor of."""
         high, wide = (slice(0, n) for n in self.places[:2])
         along = 0 if self.places[0] > 1 else 1
-        line = len(self.x) * self.lines * self.inner
-        most = max(1, BLOCK // max(1, line if along else line * self.places[1] * self.step))
+        columns = len(self.x) * self.inner * (1 if along else self.places[1] * self.step)
+        most = max(1, BLOCK // max(1, columns * (self.lines + outputs)))
+        work = len(self.x) * self.high * self.lines * (outputs + 4) * math.prod(self.places[:2]) * self.inner
         cut = [
             [slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most)]
             for part in shared(self.places[along], work)
@@ -55,24 +58,30 @@ class Rows:
     def columns(self, block: Block) -> slice:
         return slice(block[1].start * self.inner, block[1].stop * self.inner)
 
-    def unfold(self, block: Block) -> Array:
-        """(groups, rows of x, lines, columns)"""
+    def seen(self, block: Block) -> Array:
+        """(groups, rows of x, C, *kernel[1:], *places[1:], N), a view of x, or of x and its padding."""
         rows = slice(block[0].start * self.step, (block[0].stop - 1) * self.step + self.high)
-        columns = (block[1].stop - block[1].start) * self.inner
-        places = (rows, block[1], *(slice(0, n) for n in self.places[2:]))
-        reach = self.windows.reach(places)
-        x = cut(self.x, (None, reach[0], None, *reach[1:]))
-        if self.elements == math.prod(self.windows.stride) == 1:  # as it lies, or nearly so
-            u = x.reshape(*x.shape[:3], columns)
-            return u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
-        u = empty((len(x), rows.stop - rows.start, self.lines), columns, self.dtype)
-        unfold(x, self.windows.others, u)
-        return u
+        reach = self.windows.reach((rows, block[1], *(slice(0, n) for n in self.places[2:])))
+        return seen(cut(self.x, (None, reach[0], None, *reach[1:])), self.windows.others)
+
+    def windows_seen(self, block: Block) -> Array:
+        """(groups, rows of the output, high, C, elements, columns), without a copy where columns lie in one run."""
+        u = self.seen(block)
+        u = u.reshape(*u.shape[:3], self.elements, (block[1].stop - block[1].start) * self.inner)
+        shape = (len(u), block[0].stop - block[0].start, self.high, *u.shape[2:])
+        return as_strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[1:]), writeable=False)
 
     def matrices(self, block: Block) -> Array:
         """(groups, rows of the output, high · lines, columns), a view of overlapping memory."""
-        u = self.unfold(block)
-        shape = (len(u), block[0].stop - block[0].start, self.high * u.shape[2], u.shape[3])
+        seen = self.seen(block)
+        columns = (block[1].stop - block[1].start) * self.inner
+        if self.elements == math.prod(self.windows.stride) == 1:  # as x lies, or nearly so
+            u = seen.reshape(*seen.shape[:2], self.lines, columns)
+            u = u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
+        else:
+            u = empty((*seen.shape[:2], self.lines), columns, self.dtype)
+            u.reshape(seen.shape)[...] = seen
+        shape = (len(u), block[0].stop - block[0].start, self.high * self.lines, columns)
         return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 
 
@@ -95,14 +104,14 @@ def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
     return out
 
 
-def unfold(x: Array, windows: Windows, out: Array) -> None:
-    """x (..., C, *size, N), all that is seen through the windows, into out (..., C · elements, columns)."""
+def seen(x: Array, windows: Windows) -> Array:
+    """x (..., *size, N) seen through windows that cover it: (..., *kernel, *places, N), without a copy."""
     lead = x.ndim - 1 - len(windows.size)
     geometry = list(zip(x.shape[lead:-1], x.strides[lead:-1], windows.span, windows.stride, windows.dilation))
     places = [(length - span) // s + 1 for length, _, span, s, _ in geometry]
     steps = [step * d for _, step, _, _, d in geometry] + [step * s for _, step, _, s, _ in geometry]
     shape = (*x.shape[:lead], *windows.kernel, *places, x.shape[-1])
-    out.reshape(shape)[...] = strided(x, shape, (*x.strides[:lead], *steps, x.strides[-1]))
+    return strided(x, shape, (*x.strides[:lead], *steps, x.strides[-1]))
 
 
 def rows_inside(out: Array) -> Array:

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..graph import Array
 from .layout import batch_inner
-from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, unfold
+from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, seen
 from .threads import each, shared
 from .windows import Windows, strided
 
@@ -67,10 +67,11 @@ class Tiles:
         n = block.stop - block.start
         first = 4 * block.start - self.windows.padding[0]
         d = np.ascontiguousarray(cut(self.x, [(first, first + 4 * n + 2)]), self.dtype)
-        seen = strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize))
-        s = np.matmul(B.T.astype(self.dtype), seen).reshape(n, 6, *d.shape[1:])
+        six = strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize))
+        s = np.matmul(B.T.astype(self.dtype), six).reshape(n, 6, *d.shape[1:])
         u = empty((n, 6, self.lines), self.columns, self.dtype)
-        unfold(cut(s, (None, None, None, *self.others.reach())), self.others, u)
+        part = seen(cut(s, (None, None, None, *self.others.reach())), self.others)
+        u.reshape(part.shape)[...] = part
         return u
 
 
