@@ -147,8 +147,11 @@ def product_over_columns(u: Array, g: Array) -> Array:
 def chunks(columns: int, products: int, least: int) -> tuple[int, int]:
     """How many columns, each of so many products, make a small matrix, and how many columns are in such chunks: none
     where all are one chunk, or chunks would have fewer than `least`."""
-    n = SMALL // max(1, products) // 16 * 16
-    return n, columns // n * n if least <= n < columns else 0
+    most = SMALL // max(1, products)
+    if not least <= most < columns:
+        return most, 0
+    n = columns // -(-columns // most) // 16 * 16  # all much alike
+    return n, columns // n * n
 
 
 def chunked(a: Array, n: int, whole: int) -> Array:
