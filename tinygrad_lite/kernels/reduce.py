@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .threads import one_blas_thread
+from .threads import awake, one_blas_thread
 
 Axis = int | tuple[int, ...] | None
 LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
@@ -18,7 +18,7 @@ LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
 
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
-    if getattr(x, "size", 0) < LARGE:
+    if getattr(x, "size", 0) < LARGE or not awake():
         return _by_products(x, axis, y)
     with one_blas_thread:
         return _by_products(x, axis, y)
