@@ -156,6 +156,7 @@ def test_several_threads_give_the_same(
     monkeypatch.setattr(threads, "WORTH", 1)
     for room in (rows, winograd):
         monkeypatch.setattr(room, "BLOCK", 64)
+    monkeypatch.setattr(kernels, "BLOCK", 64)
     monkeypatch.setattr(rows, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)

@@ -16,8 +16,8 @@ import numpy as np
 from ..graph import Array, kernel
 from . import winograd
 from .layout import batch_inner
-from .rows import Block, Rows, empty, product, product_over_columns, rows_inside
-from .threads import each, shared
+from .rows import BLOCK, Block, Rows, empty, product, product_over_columns, rows_inside
+from .threads import each, pieces, shared
 from .windows import Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
@@ -87,7 +87,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
     A row of the output is the weight (O, K · C · elements) @ the matrix that it sees.
     """
-    if windows.pointwise and x.flags.c_contiguous:
+    if as_it_lies(x, windows):
         return pointwise(x, weight, bias, groups)
     if in_one_row(windows, len(x)):
         return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
@@ -113,35 +113,44 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     return rows_inside(out)
 
 
+def as_it_lies(x: Array, windows: Windows) -> bool:
+    """Whether the examples of x are the matrices that a kernel of one element is multiplied with."""
+    return bool(windows.pointwise and len(x) > 1 and x.flags.c_contiguous)
+
+
 def pointwise(x: Array, weight: Array, bias: Array | None, groups: int) -> Array:
-    """`conv` for a kernel of one element: the weight @ x, example by example as x lies in memory."""
+    """`conv` for a kernel of one element: the weight @ each example of x."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight.shape[1])
     out: Array = np.empty((len(x), len(weight), *x.shape[2:]), dtype)
-    columns = math.prod(x.shape[2:])
-    seen, flat = x.reshape(len(x), groups, w.shape[2], columns), out.reshape(len(x), *w.shape[:2], columns)
+    seen, flat = by_example(x, groups), by_example(out, groups)
 
     def fill(some: slice) -> None:
-        product(w, seen[some], flat[some])
+        product(w[:, None], seen[:, some], flat[:, some])
         if bias is not None:
-            flat[some] += bias.reshape(groups, -1, 1)
+            flat[:, some] += bias.reshape(groups, 1, -1, 1)
 
-    each(fill, shared(len(x), w.size * columns * len(x)))
+    each(fill, shared(len(x), w.shape[1] * seen.size))
     return out
 
 
 def pointwise_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array:
-    columns = math.prod(windows.size)
-    seen = x.reshape(len(x), groups, x.shape[1] // groups, columns).swapaxes(0, 1)
-    gs = g.reshape(len(g), groups, g.shape[1] // groups, columns).swapaxes(0, 1)
-    share = shared(len(x), g.size * seen.shape[2])
-    total = [np.zeros(0)] * len(share)
+    seen, gs = by_example(x, groups), by_example(g, groups)
+    share = shared(len(x), gs.shape[2] * seen.size)
+    total = np.zeros((len(share), groups, gs.shape[2], seen.shape[2]), np.result_type(x, g))
 
     def add(i: int) -> None:
-        total[i] = product_over_columns(gs[:, share[i]], seen[:, share[i]])
+        for some in pieces(share[i], BLOCK // max(1, total[i].size)):
+            total[i] += product_over_columns(gs[:, some], seen[:, some])
 
     each(add, range(len(share)))
-    return sum(total[1:], total[0]).reshape(g.shape[1], seen.shape[2], *windows.kernel)
+    return total.sum(axis=0).reshape(g.shape[1], seen.shape[2], *windows.kernel)
+
+
+def by_example(x: Array, groups: int) -> Array:
+    """(groups, N, channels of a group, all spatial axes as one)"""
+    n, channels, *size = x.shape
+    return x.reshape(n, groups, channels // groups, math.prod(size)).swapaxes(0, 1)
 
 
 def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
@@ -193,7 +202,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 
     The matrix that a row of the output sees @ the row of g (columns, O), added up over the rows.
     """
-    if windows.pointwise and x.flags.c_contiguous and g.flags.c_contiguous:
+    if as_it_lies(x, windows) and g.flags.c_contiguous:
         return pointwise_weight(x, g, windows, groups)
     if in_one_row(windows, len(x)):
         return conv_weight(x[:, :, None], g[:, :, None], windows.one_row, groups)[:, :, 0]
@@ -203,7 +212,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     rows = Rows(x, windows, groups, dtype)
     gs = batch_inner(g).swapaxes(0, 1)
     gs = gs.reshape(len(gs), groups, g.shape[1] // groups, rows.inner * windows.places[1]).swapaxes(0, 1)
-    share = rows.blocks(gs.shape[2])
+    share = rows.blocks(gs.shape[2], result=rows.high * rows.lines * gs.shape[2])
     total = np.zeros((len(share), groups, rows.high * rows.lines, gs.shape[2]), dtype)
 
     def add(i: int) -> None:

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
 from .layout import batch_inner
-from .threads import shared
+from .threads import pieces, shared
 from .windows import Windows, strided
 
 BLOCK = 1 << 20  # elements of unfolded rows and their products at a time: 4 MB of float32
@@ -41,18 +41,16 @@ class Rows:
         self.lines = self.x.shape[2] * self.elements
         self.inner = math.prod(windows.places[2:]) * x.shape[-1]  # columns of one place along the second axis
 
-    def blocks(self, outputs: int) -> list[list[Block]]:
-        """The places of the output, for each thread a list of blocks. To unfold an element takes as long as a few of
-        the `outputs` products that it is a factor of."""
+    def blocks(self, outputs: int, result: int = 0) -> list[list[Block]]:
+        """The places of the output, for each thread a list of blocks. `result` is what the product for a row of the
+        output has as elements, if it isn't outputs · columns. To unfold an element takes as long as a few of the
+        `outputs` products that it is a factor of."""
         high, wide = (slice(0, n) for n in self.places[:2])
         along = 0 if self.places[0] > 1 else 1
-        columns = len(self.x) * self.inner * (1 if along else self.places[1] * self.step)
-        most = max(1, BLOCK // max(1, columns * (self.lines + outputs)))
+        columns = self.inner * (1 if along else self.places[1])
+        one = columns * self.lines * self.step + (result if result and not along else outputs * columns)
         work = len(self.x) * self.high * self.lines * (outputs + 4) * math.prod(self.places[:2]) * self.inner
-        cut = [
-            [slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most)]
-            for part in shared(self.places[along], work)
-        ]
+        cut = [pieces(part, BLOCK // max(1, len(self.x) * one)) for part in shared(self.places[along], work)]
         return [[(high, at) if along else (at, wide) for at in some] for some in cut]
 
     def columns(self, block: Block) -> slice:
@@ -73,14 +71,14 @@ class Rows:
 
     def matrices(self, block: Block) -> Array:
         """(groups, rows of the output, high · lines, columns), a view of overlapping memory."""
-        seen = self.seen(block)
+        part = self.seen(block)
         columns = (block[1].stop - block[1].start) * self.inner
         if self.elements == math.prod(self.windows.stride) == 1:  # as x lies, or nearly so
-            u = seen.reshape(*seen.shape[:2], self.lines, columns)
+            u = part.reshape(*part.shape[:2], self.lines, columns)
             u = u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
         else:
-            u = empty((*seen.shape[:2], self.lines), columns, self.dtype)
-            u.reshape(seen.shape)[...] = seen
+            u = empty((*part.shape[:2], self.lines), columns, self.dtype)
+            u.reshape(part.shape)[...] = part
         shape = (len(u), block[0].stop - block[0].start, self.high * self.lines, columns)
         return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 

@@ -111,6 +111,12 @@ def shared(n: int, products: int) -> list[slice]:
     return split(n, max(1, -(-WORTH * n // max(1, products))))
 
 
+def pieces(part: slice, most: int) -> list[slice]:
+    """A part in pieces of at most `most` (of 1, if that is less)."""
+    most = max(1, most)
+    return [slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most)]
+
+
 def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
     """f(item) for every item, in any order and over the threads; the BLAS works with one thread meanwhile.
 

@@ -24,7 +24,7 @@ import numpy as np
 from ..graph import Array
 from .layout import batch_inner
 from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, seen
-from .threads import each, shared
+from .threads import each, pieces, shared
 from .windows import Windows, strided
 
 POINTS = (0, 0.75, -0.75, 1.5, -1.5)
@@ -54,13 +54,11 @@ class Tiles:
         self.lines = x.shape[1] * math.prod(self.others.kernel)
         self.columns = math.prod(self.others.places) * len(x)
 
-    def blocks(self, work: int) -> list[list[slice]]:
-        """The tiles, for each thread a list of blocks; `work` as in `shared`."""
-        most = max(1, BLOCK // max(1, 6 * self.lines * self.columns))
-        return [
-            [slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most)]
-            for part in shared(self.count, work)
-        ]
+    def blocks(self, outputs: int, result: int) -> list[list[slice]]:
+        """The tiles, for each thread a list of blocks; `result` elements come out of each of the products of a tile."""
+        most = BLOCK // max(1, 6 * (self.lines * self.columns + result))
+        work = 6 * self.lines * outputs * self.columns * self.count
+        return [pieces(part, most) for part in shared(self.count, work)]
 
     def matrices(self, block: slice) -> Array:
         """(tiles of the block, 6, C · elements of a row, columns)"""
@@ -90,7 +88,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
             if bias is not None:
                 flat[block].reshape(-1, len(weight), tiles.columns)[...] += bias[:, None]
 
-    each(fill, tiles.blocks(w.size * flat.size // 4 // len(weight)))
+    each(fill, tiles.blocks(len(weight), len(weight) * tiles.columns))
     return rows_inside(out[: windows.places[0]])
 
 
@@ -102,7 +100,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     h = batch_inner(g).swapaxes(0, 1)
     h = np.concatenate([h, np.zeros((rest, *h.shape[1:]), dtype)]) if rest else h
     h = h.reshape(tiles.count, 4, outputs * tiles.columns)
-    share = tiles.blocks(6 * tiles.lines * h.size // 4)
+    share = tiles.blocks(outputs, outputs * tiles.lines)
     total = np.zeros((len(share), 6, tiles.lines, outputs), dtype)
 
     def add(part: int) -> None:
