@@ -10,6 +10,7 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
+from tinygrad_lite.kernels import indexing as kernels
 from tinygrad_lite.kernels.indexing import add_at
 
 from .cases import rand
@@ -425,3 +426,40 @@ def test_dask_arrays_stay_lazy_and_give_the_same(name: str) -> None:
     assert isinstance(f(far).data, da.Array) and isinstance(far.grad.data, da.Array)
     np.testing.assert_allclose(f(far).data.compute(), f(near).data)
     np.testing.assert_allclose(far.grad.data.compute(), near.grad.data)
+
+
+def test_parts_of_an_array_are_added_where_they_belong() -> None:
+    """Whatever else uses the array, before its parts or after them, and none of the others' gradients changes."""
+    data = rand(4, 3)
+    x = tg.Tensor(data, requires_grad=True)
+    h = x * 1.0
+    same = h + 0.0  # passes on the very gradient that it gets
+    loss = (h[0] * 2).sum() + (same * data).sum() + h[1:3, ::2].sum() + (h[..., None, 1] ** 2).sum() + h[data > 0].sum()
+    loss.backward()
+    expected = data.copy()
+    expected[0] += 2
+    expected[1:3, ::2] += 1
+    expected[:, 1] += 2 * data[:, 1]
+    expected[data > 0] += 1
+    np.testing.assert_allclose(x.grad.data, expected, rtol=1e-14)
+    first = x.grad.data.copy()
+    loss.backward()
+    np.testing.assert_allclose(x.grad.data, 2 * first, rtol=1e-14)
+
+
+def test_a_thousand_parts_make_one_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going back through x[0], x[1], … takes as long as x is large, not as its square."""
+    made: list[Any] = []
+
+    def counted(x: Any, index: Any, shape: Any) -> Any:
+        made.append(index)
+        return add_at(x, index, shape)
+
+    monkeypatch.setattr(kernels, "add_at", counted)
+    x = leaf(rand(1000, 2))
+    total = x[0] * 0
+    for i, row in enumerate(x):
+        total = total + row * i
+    total.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, np.arange(1000.0)[:, None] * np.ones(2))
+    assert len(made) == 1

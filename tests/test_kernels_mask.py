@@ -58,7 +58,16 @@ def test_of_every_shape_and_order(g: Any, mask: Any) -> None:
 def test_a_choice_of_two(dtype: Any) -> None:
     g = (10 * np.nan_to_num(G, posinf=1)).astype(dtype) if dtype is np.int64 else G.astype(dtype)
     h = g[::-1] * 3
-    for x, y in ((g, h), (g, 0), (2, h), (2.5, -0.0), (g, np.float64(math.inf)), (g[:1], h), (g, h[:, :1])):
+    for x, y in (
+        (g, h),
+        (g, 0),
+        (2, h),
+        (2.5, -0.0),
+        (g, np.float64(math.inf)),
+        (g[:1], h),
+        (g, h[:, :1]),
+        (np.stack([g, h]), 0),
+    ):
         same(choose(M, x, y), plain_choose(M, x, y))
     same(choose(M.T, g.T, h.T), plain_choose(M.T, g.T, h.T))
     same(choose(M[::-1, ::2], g[:, 1::2], h[:, :3]), plain_choose(M[::-1, ::2], g[:, 1::2], h[:, :3]))

@@ -35,12 +35,13 @@ def choose(mask: Array, x: Array, y: Array) -> Array:
     dtype = np.result_type(x, y)
     if not (type(mask) is np.ndarray and mask.dtype == bool and mask.ndim and dtype.char in "efd"):
         return plain_choose(mask, x, y)
-    if not all(np.shape(a) in (mask.shape, ()) for a in (x, y)):
-        return plain_choose(mask, x, y)
     bits = np.dtype(f"i{dtype.itemsize}")
     x, y = (np.asarray(a, dtype).view(bits) for a in (x, y))
-    out = np.negative(mask.view(np.int8)).astype(bits)
-    out &= x ^ y
+    held = np.negative(mask.view(np.int8)).astype(bits)
+    if np.broadcast_shapes(x.shape, y.shape, mask.shape) == mask.shape:
+        out = np.bitwise_and(held, x ^ y, out=held)
+    else:
+        out = (x ^ y) & held
     out ^= y
     return out.view(dtype)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Array, Node, Rule, implements, op
+from ..graph import Array, Node, Part, Rule, implements, op
 from ..kernels import indexing as kernels
 
 __all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
@@ -34,7 +34,16 @@ def getitem(x: Array, index: Any) -> Rule:
     """
     index = plain(index)
     shape = np.shape(x)
-    return kernels.getitem(x, index), (lambda g: add_at(g, index, shape),)
+    value = kernels.getitem(x, index)
+
+    def whole(g: Array) -> Array:
+        return add_at(g, index, shape)
+
+    def add(total: Array, g: Array) -> None:
+        total[index] += g
+
+    part = type(x) is np.ndarray and not kernels.repeats(index)
+    return value, (Part(whole, add) if part else whole,)
 
 
 @op(linear=True)
