@@ -91,10 +91,11 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
         return pointwise(x, weight, bias, groups)
     if in_one_row(windows, len(x)):
         return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
-    if fewer_outputs(windows, weight, groups):
-        return conv_then_shift(x, weight, bias, windows, groups)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    if groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype):
+    fast = groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype)
+    if shifts(windows) and (4 if fast else 2) * len(weight) <= x.shape[1]:
+        return conv_then_shift(x, weight, bias, windows, groups)
+    if fast:
         return winograd.conv(x, weight, bias, windows)
     rows = Rows(x, windows, groups, dtype)
     w = np.ascontiguousarray(grouped_weight(weight, groups, dtype).transpose(0, 1, 3, 2, 4))
@@ -184,10 +185,9 @@ def grouped_weight(weight: Array, groups: int, dtype: Any) -> Array:
     return np.asarray(weight, dtype).reshape(groups, outputs // groups, channels, high, math.prod(wide))
 
 
-def fewer_outputs(windows: Windows, weight: Array, groups: int) -> bool:
-    """Whether to add products costs less than to unfold their factors."""
-    shifts = windows.places[0] > 1 and set(windows.stride[1:]) == {1} and math.prod(windows.kernel[1:]) > 1
-    return shifts and 2 * len(weight) <= weight.shape[1] * groups
+def shifts(windows: Windows) -> bool:
+    """Whether products can be added instead of unfolding their factors, which costs less where outputs are few."""
+    return windows.places[0] > 1 and set(windows.stride[1:]) == {1} and math.prod(windows.kernel[1:]) > 1
 
 
 def in_one_row(windows: Windows, examples: int) -> bool:
