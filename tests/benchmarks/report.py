@@ -61,8 +61,8 @@ def duration(seconds: float | None) -> str:
 def ratio(entry: dict[str, Any]) -> str:
     if "ratio" not in entry:
         return "differs" if "differs" in entry else "–"
-    low, high = entry["quartiles"]
-    return f"**{entry['ratio']:.2f}** ({low:.2f}–{high:.2f})"
+    middle, low, high = (f"{r:.2f}" if r >= 0.1 else f"{r:.1g}" for r in (entry["ratio"], *entry["quartiles"]))
+    return f"**{middle}** ({low}–{high})"
 
 
 def readme(path: Path, results: dict[str, Any]) -> None:
@@ -98,5 +98,6 @@ def plot(path: Path, results: dict[str, Any]) -> None:
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     axes.legend()
-    figure.savefig(path, bbox_inches="tight")
+    with plt.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(path, bbox_inches="tight")
     plt.close(figure)
