@@ -44,6 +44,8 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     """`data` as a node may hold it: a read-only array or a NumPy scalar. Arrays of other libraries stay as they are."""
     if isinstance(data, Node):
         data = data.value
+    if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
+        return frozen(data)  # as below, at once
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         given, data = data, np.array(data)
         if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):

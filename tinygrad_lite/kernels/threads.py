@@ -122,11 +122,16 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
     """f(item) for every item, in any order and over the threads; the BLAS works with one thread meanwhile.
 
     Returns when all are done. An exception in one is raised here, and items not yet begun are then left out. Within
-    `f`, and while another thread is here, the items are done one after the other.
+    `f`, and while another thread is here, the items are done one after the other. One item alone leaves the BLAS its
+    threads, unless those here are awake.
     """
     items = list(items)
     pool = _pool
     helpers = min(pool.threads, len(items)) - 1
+    if not helpers and not awake():
+        for item in items:
+            f(item)
+        return
     if helpers < 1 or not pool.busy.acquire(blocking=False):
         with one_blas_thread:
             for item in items:
