@@ -1,10 +1,10 @@
 """Independent pieces of work over a few threads: NumPy lets go of the interpreter in ufuncs, copies and products.
 
 To hand a piece to another thread and hear of its end takes some 50 µs (25 even where both sides spin instead of sleep:
-they wait for the interpreter's lock), so it pays from about 200 µs of work on: softmax
-of 640×1000 in 0.52 ms with two threads instead of 0.93. Single ufuncs on arrays seldom get there (np.exp of 250,000
-float32 takes 0.14 ms), and where they do, memory is the limit. So plain operators in rules stay in one thread, and it
-is the kernels that go through blocks which call `each`.
+they wait for the interpreter's lock), so it pays from about 200 µs of work on: softmax of 640×1000 in 0.52 ms with two
+threads instead of 0.93. Single ufuncs on arrays seldom get there (np.exp of 250,000 float32 takes 0.14 ms), and where
+they do, memory is the limit. So plain operators in rules stay in one thread, and it is the kernels that go through
+blocks which call `each`.
 """
 
 from __future__ import annotations

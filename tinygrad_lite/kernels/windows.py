@@ -98,11 +98,6 @@ class Windows:
         return math.prod(self.kernel) == 1 and self.whole and self.places == self.size
 
     @functools.cached_property
-    def first(self) -> Windows:
-        """The same windows along the first axis."""
-        return self.along(slice(0, 1))
-
-    @functools.cached_property
     def others(self) -> Windows:
         """The same windows along all axes but the first."""
         return self.along(slice(1, None))
@@ -122,7 +117,7 @@ class Windows:
     def shifts(self) -> Windows:
         """These windows along the first axis, and all the inputs, one by one, along the others."""
         ones, size = (1,) * len(self.others.size), self.others.size
-        return self.first.and_then(Windows(size, ones, ones, ones, (0,) * len(size), size))
+        return self.along(slice(0, 1)).and_then(Windows(size, ones, ones, ones, (0,) * len(size), size))
 
     @functools.cached_property
     def phases(self) -> list[tuple[Slices, Slices, Windows]]:
