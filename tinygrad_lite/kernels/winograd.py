@@ -9,8 +9,9 @@ polynomial of n coefficients at five points and at infinity. For the product of 
 of 4, V₆⁻¹ [(V₃ w) · (V₄ h)] gives its 6 coefficients; the filter is the adjoint of that in h. (S. Winograd, Arithmetic
 Complexity of Computations, 1980; A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.)
 
-The points 0, ±¾, ±1½ round best of those tried: in float32 2.4 times the error of the plain sum, where the customary
-0, ±1, ±2 make it 4 times. An infinite input gives NaN where the sum of its products would be infinite.
+The points 0, ±√½, ±√2 round best of those tried: in float32, with 70 channels and 3 × 3 kernels, the rms error is 1.9
+times that of the plain sum and the largest of 1,000,000 errors twice (for the customary 0, ±1, ±2: 2.9 and 4.8 times).
+An infinite input gives NaN where the sum of its products would be infinite.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside,
 from .threads import each, pieces, shared
 from .windows import Windows, strided
 
-POINTS = (0, 0.75, -0.75, 1.5, -1.5)
+POINTS = (0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 
 
 def evaluated(n: int) -> Array:
