@@ -34,9 +34,6 @@ class Library:
                 return getattr(source, name)
         raise AttributeError(f"{type(self).__name__} has no {name}")
 
-    def leaf(self, array: Array) -> Any:
-        raise NotImplementedError
-
     def constant(self, array: Array) -> Any:
         return array
 
@@ -64,9 +61,6 @@ class Library:
             return [out, *[x.grad for x in xs]]
 
         return step
-
-    def optimizer(self, name: str, parameters: list[Any]) -> Any:
-        raise NotImplementedError
 
     def train(self, f: Callable[..., Any], inputs: Arrays, constants: Arrays, optimizer: str) -> Step:
         """One step of training; gives the loss and the parameters after it."""
