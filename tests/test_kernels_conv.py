@@ -71,6 +71,7 @@ def in_order(a: Any, order: str) -> Any:
     )
 
 
+@pytest.mark.parametrize("few", [0, kernels.FEW], ids=["rows", "one matrix"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
@@ -86,7 +87,10 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
     groups: int,
     order: str,
     dtype: Any,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(kernels, "FEW", few)
     windows = slide(size, kernel, stride, padding, dilation)
     x = in_order(rand(n, c, *size).astype(dtype), order)
     g = in_order(rand(n, o, *windows.places, seed=1).astype(dtype), order)
@@ -155,6 +159,7 @@ def test_several_threads_give_the_same(
 ) -> None:  # fmt: skip
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
     monkeypatch.setattr(threads, "WORTH", 1)
+    monkeypatch.setattr(kernels, "FEW", 0)
     for room in (rows, winograd):
         monkeypatch.setattr(room, "BLOCK", 64)
     monkeypatch.setattr(kernels, "BLOCK", 64)

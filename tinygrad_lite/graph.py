@@ -555,6 +555,8 @@ def kernel(plain: Callable[P, Array]) -> Callable[[Callable[P, Array]], Callable
         @functools.wraps(fast)
         def run(*args: P.args, **kwargs: P.kwargs) -> Array:
             for a in args:
+                if a.__class__ is np.ndarray and a.dtype.char != "O":
+                    continue
                 if isinstance(a, Node) and THREAD.mode.again is not None:
                     return THREAD.mode.again
                 if a.dtype.kind == "O" if isinstance(a, np.ndarray) else hasattr(a, "__array_ufunc__"):

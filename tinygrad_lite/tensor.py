@@ -44,6 +44,8 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     """`data` as a node may hold it: a read-only array or a NumPy scalar. Arrays of other libraries stay as they are."""
     if isinstance(data, Node):
         data = data.value
+        if dtype is None or getattr(data, "dtype", None) == dtype:
+            return data
     if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
@@ -181,9 +183,10 @@ class Tensor(Node):
         if self.op is not None:
             raise RuntimeError(f"data: this tensor is the result of {self.op.name}; only a leaf's data can be set")
         value = as_value(data)
-        if value.dtype.kind == "c" and self.dtype.kind != "c":
-            raise TypeError(f"data: this tensor of dtype {self.dtype} cannot hold complex numbers")
-        value = as_value(value, self.dtype)
+        if value.dtype != self.dtype:
+            if value.dtype.kind == "c":
+                raise TypeError(f"data: this tensor of dtype {self.dtype} cannot hold complex numbers")
+            value = as_value(value, self.dtype)
         if np.shape(value) != self.shape:
             raise ValueError(f"data: this tensor has shape {self.shape}, and cannot hold shape {np.shape(value)}")
         self.value = value

@@ -15,12 +15,13 @@ import numpy as np
 
 from ..graph import Array, kernel
 from . import winograd
-from .layout import batch_inner
-from .rows import BLOCK, Block, Rows, empty, product, product_over_columns, rows_inside
+from .layout import batch_first, batch_inner
+from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 from .threads import each, pieces, shared
 from .windows import Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
+FEW = 100_000  # numbers seen through windows: up to so many, one matrix of them takes less time than the cutting of rows
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -89,9 +90,15 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     """
     if as_it_lies(x, windows):
         return pointwise(x, weight, bias, groups)
+    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
+    if few(x, windows):
+        u = columns(x, windows, groups, dtype)
+        y = np.matmul(np.asarray(weight, dtype).reshape(groups, len(weight) // groups, u.shape[1]), u)
+        if bias is not None:
+            y += bias.reshape(groups, -1, 1)
+        return batch_first(y.reshape(len(weight), *windows.places, len(x)))
     if in_one_row(windows, len(x)):
         return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
-    dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     fast = groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype)
     if shifts(windows) and (4 if fast else 2) * len(weight) <= x.shape[1]:
         return conv_then_shift(x, weight, bias, windows, groups)
@@ -112,6 +119,11 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
     each(fill, rows.blocks(w.shape[1]))
     return rows_inside(out)
+
+
+def few(x: Array, windows: Windows) -> bool:
+    """Whether all that the windows see is one small matrix."""
+    return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= FEW
 
 
 def as_it_lies(x: Array, windows: Windows) -> bool:
@@ -204,9 +216,13 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     """
     if as_it_lies(x, windows) and g.flags.c_contiguous:
         return pointwise_weight(x, g, windows, groups)
+    dtype = np.result_type(x, g)
+    if few(x, windows):
+        u = columns(x, windows, groups, dtype)
+        gs = np.asarray(batch_inner(g), dtype).reshape(groups, g.shape[1] // groups, u.shape[2])
+        return np.matmul(gs, u.swapaxes(1, 2)).reshape(g.shape[1], x.shape[1] // groups, *windows.kernel)
     if in_one_row(windows, len(x)):
         return conv_weight(x[:, :, None], g[:, :, None], windows.one_row, groups)[:, :, 0]
-    dtype = np.result_type(x, g)
     if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, dtype):
         return winograd.conv_weight(x, g, windows)
     rows = Rows(x, windows, groups, dtype)

@@ -83,6 +83,13 @@ class Rows:
         return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 
 
+def columns(x: Array, windows: Windows, groups: int, dtype: Any) -> Array:
+    """(groups, C / groups · elements, places · N): all that the windows see, along all axes, as a matrix a group."""
+    u = np.asarray(seen(cut(batch_inner(x), (None, *windows.reach())), windows), dtype)
+    lines = x.shape[1] // groups * math.prod(windows.kernel)
+    return u.reshape(groups, lines, math.prod(windows.places) * len(x))
+
+
 def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
     """x from the first to the last index of each axis (None: all of it), and 0 where that reaches beyond x."""
     within = [slice(None) if r is None else slice(max(0, r[0]), max(0, r[1])) for r in ranges]
