@@ -18,10 +18,12 @@ from . import winograd
 from .layout import batch_first, batch_inner
 from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 from .threads import each, pieces, shared
-from .windows import Windows, overlap_add, view
+from .windows import Slices, Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
-FEW = 100_000  # numbers seen through windows: up to so many, one matrix of them takes less time than the cutting of rows
+FEW = (
+    100_000  # numbers seen through windows: up to so many, one matrix of them takes less time than the cutting of rows
+)
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -167,28 +169,49 @@ def by_example(x: Array, groups: int) -> Array:
 
 
 def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
-    """`conv` for few outputs and a stride of 1: (elements of a row · O, K · C) @ rows of x that aren't unfolded, and
-    these products are then added, each where its element sees it."""
+    """`conv` for few outputs and a stride of 1: products are added, each where its element sees it."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    rows, others = Rows(x, windows.shifts, groups, dtype), windows.others
-    w = grouped_weight(weight, groups, dtype)
-    outputs, elements = w.shape[1], w.shape[4]
-    w = np.ascontiguousarray(w.transpose(0, 4, 1, 3, 2)).reshape(groups, elements * outputs, rows.high * rows.lines)
-    out: Array = np.empty((windows.places[0], groups, outputs, *others.places, len(x)), dtype)
+    w, others = grouped_weight(weight, groups, dtype), windows.others
+    out: Array = np.empty((windows.places[0], *w.shape[:2], *others.places, len(x)), dtype)
+    shifted(out, x, w.transpose(0, 4, 1, 3, 2), bias, windows.shifts, [at[1:] for at in others.elements()])
+    return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
+
+
+def shifted(
+    out: Array, x: Array, w: Array, bias: Array | None, windows: Windows, shifts: list[tuple[Slices, Slices]]
+) -> None:
+    """out (rows, groups, outputs, *axes, N): for each element k of a row of the kernel (all elements · outputs at once)
+    the product of w[:, k] with rows of x that aren't unfolded, its part shifts[k][0] added to the part shifts[k][1].
+
+    w (groups, elements, outputs, rows of the kernel, channels)
+    """
+    groups, elements, outputs = w.shape[:3]
+    rows = Rows(x, windows, groups, out.dtype)
+    w = np.ascontiguousarray(w).reshape(groups, elements, outputs, rows.high * rows.lines)
+    start = np.zeros(groups * outputs, out.dtype) if bias is None else bias
+    start = start.reshape(groups, outputs, *[1] * len(windows.places))
+
+    def put(y: Array, u: Array, some: slice) -> None:
+        y, part = y[:, :, some], w[:, :, some]
+        part = part.reshape(groups, 1, elements * part.shape[2], w.shape[3])
+        v = empty((*u.shape[:2], part.shape[2]), u.shape[3], out.dtype)
+        product(part, u, v)
+        v = v.reshape(*u.shape[:2], elements, y.shape[2], *windows.places[1:], len(x)).swapaxes(0, 1)
+        y[...] = start[:, some]
+        for k, (source, target) in enumerate(shifts):
+            y[:, :, :, *target] += v[:, :, k, :, *source]
 
     def fill(blocks: Iterable[Block]) -> None:
         for block in blocks:
-            u = rows.matrices(block)
-            v = empty((*u.shape[:2], w.shape[1]), u.shape[3], dtype)
-            product(w[:, None], u, v)
-            v = v.reshape(*u.shape[:2], elements, outputs, *others.size, len(x)).swapaxes(0, 1)
-            y = out[block[0]]
-            y[...] = 0 if bias is None else bias.reshape(groups, -1, *[1] * (len(others.size) + 1))
-            for k, inputs, places in others.elements():
-                y[:, :, :, *places] += v[:, :, k, :, *inputs]
+            put(out[block[0]], rows.matrices(block), slice(0, outputs))
 
-    each(fill, rows.blocks(w.shape[1]))
-    return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
+    if len(out) > 1:
+        each(fill, rows.blocks(elements * outputs))
+    else:  # the outputs of a single row are shared out
+        u = rows.matrices((slice(0, 1), slice(0, windows.places[1])))
+        most = BLOCK // max(1, groups * elements * u.shape[3])
+        share = [some for part in shared(outputs, elements * outputs * u.size) for some in pieces(part, most)]
+        each(lambda some: put(out, u, some), share)
 
 
 def grouped_weight(weight: Array, groups: int, dtype: Any) -> Array:
@@ -250,21 +273,20 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
 def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
     """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]
 
-    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s, it is one for every s-th
-    of the inputs, with those elements of the kernel that see them.
+    With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s along the first axis, each
+    remainder of the rows by s has elements of the kernel of its own; along the others, products are shifted.
     """
+    if max(windows.stride) == 1:
+        return conv(g, turned_weight(weight, groups), bias, windows.turned, groups)
+    if len(windows.size) == 1:
+        return conv_input(g[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
-    out = np.empty((windows.size[0], weight.shape[1] * groups, *windows.size[1:], len(g)), dtype)
-    out = rows_inside(out)
-    for inputs, elements, over in windows.phases:
-        if not math.prod(over.kernel):
-            out[:, :, *inputs] = 0 if bias is None else bias.reshape(-1, *[1] * len(inputs))
-            continue
-        part = conv(g, turned_weight(weight[:, :, *elements], groups), bias, over, groups)
-        if over.places == windows.size:
-            return part
-        out[:, :, *inputs] = part
-    return out
+    w, others = grouped_weight(weight, groups, dtype).transpose(0, 4, 2, 3, 1), windows.others
+    out: Array = np.empty((windows.size[0], groups, w.shape[2], *others.size, len(g)), dtype)
+    for rows, elements, over in windows.phases:
+        shifts = [(places, inputs) for _, inputs, places in others.elements()]
+        shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, shifts)
+    return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
 
 
 def turned_weight(weight: Array, groups: int) -> Array:

@@ -116,27 +116,31 @@ class Windows:
     @functools.cached_property
     def shifts(self) -> Windows:
         """These windows along the first axis, and all the inputs, one by one, along the others."""
-        ones, size = (1,) * len(self.others.size), self.others.size
-        return self.along(slice(0, 1)).and_then(Windows(size, ones, ones, ones, (0,) * len(size), size))
+        return self.along(slice(0, 1)).and_then(one_by_one(self.others.size))
 
     @functools.cached_property
-    def phases(self) -> list[tuple[Slices, Slices, Windows]]:
-        """For each remainder of the inputs by the stride: those inputs, the elements of the kernel that see them, and
-        the windows over the places, with the kernel turned by 180°, that give what these elements put there."""
-        axes = []
-        for size, kernel, s, d, padding, places in zip(*(getattr(self, field.name) for field in fields(self))):
-            axis = []
-            for i in range(min(s, size)):
-                elements = [k for k in range(kernel) if (i + padding - k * d) % s == 0]
-                step, count = s // math.gcd(s, d), len(elements)
-                start = elements[0] if elements else 0
-                apart = step * d // s
-                before = (count - 1) * apart - (i + padding - start * d) // s
-                over = Windows((places,), (count,), (1,), (apart,), (before,), (len(range(i, size, s)),))
-                axis.append((slice(i, None, s), slice(start, start + count * step, step), over))
-            axes.append(axis)
-        phases = (zip(*phase) for phase in itertools.product(*axes))
-        return [(inputs, elements, functools.reduce(Windows.and_then, over)) for inputs, elements, over in phases]
+    def phases(self) -> list[tuple[slice, slice, Windows]]:
+        """Along the first axis, for each remainder of the inputs by the stride: those inputs, the elements of the
+        kernel that see them, and the windows over the places, with the kernel turned by 180°, that give what these
+        elements put there (over all the places, one by one, along the other axes)."""
+        size, kernel, s, d, padding, places = (getattr(self, field.name)[0] for field in fields(self))
+        phases = []
+        for i in range(min(s, size)):
+            elements = [k for k in range(kernel) if (i + padding - k * d) % s == 0]
+            step, count = s // math.gcd(s, d), len(elements)
+            start = elements[0] if elements else 0
+            apart = step * d // s
+            before = (count - 1) * apart - (i + padding - start * d) // s
+            over = Windows((places,), (count,), (1,), (apart,), (before,), (len(range(i, size, s)),))
+            over = over.and_then(one_by_one(self.others.places))
+            phases.append((slice(i, None, s), slice(start, start + count * step, step), over))
+        return phases
+
+    @functools.cached_property
+    def turned(self) -> Windows:
+        """For a stride of 1: the windows over the places, with the kernel turned by 180°, that give the inputs."""
+        axes = [self.along(slice(i, i + 1)).phases[0][2] for i in range(len(self.size))]
+        return functools.reduce(Windows.and_then, axes)
 
     def elements(self, within: Slices | None = None) -> tuple[tuple[int, Slices, Slices], ...]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
@@ -148,6 +152,12 @@ class Windows:
         return _elements(
             self, tuple((b.start, b.stop) for b in within) if within else tuple((0, p) for p in self.places)
         )
+
+
+def one_by_one(size: tuple[int, ...]) -> Windows:
+    """Windows of one element on every input."""
+    ones = (1,) * len(size)
+    return Windows(size, ones, ones, ones, (0,) * len(size), size)
 
 
 @functools.lru_cache(maxsize=1024)
