@@ -278,7 +278,8 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     """
     if max(windows.stride) == 1:
         return conv(g, turned_weight(weight, groups), bias, windows.turned, groups)
-    if len(windows.size) == 1:
+    apart = windows.kernel[0] > 1 and windows.stride[0] % windows.dilation[0]  # the rows that a row sees
+    if len(windows.size) == 1 or apart:
         return conv_input(g[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     w, others = grouped_weight(weight, groups, dtype).transpose(0, 4, 2, 3, 1), windows.others
