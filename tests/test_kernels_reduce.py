@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations, permutations
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tinygrad_lite.kernels import reduce
 from tinygrad_lite.kernels.reduce import mean, total
 
 X = np.random.default_rng(0).standard_normal((3, 4, 1, 5))
@@ -38,3 +40,28 @@ def test_the_dtype_stays() -> None:
     assert total(X.astype(np.float32), -1).dtype == np.float32
     assert total(np.full(5000, 1, np.float16), 0) == 5000  # not added up one by one: that ends at 2048
     assert mean(X.astype(np.float32), (0,), X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 0), (-2,), (0, 1, 2), ()])
+@pytest.mark.parametrize("shape", [(40, 30, 31), (1, 40000, 1), (33, 1, 1000), (2, 2, 9973), (35000, 1, 3)])
+def test_large_sums_and_means_are_as_exact_as_those_of_numpy(
+    shape: tuple[int, ...], axis: Any, keepdims: bool, dtype: Any
+) -> None:
+    x = np.random.default_rng(0).random(shape).astype(dtype)
+    assert x.size >= reduce.LARGE
+    exact = x.astype(np.longdouble)
+    for fast, function in ((reduce.sum, np.sum), (reduce.average, np.mean)):
+        got, wanted = fast(x, axis, keepdims), function(exact, axis=axis, keepdims=keepdims)
+        assert (got.shape, got.dtype) == (wanted.shape, dtype)
+        numpys = np.max(np.abs(function(x, axis=axis, keepdims=keepdims) / wanted - 1))
+        assert np.max(np.abs(got / wanted - 1)) <= max(numpys, 8 * np.finfo(dtype).eps)
+
+
+def test_a_large_sum_has_numpys_errors() -> None:
+    x = np.ones((200, 200))
+    with pytest.raises(ValueError, match="repeated axis"):
+        reduce.sum(x, (0, 0), False)
+    with pytest.raises(np.exceptions.AxisError, match="axis 2 is out of bounds"):
+        reduce.sum(x, 2, False)

@@ -8,12 +8,14 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Array
+from ..graph import Array, kernel
 from .threads import awake, one_blas_thread
 
 Axis = int | tuple[int, ...] | None
 LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
+RUN = 1024  # elements: longer runs are summed in pieces, as exactly as np.sum does
 
 
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
@@ -30,7 +32,7 @@ def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
         axes: Sequence[int] = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if x.flags.c_contiguous:
             if axes == (n - 1,) or axes == (-1,):
-                return (x @ ones(x.shape[-1], x.dtype) if y is None else np.vecdot(x, y))[..., None]
+                return (_runs(x) if y is None else np.vecdot(x, y))[..., None]
             return _total(x, _from_start(axes, n), y)
         axes = _from_start(axes, n)
         order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory
@@ -75,7 +77,7 @@ def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
     last = x.ndim - kept
     if last:
         rows = x.reshape(*shape[:kept], -1)
-        out = rows @ ones(rows.shape[-1], x.dtype) if y is None else np.vecdot(rows, y.reshape(rows.shape))
+        out = _runs(rows) if y is None else np.vecdot(rows, y.reshape(rows.shape))
         if len(axes) > last:
             out = np.sum(out, axis=tuple(i for i in axes if i < kept), keepdims=True)
         return out.reshape(*out.shape, *(1,) * last)
@@ -90,6 +92,16 @@ def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
     return np.sum(x if y is None else x * y, axis=tuple(axes), keepdims=True)
 
 
+def _runs(x: Array) -> Array:
+    """The sum of each run along the last axis."""
+    n = x.shape[-1]
+    if n <= 4 * RUN:
+        return x @ ones(n, x.dtype)
+    whole = n // RUN * RUN
+    pieces = x[..., :whole].reshape(*x.shape[:-1], whole // RUN, RUN) @ ones(RUN, x.dtype)
+    return np.sum(pieces, axis=-1) + np.sum(x[..., whole:], axis=-1)
+
+
 def _alike(x: Array, y: Array) -> bool:
     """Whether y's elements lie in memory as x's do."""
     return type(y) is np.ndarray and x.strides == y.strides and x.shape == y.shape and x.dtype == y.dtype
@@ -98,3 +110,34 @@ def _alike(x: Array, y: Array) -> bool:
 def mean(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
     """The mean of x, or of x · y, over the axes, which stay as axes of 1."""
     return total(x, axis, y) / prod([np.shape(x)[i] for i in axis])
+
+
+def plain_sum(x: Array, axis: Axis, keepdims: bool) -> Array:
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@kernel(plain_sum)
+def sum(x: Array, axis: Axis, keepdims: bool) -> Array:
+    """`np.sum`, by products where x is large."""
+    if not _large(x):
+        return plain_sum(x, axis, keepdims)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, "axis")
+    out = total(x, axes)
+    return out if keepdims else np.squeeze(out, axes)[()]
+
+
+def plain_average(x: Array, axis: Axis, keepdims: bool) -> Array:
+    return np.mean(x, axis=axis, keepdims=keepdims)
+
+
+@kernel(plain_average)
+def average(x: Array, axis: Axis, keepdims: bool) -> Array:
+    """`np.mean`, by products where x is large."""
+    if not _large(x):
+        return plain_average(x, axis, keepdims)
+    out = sum(x, axis, keepdims)
+    return out / (x.size // max(1, np.size(out)))
+
+
+def _large(x: Array) -> bool:
+    return isinstance(x, np.ndarray) and x.size >= LARGE and x.dtype.char in "fd"

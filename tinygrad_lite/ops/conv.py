@@ -16,6 +16,7 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import conv as kernels
+from ..kernels import reduce
 from ..kernels.layout import laid
 from ..kernels.windows import Ints, Windows, per_axis, slide
 
@@ -80,7 +81,7 @@ def as_batched_as(x: Array, y: Array) -> Array:
 
 def sum_but_channels(g: Array, windows: Windows) -> Array:
     """∂L/∂bias: every example and every place adds the same bias."""
-    return np.sum(batched(g, windows), axis=(0, *range(2, len(windows.size) + 2)))
+    return reduce.sum(batched(g, windows), (0, *range(2, len(windows.size) + 2)), False)
 
 
 # -------------------------------------------------------------------------------------------- the names that torch has

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..graph import Array, Node, Rule, implements, op
 from ..kernels import cumulative as kernels
+from ..kernels import reduce
 from ..kernels.mask import keep
 
 Axis = int | tuple[int, ...] | None
@@ -64,7 +65,10 @@ def sum(
     """out = Σ x        ∂L/∂x = g, the same for every summand"""
     no_out(out)
     shape = np.shape(x)
-    value = np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
+    if dtype is initial is None and where is True:
+        value = reduce.sum(x, axis, keepdims)
+    else:
+        value = np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: spread(g, shape, axis, keepdims, where),)
 
 
@@ -75,7 +79,10 @@ def mean(
     """out = Σ x / n        ∂L/∂x = g / n, the same for each of the n"""
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
-    value = np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
+    if dtype is None and where is True:
+        value = reduce.average(x, axis, keepdims)
+    else:
+        value = np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
     return value, (lambda g: spread(g / n, shape, axis, keepdims, where),)
 
 
