@@ -136,8 +136,9 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
         less: Array = np.ones_like(largest, bool)
         count[...] = 0
         for _, inputs, places in windows.elements()[:-1]:
-            less[..., *places] &= seen[..., *inputs] < largest[..., *places]
-            count += less
+            here = less[..., *places]
+            here &= seen[..., *inputs] < largest[..., *places]
+            count += less.view(np.uint8)  # booleans would be cast
 
     each(work, parts(x, windows))
     return place
