@@ -53,7 +53,7 @@ def test_large_sums_and_means_are_as_exact_as_those_of_numpy(
     assert x.size >= reduce.LARGE
     exact = x.astype(np.longdouble)
     for fast, function in ((reduce.sum, np.sum), (reduce.average, np.mean)):
-        got, wanted = fast(x, axis, keepdims), function(exact, axis=axis, keepdims=keepdims)
+        got, wanted = fast(x, axis=axis, keepdims=keepdims), function(exact, axis=axis, keepdims=keepdims)
         assert (got.shape, got.dtype) == (wanted.shape, dtype)
         numpys = np.max(np.abs(function(x, axis=axis, keepdims=keepdims) / wanted - 1))
         assert np.max(np.abs(got / wanted - 1)) <= max(numpys, 8 * np.finfo(dtype).eps)
@@ -62,6 +62,14 @@ def test_large_sums_and_means_are_as_exact_as_those_of_numpy(
 def test_a_large_sum_has_numpys_errors() -> None:
     x = np.ones((200, 200))
     with pytest.raises(ValueError, match="repeated axis"):
-        reduce.sum(x, (0, 0), False)
+        reduce.sum(x, axis=(0, 0))
     with pytest.raises(np.exceptions.AxisError, match="axis 2 is out of bounds"):
-        reduce.sum(x, 2, False)
+        reduce.sum(x, axis=2)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 3), (2, 0, 3)])
+def test_a_number_is_spread_as_numpy_does_it(shape: tuple[int, ...]) -> None:
+    for g in (np.float32(2.5), np.float64(-1), np.int64(3), np.asarray(1.5), np.ones((1,) * len(shape))):
+        got = reduce.spread(g, shape)
+        np.testing.assert_array_equal(got, np.broadcast_to(g, shape), strict=True)
+        assert not isinstance(got, np.ndarray) or not got.flags.writeable

@@ -464,8 +464,12 @@ def fit(g: Array, value: Array) -> Array:
 
     out = x + y broadcasts x where it has fewer axes or a 1: each element was used many times, and ∂L/∂x sums over them.
     """
-    if g.__class__ is value.__class__ is np.ndarray and g.shape == value.shape and g.dtype is value.dtype:
-        return g
+    if g.__class__ is value.__class__:
+        if g.__class__ is np.ndarray:
+            if g.shape == value.shape and g.dtype is value.dtype:
+                return g
+        elif g.__class__ in _IMMUTABLE:
+            return g
     shape, seen = np.shape(value), np.shape(g)
     if g is None:
         raise TypeError("the closure returned None: it must return the gradient")

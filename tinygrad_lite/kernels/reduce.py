@@ -112,12 +112,12 @@ def mean(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
     return total(x, axis, y) / prod([np.shape(x)[i] for i in axis])
 
 
-def plain_sum(x: Array, axis: Axis, keepdims: bool) -> Array:
+def plain_sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.sum(x, axis=axis, keepdims=keepdims)
 
 
 @kernel(plain_sum)
-def sum(x: Array, axis: Axis, keepdims: bool) -> Array:
+def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """`np.sum`, by products where x is large."""
     if not _large(x):
         return plain_sum(x, axis, keepdims)
@@ -126,18 +126,25 @@ def sum(x: Array, axis: Axis, keepdims: bool) -> Array:
     return out if keepdims else np.squeeze(out, axes)[()]
 
 
-def plain_average(x: Array, axis: Axis, keepdims: bool) -> Array:
+def plain_average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.mean(x, axis=axis, keepdims=keepdims)
 
 
 @kernel(plain_average)
-def average(x: Array, axis: Axis, keepdims: bool) -> Array:
+def average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """`np.mean`, by products where x is large."""
     if not _large(x):
         return plain_average(x, axis, keepdims)
-    out = sum(x, axis, keepdims)
+    out = sum(x, axis=axis, keepdims=keepdims)
     return out / (x.size // max(1, np.size(out)))
 
 
 def _large(x: Array) -> bool:
     return isinstance(x, np.ndarray) and x.size >= LARGE and x.dtype.char in "fd"
+
+
+def spread(g: Array, shape: tuple[int, ...]) -> Array:
+    """`np.broadcast_to`, which takes 4 µs even for a scalar."""
+    if isinstance(g, np.generic):
+        return np.ndarray(shape, g.dtype, g, 0, (0,) * len(shape)) if shape else g
+    return np.broadcast_to(g, shape)

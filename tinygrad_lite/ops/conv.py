@@ -81,7 +81,7 @@ def as_batched_as(x: Array, y: Array) -> Array:
 
 def sum_but_channels(g: Array, windows: Windows) -> Array:
     """∂L/∂bias: every example and every place adds the same bias."""
-    return reduce.sum(batched(g, windows), (0, *range(2, len(windows.size) + 2)), False)
+    return reduce.sum(batched(g, windows), axis=(0, *range(2, len(windows.size) + 2)))
 
 
 # -------------------------------------------------------------------------------------------- the names that torch has

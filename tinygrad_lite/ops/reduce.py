@@ -26,7 +26,7 @@ def kept(g: Array, axis: Axis, keepdims: bool) -> Array:
 
 def spread(g: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any = True) -> Array:
     """Give what was reduced over `axis` its axes back: each reduced element gets the same, a masked one nothing."""
-    g = np.broadcast_to(kept(g, axis, keepdims), shape)
+    g = reduce.spread(kept(g, axis, keepdims), shape)
     return g if where is True else keep(g, where)
 
 
@@ -66,7 +66,7 @@ def sum(
     no_out(out)
     shape = np.shape(x)
     if dtype is initial is None and where is True:
-        value = reduce.sum(x, axis, keepdims)
+        value = reduce.sum(x, axis=axis, keepdims=keepdims)
     else:
         value = np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: spread(g, shape, axis, keepdims, where),)
@@ -80,7 +80,7 @@ def mean(
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     if dtype is None and where is True:
-        value = reduce.average(x, axis, keepdims)
+        value = reduce.average(x, axis=axis, keepdims=keepdims)
     else:
         value = np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
     return value, (lambda g: spread(g / n, shape, axis, keepdims, where),)
