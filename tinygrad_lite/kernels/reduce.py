@@ -118,10 +118,10 @@ def plain_sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @kernel(plain_sum)
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """`np.sum`, by products where x is large."""
-    if not _large(x):
+    """`np.sum`, by products where x is large. Not over all axes: an x that has left the cache gains nothing there."""
+    if not _large(x) or axis is None:
         return plain_sum(x, axis, keepdims)
-    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, "axis")
+    axes = normalize_axis_tuple(axis, x.ndim, "axis")
     out = total(x, axes)
     return out if keepdims else np.squeeze(out, axes)[()]
 
