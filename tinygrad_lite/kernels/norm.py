@@ -75,5 +75,7 @@ def _scale(y: Array, x: Array, weight: Array, bias: Array) -> None:
 
 def sum_to(shape: tuple[int, ...], g: Array, x: Array | None = None) -> Array:
     """Σ g, or Σ g · x, over the axes along which what has `shape` was broadcast."""
-    axes = tuple(i for i, n in enumerate(np.shape(g)) if i < np.ndim(g) - len(shape) or shape[i - np.ndim(g)] != n)
+    seen = np.shape(g)
+    extra = len(seen) - len(shape)
+    axes = (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])
     return np.reshape(total(g, axes, x), shape) if axes else g if x is None else g * x

@@ -109,7 +109,8 @@ def _alike(x: Array, y: Array) -> bool:
 
 def mean(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
     """The mean of x, or of x · y, over the axes, which stay as axes of 1."""
-    return total(x, axis, y) / prod([np.shape(x)[i] for i in axis])
+    shape = np.shape(x)
+    return total(x, axis, y) / prod([shape[i] for i in axis])
 
 
 def plain_sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

@@ -69,13 +69,14 @@ def _constant(name: str, eps: Any) -> Any:
     return eps
 
 
-def _last(name: str, x: Array, normalized_shape: Any, **arrays: Array | None) -> tuple[Shape, Shape]:
-    """normalized_shape as a tuple, and the axes it stands for."""
+def _last(name: str, x: Array, normalized_shape: Any, **arrays: Array | None) -> Shape:
+    """The axes that normalized_shape stands for."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or np.shape(x)[-len(shape) :] != shape:
-        raise ValueError(f"{name}: x has shape {np.shape(x)}: its last axes must be normalized_shape, {shape}")
+    seen = np.shape(x)
+    if not shape or seen[-len(shape) :] != shape:
+        raise ValueError(f"{name}: x has shape {seen}: its last axes must be normalized_shape, {shape}")
     _expect(name, x, shape, "normalized_shape", **arrays)
-    return shape, tuple(range(np.ndim(x) - len(shape), np.ndim(x)))
+    return tuple(range(len(seen) - len(shape), len(seen)))
 
 
 def layer_norm(
@@ -91,8 +92,9 @@ def layer_norm(
     Raises:
         ValueError: shapes that do not fit.
     """
-    shape, axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, _constant("layer_norm", eps))
+    axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    weight, bias = 1 if weight is None else weight, 0 if bias is None else bias
+    return standardize(x, weight, bias, axes, _constant("layer_norm", eps))
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
@@ -107,7 +109,7 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
     Raises:
         ValueError: shapes that do not fit.
     """
-    axes = _last("rms_norm", x, normalized_shape, weight=weight)[1]
+    axes = _last("rms_norm", x, normalized_shape, weight=weight)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
     y = x / np.sqrt(mean(np.square(x), axes) + eps)
     return y if weight is None else y * weight
