@@ -47,7 +47,7 @@ def adam(
             g = g + weight_decay * p
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
-        return p - lr * (m / (1 - b1**t)) / (math.sqrt(v / (1 - b2**t)) + eps)
+        return p - lr * (m / (1 - b1 ** t)) / (math.sqrt(v / (1 - b2 ** t)) + eps)
 
     return step
 

@@ -33,7 +33,7 @@ from .workloads import CURVES, WORKLOADS
 
 OURS = "tinygrad_lite"
 HERE = Path(__file__).parent
-PAUSE = 0.05  # s between turns: idle threads of the last library stop spinning
+PAUSE = 0.2  # s between turns: by then idle threads of the last library (OpenBLAS: for 0.1 s) have stopped spinning
 
 
 def main(arguments: list[str] | None = None) -> int:

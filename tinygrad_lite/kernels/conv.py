@@ -1,8 +1,8 @@
 """Convolution and its two adjoints over n spatial axes: rows of an image unfolded, and matrix products.
 
 Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost
-(see layout.py); results have their rows outermost, (rows, channels, *other axes, N), as the products in rows.py give
-them. The rows of the output are independent of each other.
+(see layout.py); large results have their rows outermost, (rows, channels, *other axes, N), as the products in rows.py
+give them. The rows of the output are independent of each other.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from .threads import each, pieces, shared
 from .windows import Slices, Windows, overlap_add, view
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
-FEW = (
-    100_000  # numbers seen through windows: up to so many, one matrix of them takes less time than the cutting of rows
-)
+FEW = 100_000  # numbers seen: up to so many, one matrix of them takes less time than the cutting into rows
 
 
 def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
@@ -180,10 +178,10 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
 def shifted(
     out: Array, x: Array, w: Array, bias: Array | None, windows: Windows, shifts: list[tuple[Slices, Slices]]
 ) -> None:
-    """out (rows, groups, outputs, *axes, N): for each element k of a row of the kernel (all elements · outputs at once)
-    the product of w[:, k] with rows of x that aren't unfolded, its part shifts[k][0] added to the part shifts[k][1].
+    """Products of w with rows of x that aren't unfolded, added up in out (rows, groups, outputs, *axes, N).
 
-    w (groups, elements, outputs, rows of the kernel, channels)
+    w (groups, elements, outputs, rows of the kernel, channels) has a matrix for each element k of a row of the kernel.
+    All are multiplied at once. Then the part shifts[k][0] of the k-th product goes to the part shifts[k][1] of out.
     """
     groups, elements, outputs = w.shape[:3]
     rows = Rows(x, windows, groups, out.dtype)

@@ -290,7 +290,9 @@ class LayerNorm(Module):
     `normalized_shape` is a tuple, or an integer for the last axis alone; weight and bias have this shape.
     """
 
-    def __init__(self, normalized_shape: Ints, eps: float = 1e-5, bias: bool = True, dtype: Any = np.float32) -> None:
+    def __init__(
+        self, normalized_shape: Ints, eps: float = 1e-5, bias: bool = True, dtype: Any = np.float32
+    ) -> None:
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.weight = constant(1, shape, dtype, "weight")
         self.bias = constant(0, shape, dtype, "bias") if bias else None
