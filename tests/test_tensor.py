@@ -493,3 +493,12 @@ def test_what_only_turns_into_an_array_becomes_one() -> None:
             raise NotImplementedError
 
     assert type(tg.Tensor(Column()).data) is np.ndarray
+
+
+def test_data_of_a_complex_tensor_takes_another_complex_dtype() -> None:
+    t = tg.Tensor(np.ones(2, np.complex128))
+    t.data = np.array([1j, 2], np.complex64)
+    assert t.dtype == np.complex128
+    np.testing.assert_array_equal(t.data, [1j, 2])
+    with pytest.raises(TypeError, match="cannot hold complex numbers"):
+        tg.Tensor([1.0, 2.0]).data = t.data

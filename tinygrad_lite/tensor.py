@@ -184,7 +184,7 @@ class Tensor(Node):
             raise RuntimeError(f"data: this tensor is the result of {self.op.name}; only a leaf's data can be set")
         value = as_value(data)
         if value.dtype != self.dtype:
-            if value.dtype.kind == "c":
+            if value.dtype.kind == "c" != self.dtype.kind:
                 raise TypeError(f"data: this tensor of dtype {self.dtype} cannot hold complex numbers")
             value = as_value(value, self.dtype)
         if np.shape(value) != self.shape:

@@ -176,12 +176,12 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
 
 
 def shifted(
-    out: Array, x: Array, w: Array, bias: Array | None, windows: Windows, shifts: list[tuple[Slices, Slices]]
+    out: Array, x: Array, w: Array, bias: Array | None, windows: Windows, moves: list[tuple[Slices, Slices]]
 ) -> None:
     """Products of w with rows of x that aren't unfolded, added up in out (rows, groups, outputs, *axes, N).
 
     w (groups, elements, outputs, rows of the kernel, channels) has a matrix for each element k of a row of the kernel.
-    All are multiplied at once. Then the part shifts[k][0] of the k-th product goes to the part shifts[k][1] of out.
+    All are multiplied at once. Then the part moves[k][0] of the k-th product goes to the part moves[k][1] of out.
     """
     groups, elements, outputs = w.shape[:3]
     rows = Rows(x, windows, groups, out.dtype)
@@ -196,7 +196,7 @@ def shifted(
         product(part, u, v)
         v = v.reshape(*u.shape[:2], elements, y.shape[2], *windows.places[1:], len(x)).swapaxes(0, 1)
         y[...] = start[:, some]
-        for k, (source, target) in enumerate(shifts):
+        for k, (source, target) in enumerate(moves):
             y[:, :, :, *target] += v[:, :, k, :, *source]
 
     def fill(blocks: Iterable[Block]) -> None:
@@ -258,8 +258,8 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
             if part.shape[2] != 1:
                 total[i] += product_over_columns(rows.matrices(block), part)
             else:  # products with one vector need no matrix
-                columns = np.vecdot(rows.windows_seen(block), part[:, :, None, None])
-                total[i] += columns.sum(axis=1).reshape(total[i].shape)
+                sums = np.vecdot(rows.windows_seen(block), part[:, :, None, None])
+                total[i] += sums.sum(axis=1).reshape(total[i].shape)
 
     each(add, range(len(share)))
     w = total.sum(axis=0).reshape(groups, rows.high, x.shape[1] // groups, *windows.kernel[1:], gs.shape[2])
@@ -283,8 +283,8 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     w, others = grouped_weight(weight, groups, dtype).transpose(0, 4, 2, 3, 1), windows.others
     out: Array = np.empty((windows.size[0], groups, w.shape[2], *others.size, len(g)), dtype)
     for rows, elements, over in windows.phases:
-        shifts = [(places, inputs) for _, inputs, places in others.elements()]
-        shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, shifts)
+        moves = [(places, inputs) for _, inputs, places in others.elements()]
+        shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, moves)
     return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
 
 

@@ -137,7 +137,7 @@ def average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     if not _large(x):
         return plain_average(x, axis, keepdims)
     out = sum(x, axis=axis, keepdims=keepdims)
-    return out / (x.size // max(1, np.size(out)))
+    return out / (x.size // np.size(out))
 
 
 def _large(x: Array) -> bool:
