@@ -17,7 +17,7 @@ An infinite input gives NaN where the sum of its products would be infinite.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside,
 from .threads import each, pieces, shared
 from .windows import Windows, strided
 
+HOT = 3 << 16  # elements of matrices and their products at a time: 0.75 MB of float32
 POINTS = (0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 
 
@@ -46,37 +47,52 @@ def pays(channels: int, outputs: int, windows: Windows, dtype: Any) -> bool:
 
 
 class Tiles:
-    """Four rows of the output at a time, and the six rows Bᵀ d of the input that they see, unfolded into matrices."""
+    """Four rows of the output at a time, and the six rows Bᵀ d of the input that they see.
 
-    def __init__(self, x: Array, windows: Windows, dtype: Any) -> None:
+    These are unfolded into matrices, along the second axis a few places at a time: such matrices are multiplied while
+    they are in the cache of a core.
+    """
+
+    def __init__(self, x: Array, windows: Windows, outputs: int, dtype: Any) -> None:
         self.x = batch_inner(x).swapaxes(0, 1)  # (rows, C, *size[1:], N)
         self.windows, self.dtype, self.count = windows, dtype, -(-windows.places[0] // 4)
         self.others = windows.others
-        self.lines = x.shape[1] * math.prod(self.others.kernel)
-        self.columns = math.prod(self.others.places) * len(x)
+        self.outputs, self.lines = outputs, x.shape[1] * math.prod(self.others.kernel)
+        self.inner = math.prod(windows.places[2:]) * len(x)  # columns of one place along the second axis
+        self.columns = windows.places[1] * self.inner
 
-    def blocks(self, outputs: int, result: int) -> list[list[slice]]:
-        """The tiles, for each thread a list of blocks; `result` elements come out of each of the products of a tile."""
-        most = BLOCK // max(1, 6 * (self.lines * self.columns + result))
-        work = 6 * self.lines * outputs * self.columns * self.count
-        return [pieces(part, most) for part in shared(self.count, work)]
+    def blocks(self) -> list[list[slice]]:
+        """The tiles, for each thread a list of blocks: of several where each is small."""
+        one = 6 * (self.lines + self.outputs) * self.columns
+        work = 6 * self.lines * self.outputs * self.columns * self.count
+        return [pieces(part, BLOCK // max(1, one) if one <= HOT else 1) for part in shared(self.count, work)]
 
-    def matrices(self, block: slice) -> Array:
-        """(tiles of the block, 6, C · elements of a row, columns)"""
+    def rows(self, block: slice) -> Array:
+        """Bᵀ d with its padding: (tiles of the block, 6, C, *size[1:], N)"""
         n = block.stop - block.start
         first = 4 * block.start - self.windows.padding[0]
-        d = np.ascontiguousarray(cut(self.x, [(first, first + 4 * n + 2)]), self.dtype)
+        d = np.ascontiguousarray(cut(self.x, [(first, first + 4 * n + 2), None, *self.others.reach()]), self.dtype)
         six = strided(d, (n, 6, d[0].size), (4 * d.strides[0], d.strides[0], d.itemsize))
-        s = np.matmul(B.T.astype(self.dtype), six).reshape(n, 6, *d.shape[1:])
-        u = empty((n, 6, self.lines), self.columns, self.dtype)
-        part = seen(cut(s, (None, None, None, *self.others.reach())), self.others)
-        u.reshape(part.shape)[...] = part
-        return u
+        rows: Array = np.empty((n, 6, *d.shape[1:]), self.dtype)
+        product(B.T.astype(self.dtype), six, rows.reshape(six.shape))
+        return rows
+
+    def matrices(self, block: slice, result: int = 0) -> Iterator[tuple[slice, Array]]:
+        """Some columns, and what they see: (tiles of the block, 6, C · elements of a row, columns). `result` elements
+        are made of them, if that is no product for every column."""
+        v = seen(self.rows(block), self.others)
+        most = (HOT + result) // max(1, 6 * (self.lines + self.outputs) * self.inner)
+        for wide in pieces(slice(0, self.windows.places[1]), most):
+            columns = slice(wide.start * self.inner, wide.stop * self.inner)
+            u = empty((len(v), 6, self.lines), columns.stop - columns.start, self.dtype)
+            part = v[(..., wide, *(slice(None),) * len(self.windows.places[1:]))]
+            u.reshape(part.shape)[...] = part
+            yield columns, u
 
 
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array:
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    tiles = Tiles(x, windows, dtype)
+    tiles = Tiles(x, windows, len(weight), dtype)
     w = np.tensordot(G.astype(dtype), np.asarray(weight, dtype), (1, 2)).reshape(6, len(weight), tiles.lines)
     out: Array = np.empty((4 * tiles.count, len(weight), *windows.places[1:], len(x)), dtype)
     flat = out.reshape(tiles.count, 4, len(weight) * tiles.columns)
@@ -84,30 +100,32 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
     def fill(blocks: Iterable[slice]) -> None:
         for block in blocks:
             m: Array = np.empty((block.stop - block.start, 6, len(weight), tiles.columns), dtype)
-            product(w, tiles.matrices(block), m)
-            np.matmul(A.T.astype(dtype), m.reshape(len(m), 6, flat.shape[2]), out=flat[block])
+            for columns, u in tiles.matrices(block):
+                product(w, u, m[..., columns])
+            product(A.T.astype(dtype), m.reshape(len(m), 6, flat.shape[2]), flat[block])
             if bias is not None:
                 flat[block].reshape(-1, len(weight), tiles.columns)[...] += bias[:, None]
 
-    each(fill, tiles.blocks(len(weight), len(weight) * tiles.columns))
+    each(fill, tiles.blocks())
     return rows_inside(out[: windows.places[0]])
 
 
 def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     """The adjoint in w: Gᵀ Σ (Bᵀ d) · (A g)ᵀ."""
     dtype = np.result_type(x, g)
-    tiles = Tiles(x, windows, dtype)
     outputs, rest = g.shape[1], -windows.places[0] % 4
+    tiles = Tiles(x, windows, outputs, dtype)
     h = batch_inner(g).swapaxes(0, 1)
     h = np.concatenate([h, np.zeros((rest, *h.shape[1:]), dtype)]) if rest else h
     h = h.reshape(tiles.count, 4, outputs * tiles.columns)
-    share = tiles.blocks(outputs, outputs * tiles.lines)
+    share = tiles.blocks()
     total = np.zeros((len(share), 6, tiles.lines, outputs), dtype)
 
     def add(part: int) -> None:
         for block in share[part]:
             m = np.matmul(A.astype(dtype), h[block]).reshape(-1, 6, outputs, tiles.columns)
-            total[part] += product_over_columns(tiles.matrices(block).swapaxes(0, 1), m.swapaxes(0, 1))
+            for columns, u in tiles.matrices(block, result=total[part].size):
+                total[part] += product_over_columns(u.swapaxes(0, 1), m[..., columns].swapaxes(0, 1))
 
     each(add, range(len(share)))
     w = np.tensordot(G.T.astype(dtype), total.sum(axis=0), 1).reshape(3, x.shape[1], *windows.kernel[1:], outputs)
