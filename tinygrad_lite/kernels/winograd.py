@@ -90,10 +90,21 @@ class Tiles:
             yield columns, u
 
 
+def filters(weight: Array, dtype: Any) -> Array:
+    """G w: (6, O, C · elements of a row)"""
+    w = weight.reshape(*weight.shape[:3], math.prod(weight.shape[3:]))
+    rows: Array = np.empty((3, *w.shape[:2], w.shape[3]), dtype)
+    for k in range(w.shape[3]):  # in long runs
+        rows[..., k] = w[..., k].transpose(2, 0, 1)
+    six: Array = np.empty((6, len(w), rows[0, 0].size), dtype)
+    product(G.astype(dtype), rows.reshape(3, -1), six.reshape(6, -1))
+    return six
+
+
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array:
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     tiles = Tiles(x, windows, len(weight), dtype)
-    w = np.tensordot(G.astype(dtype), np.asarray(weight, dtype), (1, 2)).reshape(6, len(weight), tiles.lines)
+    w = filters(weight, dtype)
     out: Array = np.empty((4 * tiles.count, len(weight), *windows.places[1:], len(x)), dtype)
     flat = out.reshape(tiles.count, 4, len(weight) * tiles.columns)
 
