@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph import Array, kernel
 from . import winograd
-from .layout import batch_first, batch_inner
+from .layout import batch_first, batch_inner, copied
 from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 from .threads import each, pieces, shared
 from .windows import Slices, Windows, overlap_add, view
@@ -105,7 +105,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     if fast:
         return winograd.conv(x, weight, bias, windows)
     rows = Rows(x, windows, groups, dtype)
-    w = np.ascontiguousarray(grouped_weight(weight, groups, dtype).transpose(0, 1, 3, 2, 4))
+    w = copied(grouped_weight(weight, groups, dtype).swapaxes(2, 3), 1)
     w = w.reshape(*w.shape[:2], rows.high * rows.lines)
     out: Array = np.empty((windows.places[0], len(weight), *windows.places[1:], len(x)), dtype)
     flat = out.reshape(len(out), *w.shape[:2], rows.inner * windows.places[1]).swapaxes(0, 1)
@@ -264,7 +264,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     each(add, range(len(share)))
     w = total.sum(axis=0).reshape(groups, rows.high, x.shape[1] // groups, *windows.kernel[1:], gs.shape[2])
     w = np.moveaxis(w, (-1, 2), (1, 2))
-    return np.ascontiguousarray(w).reshape(g.shape[1], *w.shape[2:])
+    return copied(w, len(windows.kernel)).reshape(g.shape[1], *w.shape[2:])
 
 
 @kernel(plain_conv_input)

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .layout import batch_inner
+from .layout import batch_inner, copied
 from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, seen
 from .threads import each, pieces, shared
 from .windows import Windows, strided
@@ -92,12 +92,9 @@ class Tiles:
 
 def filters(weight: Array, dtype: Any) -> Array:
     """G w: (6, O, C · elements of a row)"""
-    w = weight.reshape(*weight.shape[:3], math.prod(weight.shape[3:]))
-    rows: Array = np.empty((3, *w.shape[:2], w.shape[3]), dtype)
-    for k in range(w.shape[3]):  # in long runs
-        rows[..., k] = w[..., k].transpose(2, 0, 1)
-    six: Array = np.empty((6, len(w), rows[0, 0].size), dtype)
-    product(G.astype(dtype), rows.reshape(3, -1), six.reshape(6, -1))
+    w = np.asarray(copied(np.moveaxis(weight, 2, 0), weight.ndim - 3), dtype)
+    six: Array = np.empty((6, len(weight), w[0, 0].size), dtype)
+    product(G.astype(dtype), w.reshape(3, -1), six.reshape(6, -1))
     return six
 
 
@@ -140,4 +137,4 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
 
     each(add, range(len(share)))
     w = np.tensordot(G.T.astype(dtype), total.sum(axis=0), 1).reshape(3, x.shape[1], *windows.kernel[1:], outputs)
-    return np.ascontiguousarray(np.moveaxis(w, (-1, 0), (0, 2)))
+    return copied(np.moveaxis(w, (-1, 0), (0, 2)), len(windows.kernel))
