@@ -191,7 +191,7 @@ def test_several_threads_give_the_same(
 
 
 def test_memory_order() -> None:
-    for shape in ((64, 3, 32, 32), (5, 4, 4, 4), (1, 2, 3, 3), (0, 2, 3, 3), (33, 1, 9, 8192)):
+    for shape in ((64, 3, 32, 32), (5, 4, 4, 4), (1, 2, 3, 3), (0, 2, 3, 3), (33, 1, 9, 8192), (17, 2, 70, 70), (9, 5)):
         x = rand(*shape)
         turned = batch_last(x)
         assert turned.flags.c_contiguous
@@ -200,3 +200,7 @@ def test_memory_order() -> None:
         assert empty_as(batch_first(turned), shape).strides == batch_first(turned).strides
         np.testing.assert_array_equal(ordered_as(batch_first(turned), x), x)
         assert ordered_as(x, x) is x
+        order = (2, 1, 3, 0) if len(shape) > 2 else (1, 0)  # rows outermost, as a convolution gives them
+        rows = np.empty([shape[i] for i in order]).transpose(np.argsort(order))
+        np.testing.assert_array_equal(ordered_as(rows, x), x)
+        assert ordered_as(rows, x).transpose(order).flags.c_contiguous

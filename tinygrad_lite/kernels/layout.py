@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .threads import each
+from .threads import each, pieces
 
-STRIP = 4096  # columns that are turned at a time: they stay in the cache
+STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
 LONG = 1000  # elements that are worth a copy of their own
 GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
 
@@ -25,18 +25,29 @@ def batch_last(x: Array) -> Array:
     turned = x.transpose((*range(1, x.ndim), 0))  # np.moveaxis would take as long as a small kernel
     if turned.flags.c_contiguous or not x.flags.c_contiguous:
         return np.ascontiguousarray(turned)
-    n, flat = len(x), x.reshape(len(x), -1)
-    out = np.empty((flat.shape[1], n), x.dtype)
+    return turned_into(np.empty(turned.shape, x.dtype), x)
 
-    def turn(start: int) -> None:
-        to = out[start : start + STRIP]
+
+def turned_into(out: Array, x: Array) -> Array:
+    """out (..., N), whose batch is innermost in memory, filled with x (N, ...) in C order."""
+
+    def turn(box: tuple[Any, ...]) -> None:
+        part = x[(slice(None), *box)]
         # Rows of x may lie a power of two apart, where all of a column falls on the same few sets of the cache.
-        part = np.empty((n, STRIP + 16), x.dtype)[:, : len(to)]
-        part[...] = flat[:, start : start + STRIP]
-        to[...] = part.T
+        rows = np.empty((len(part), part[0].size + 16), x.dtype)[:, :-16].reshape(part.shape)
+        rows[...] = part
+        out[box] = rows.transpose((*range(1, part.ndim), 0))
 
-    each(turn, range(0, len(out), STRIP))
-    return out.reshape(turned.shape)
+    each(turn, boxes(x.shape[1:]) if x.size else ())
+    return out
+
+
+def boxes(shape: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Indices that cut an array of `shape` into boxes of at most STRIP elements."""
+    inner = math.prod(shape[1:])
+    if inner > STRIP:
+        return [(i, *box) for i in range(shape[0]) for box in boxes(shape[1:])]
+    return [(some,) for some in pieces(slice(0, shape[0]), STRIP // inner)]
 
 
 def batch_is_inner(x: Array) -> bool:
@@ -93,6 +104,7 @@ def ordered_as(x: Array, a: Array) -> Array:
     if all(s == t for s, t, n in zip(out.strides, a.strides, a.shape) if n > 1):
         return a
     if batch_is_inner(out) and a.flags.c_contiguous:
-        return batch_first(batch_last(a))
-    out[...] = a
+        turned_into(out.transpose((*range(1, out.ndim), 0)), a)
+    else:
+        out[...] = a
     return out
