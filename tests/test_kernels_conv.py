@@ -125,6 +125,7 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
 
 
+@pytest.mark.parametrize("hot", [64, winograd.HOT], ids=["a few columns at a time", "as it is"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     ("shape", "outputs", "kernel", "stride", "padding", "dilation"),
@@ -137,9 +138,11 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
     ],
 )
 def test_winograd_agrees_with_the_plain_version(
-    shape: Any, outputs: int, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: Any
-) -> None:
+    shape: Any, outputs: int, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: Any, hot: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     """The judge is the plain version in float64."""
+    monkeypatch.setattr(winograd, "HOT", hot)
     windows = slide(shape[2:], kernel, stride, padding, dilation)
     x, w, b = (a.astype(dtype) for a in (rand(*shape), rand(outputs, shape[1], *kernel), rand(outputs)))
     g = rand(shape[0], outputs, *windows.places, seed=1).astype(dtype)
@@ -173,6 +176,7 @@ def test_several_threads_give_the_same(
     for room in (rows, winograd):
         monkeypatch.setattr(room, "BLOCK", 64)
     monkeypatch.setattr(kernels, "BLOCK", 64)
+    monkeypatch.setattr(winograd, "HOT", 64)
     monkeypatch.setattr(rows, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)

@@ -274,6 +274,9 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s along the first axis, each
     remainder of the rows by s has elements of the kernel of its own; along the others, products are shifted.
     """
+    inputs = weight.shape[1] * groups
+    if few_products(g, inputs, windows):
+        return products_added(g, weight, bias, windows, groups)
     if max(windows.stride) == 1:
         return conv(g, turned_weight(weight, groups), bias, windows.turned, groups)
     apart = windows.kernel[0] > 1 and windows.stride[0] % windows.dilation[0]  # the rows that a row sees
@@ -286,6 +289,32 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
         moves = [(places, inputs) for _, inputs, places in others.elements()]
         shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, moves)
     return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
+
+
+def few_products(g: Array, inputs: int, windows: Windows) -> bool:
+    """Whether the products of all elements are one small matrix, and none larger than what a `conv` would see."""
+    products = len(g) * inputs * math.prod((*windows.kernel, *windows.places))
+    return products <= FEW and (max(windows.stride) > 1 or inputs <= g.shape[1])
+
+
+def products_added(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
+    """`conv_input` for small arrays: the products of all elements, added where each saw its input, axis by axis."""
+    dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
+    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight[0].size)
+    gs = np.asarray(batch_inner(g), dtype).reshape(groups, w.shape[1], g[:, 0].size)
+    channels, n = groups * weight.shape[1], len(windows.size)
+    v = np.matmul(w.swapaxes(1, 2), gs).reshape(channels, *windows.kernel, *windows.places, len(g))
+    for axis in reversed(range(n)):
+        others = (slice(None),) * axis
+        out: Array = np.zeros(
+            (*v.shape[: axis + 1], *v.shape[axis + 2 : 2 * axis + 2], *windows.size[axis:], len(g)), dtype
+        )
+        for k, inputs, places in windows.axes[axis].elements():
+            out[(slice(None), *others, *others, inputs[axis])] += v[(slice(None), *others, k, *others, places[axis])]
+        v = out
+    if bias is not None:
+        v += bias.reshape(-1, *[1] * (n + 1))
+    return batch_first(v)
 
 
 def turned_weight(weight: Array, groups: int) -> Array:

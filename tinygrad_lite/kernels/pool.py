@@ -67,7 +67,7 @@ def room(x: Array, windows: Windows, dtype: Any = None) -> Array:
 def parts(x: Array, windows: Windows) -> list[Slices]:
     """x in parts for the threads, along the outermost in memory of the axes before the spatial ones."""
     before = x.ndim - len(windows.size)
-    if not before or not x.size:
+    if not before or x.size < 2 * WORTH:
         return [()]
     axis = max(range(before), key=lambda i: (x.shape[i] > 1, abs(x.strides[i])))
     least = max(1, -(-WORTH * x.shape[axis] // x.size))
@@ -133,8 +133,8 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
 
     def work(at: Slices) -> None:
         seen, largest, count = x[at], y[at], place[at]
-        less: Array = np.ones_like(largest, bool)
-        count[...] = 0
+        less: Array = np.empty_like(largest, bool)
+        less[...], count[...] = True, 0
         for _, inputs, places in windows.elements()[:-1]:
             here = less[..., *places]
             here &= seen[..., *inputs] < largest[..., *places]
