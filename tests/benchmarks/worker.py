@@ -10,6 +10,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
@@ -47,6 +49,9 @@ def serve(pipe: Connection, name: str, threads: int) -> None:
     workloads: dict[Any, Workload] = {**WORKLOADS}
     workloads.update(((curve, n), workload) for curve, points in CURVES.items() for n, workload in points.items())
     library = LIBRARIES[name](threads)
+    # Freed at once, so that glibc keeps blocks of up to that size from now on. A process in which nothing large was
+    # freed yet pays page faults in every call: 4.7 in place of 0.26 ms for PyTorch's depthwise convolution.
+    np.empty(31 << 20, np.uint8)
     step: Any = None
     while True:
         try:

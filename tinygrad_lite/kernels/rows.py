@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..graph import Array
-from .layout import batch_inner
+from .layout import batch_inner, put
 from .threads import pieces, shared
 from .windows import Windows, strided
 
@@ -78,7 +78,7 @@ class Rows:
             u = u if self.high == 1 and u.dtype == self.dtype else np.ascontiguousarray(u, self.dtype)
         else:
             u = empty((*part.shape[:2], self.lines), columns, self.dtype)
-            u.reshape(part.shape)[...] = part
+            put(u.reshape(part.shape), part)
         shape = (len(u), block[0].stop - block[0].start, self.high * self.lines, columns)
         return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array
-from .layout import batch_inner, copied
+from .layout import batch_inner, copied, put
 from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside, seen
 from .threads import each, pieces, shared
 from .windows import Windows, strided
@@ -86,7 +86,7 @@ class Tiles:
             columns = slice(wide.start * self.inner, wide.stop * self.inner)
             u = empty((len(v), 6, self.lines), columns.stop - columns.start, self.dtype)
             part = v[(..., wide, *(slice(None),) * len(self.windows.places[1:]))]
-            u.reshape(part.shape)[...] = part
+            put(u.reshape(part.shape), part)
             yield columns, u
 
 
