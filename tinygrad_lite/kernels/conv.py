@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph import Array, kernel
 from . import winograd
-from .layout import batch_first, batch_inner, copied
+from .layout import batch_first, batch_inner, copied, put
 from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 from .threads import each, pieces, shared
 from .windows import Slices, Windows, overlap_add, view
@@ -181,27 +181,35 @@ def shifted(
     """Products of w with rows of x that aren't unfolded, added up in out (rows, groups, outputs, *axes, N).
 
     w (groups, elements, outputs, rows of the kernel, channels) has a matrix for each element k of a row of the kernel.
-    All are multiplied at once. Then the part moves[k][0] of the k-th product goes to the part moves[k][1] of out.
+    All are multiplied at once. Then the part moves[k][0] of the k-th product is added to the part moves[k][1] of out,
+    or stored there if it comes first.
     """
     groups, elements, outputs = w.shape[:3]
     rows = Rows(x, windows, groups, out.dtype)
     w = np.ascontiguousarray(w).reshape(groups, elements, outputs, rows.high * rows.lines)
-    start = np.zeros(groups * outputs, out.dtype) if bias is None else bias
-    start = start.reshape(groups, outputs, *[1] * len(windows.places))
+    order, covered = storing_first([target for _, target in moves], out.shape[3:-1])
 
-    def put(y: Array, u: Array, some: slice) -> None:
+    def add(y: Array, u: Array, some: slice) -> None:
         y, part = y[:, :, some], w[:, :, some]
         part = part.reshape(groups, 1, elements * part.shape[2], w.shape[3])
         v = empty((*u.shape[:2], part.shape[2]), u.shape[3], out.dtype)
         product(part, u, v)
         v = v.reshape(*u.shape[:2], elements, y.shape[2], *windows.places[1:], len(x)).swapaxes(0, 1)
-        y[...] = start[:, some]
-        for k, (source, target) in enumerate(moves):
-            y[:, :, :, *target] += v[:, :, k, :, *source]
+        if not covered:
+            y[...] = 0
+        for k, first in order:
+            source, target = moves[k]
+            part, more = y[:, :, :, *target], v[:, :, k, :, *source]
+            if first and covered:
+                put(part, more)
+            else:
+                part += more
+        if bias is not None:
+            y += bias.reshape(groups, outputs, *[1] * len(windows.places))[:, some]
 
     def fill(blocks: Iterable[Block]) -> None:
         for block in blocks:
-            put(out[block[0]], rows.matrices(block), slice(0, outputs))
+            add(out[block[0]], rows.matrices(block), slice(0, outputs))
 
     if len(out) > 1:
         each(fill, rows.blocks(elements * outputs))
@@ -209,7 +217,19 @@ def shifted(
         u = rows.matrices((slice(0, 1), slice(0, windows.places[1])))
         most = BLOCK // max(1, groups * elements * u.shape[3])
         share = [some for part in shared(outputs, elements * outputs * u.size) for some in pieces(part, most)]
-        each(lambda some: put(out, u, some), share)
+        each(lambda some: add(out, u, some), share)
+
+
+def storing_first(targets: list[Slices], shape: tuple[int, ...]) -> tuple[list[tuple[int, bool]], bool]:
+    """In which order to put parts on an array of `shape`, and whether each is the first on all of its target; and
+    whether those that are first cover the array, so that it needs no value before."""
+    free, order, split = np.ones(shape, bool), [], False
+    for k in sorted(range(len(targets)), key=lambda k: -free[targets[k]].size):
+        new = free[targets[k]]
+        order.append((k, bool(new.all())))
+        split = split or bool(new.any() and not new.all())
+        new[...] = False
+    return order, not (split or free.any())
 
 
 def grouped_weight(weight: Array, groups: int, dtype: Any) -> Array:
