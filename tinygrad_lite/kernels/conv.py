@@ -320,17 +320,16 @@ def few_products(g: Array, inputs: int, windows: Windows) -> bool:
 def products_added(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
     """`conv_input` for small arrays: the products of all elements, added where each saw its input, axis by axis."""
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
-    w = np.asarray(weight, dtype).reshape(groups, len(weight) // groups, weight[0].size)
-    gs = np.asarray(batch_inner(g), dtype).reshape(groups, w.shape[1], g[:, 0].size)
-    channels, n = groups * weight.shape[1], len(windows.size)
+    n, channels, outputs = len(windows.size), groups * weight.shape[1], len(weight) // groups
+    w = np.asarray(weight, dtype).reshape(groups, outputs, math.prod(weight.shape[1:]))
+    gs = np.asarray(batch_inner(g), dtype).reshape(groups, outputs, len(g) * math.prod(windows.places))
     v = np.matmul(w.swapaxes(1, 2), gs).reshape(channels, *windows.kernel, *windows.places, len(g))
-    for axis in reversed(range(n)):
-        others = (slice(None),) * axis
-        out: Array = np.zeros(
-            (*v.shape[: axis + 1], *v.shape[axis + 2 : 2 * axis + 2], *windows.size[axis:], len(g)), dtype
-        )
+    for axis in reversed(range(n)):  # v (C, *kernel[: axis + 1], *places[: axis + 1], *size[axis + 1 :], N)
+        before, here = (slice(None),) * (axis + 1), (slice(None),) * (2 * axis + 1)
+        shape = (*v.shape[: axis + 1], *v.shape[axis + 2 : 2 * axis + 2], windows.size[axis], *v.shape[2 * axis + 3 :])
+        out: Array = np.zeros(shape, dtype)
         for k, inputs, places in windows.axes[axis].elements():
-            out[(slice(None), *others, *others, inputs[axis])] += v[(slice(None), *others, k, *others, places[axis])]
+            out[(*here, inputs[axis])] += v[(*before, k)][(*here, places[axis])]
         v = out
     if bias is not None:
         v += bias.reshape(-1, *[1] * (n + 1))
