@@ -9,7 +9,7 @@ import pytest
 
 from tinygrad_lite.kernels import conv as kernels
 from tinygrad_lite.kernels import rows, threads, winograd
-from tinygrad_lite.kernels.layout import batch_first, batch_last, empty_as, ordered_as
+from tinygrad_lite.kernels.layout import batch_first, batch_last, copied, empty_as, ordered_as, put
 from tinygrad_lite.kernels.windows import slide
 
 from .cases import rand
@@ -210,3 +210,26 @@ def test_memory_order() -> None:
         rows = np.empty([shape[i] for i in order]).transpose(np.argsort(order))
         np.testing.assert_array_equal(ordered_as(rows, x), x)
         assert ordered_as(rows, x).transpose(order).flags.c_contiguous
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 16, 32, 33, 65])
+def test_runs_are_copied_as_they_are(n: int) -> None:
+    for dtype, wanted in ((np.float32, np.float32), (np.float64, np.float64), (np.float32, np.float64)):
+        x = rand(3, 10, n).astype(dtype)
+        x[:, 4] = np.nan
+        x.setflags(write=False)
+        out = np.zeros((3, 7, n + 2), wanted)
+        put(out[:, 1:6, 1:-1], x[:, ::2])
+        np.testing.assert_array_equal(out[:, 1:6, 1:-1], x[:, ::2])
+        assert not out[:, [0, -1]].any() and not out[..., [0, -1]].any()
+        put(out[:, :, 0], np.ones((3, 7)))  # no run in `out`
+        assert (out[..., 0] == 1).all()
+
+
+def test_kernels_are_copied_as_they_are() -> None:
+    for shape in ((40, 30, 3, 2), (4, 3, 3, 2), (1000, 1, 1, 1), (0, 3, 3, 3), (50, 40, 2, 3)):
+        for axes in ((0, 1, 2, 3), (1, 0, 3, 2), (2, 0, 1, 3), (3, 2, 1, 0)):
+            for short in (1, 2):
+                x = rand(*shape).transpose(axes)
+                np.testing.assert_array_equal(copied(x, short), x)
+                assert copied(x, short).flags.c_contiguous

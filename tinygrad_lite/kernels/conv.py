@@ -199,11 +199,11 @@ def shifted(
             y[...] = 0
         for k, first in order:
             source, target = moves[k]
-            part, more = y[:, :, :, *target], v[:, :, k, :, *source]
+            to, more = y[:, :, :, *target], v[:, :, k, :, *source]
             if first and covered:
-                put(part, more)
+                put(to, more)
             else:
-                part += more
+                to += more
         if bias is not None:
             y += bias.reshape(groups, outputs, *[1] * len(windows.places))[:, some]
 
@@ -292,10 +292,10 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]
 
     With a stride of 1 it is a `conv` of g with the kernel turned by 180°. With a stride of s along the first axis, each
-    remainder of the rows by s has elements of the kernel of its own; along the others, products are shifted.
+    remainder of the rows by s has elements of the kernel of its own; along the others, products are shifted. Where
+    there is little to do, all products are made and added.
     """
-    inputs = weight.shape[1] * groups
-    if few_products(g, inputs, windows):
+    if few_products(g, weight.shape[1] * groups, windows):
         return products_added(g, weight, bias, windows, groups)
     if max(windows.stride) == 1:
         return conv(g, turned_weight(weight, groups), bias, windows.turned, groups)
@@ -312,7 +312,8 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
 
 
 def few_products(g: Array, inputs: int, windows: Windows) -> bool:
-    """Whether the products of all elements are one small matrix, and none larger than what a `conv` would see."""
+    """Whether the products of all elements are one small matrix, and (for a stride of 1, where a `conv` would do) have
+    no more channels than g."""
     products = len(g) * inputs * math.prod((*windows.kernel, *windows.places))
     return products <= FEW and (max(windows.stride) > 1 or inputs <= g.shape[1])
 

@@ -87,10 +87,12 @@ def copied(a: Array, short: int) -> Array:
 
 def put(out: Array, a: Array) -> None:
     """out[...] = a, with the last axis as one item where it is a short run in both: NumPy takes longer for a loop over
-    a few numbers than for these. Runs of 4 float32 are copied in an eighth of the time, of 16 and 32 in half."""
-    size = a.shape[-1] * a.itemsize
-    if a.dtype == out.dtype and out.strides[-1] == a.strides[-1] == a.itemsize and 16 < size <= 256:
-        out, a = out.view(f"V{size}"), a.view(f"V{size}")
+    a few numbers than for these. Runs of 2 and 4 float32 are copied in an eighth of the time, others up to 32 in half.
+    """
+    n = a.shape[-1]
+    if a.dtype == out.dtype and out.strides[-1] == a.strides[-1] == a.itemsize and 1 < n <= 256 // a.itemsize:
+        item = f"V{n * a.itemsize}"
+        out, a = out.view(item), a.view(item)
     out[...] = a
 
 

@@ -133,7 +133,7 @@ def plain_average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @kernel(plain_average)
 def average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """`np.mean`, by products where x is large, and in half its time where x is small."""
+    """`np.mean`, by products where x is large."""
     if not (isinstance(x, np.ndarray) and x.size and x.dtype.char in "fd"):
         return plain_average(x, axis, keepdims)
     out = sum(x, axis=axis, keepdims=keepdims)
