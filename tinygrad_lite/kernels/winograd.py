@@ -28,7 +28,7 @@ from .rows import BLOCK, cut, empty, product, product_over_columns, rows_inside,
 from .threads import each, pieces, shared
 from .windows import Windows, strided
 
-HOT = 3 << 16  # elements of matrices and their products at a time: 0.75 MB of float32
+HOT = 3 << 16  # elements of matrices and their products that stay in a core's cache: 0.75 MB of float32
 POINTS = (0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2), -math.sqrt(2))
 
 
@@ -49,23 +49,23 @@ def pays(channels: int, outputs: int, windows: Windows, dtype: Any) -> bool:
 class Tiles:
     """Four rows of the output at a time, and the six rows Bᵀ d of the input that they see.
 
-    These are unfolded into matrices, along the second axis a few places at a time: such matrices are multiplied while
-    they are in the cache of a core.
+    These are unfolded into matrices, `most` elements of them and their products at a time.
     """
 
-    def __init__(self, x: Array, windows: Windows, outputs: int, dtype: Any) -> None:
+    def __init__(self, x: Array, windows: Windows, outputs: int, dtype: Any, most: int) -> None:
         self.x = batch_inner(x).swapaxes(0, 1)  # (rows, C, *size[1:], N)
         self.windows, self.dtype, self.count = windows, dtype, -(-windows.places[0] // 4)
         self.others = windows.others
         self.outputs, self.lines = outputs, x.shape[1] * math.prod(self.others.kernel)
         self.inner = math.prod(windows.places[2:]) * len(x)  # columns of one place along the second axis
         self.columns = windows.places[1] * self.inner
+        self.most = most
 
     def blocks(self) -> list[list[slice]]:
         """The tiles, for each thread a list of blocks: of several where each is small."""
         one = 6 * (self.lines + self.outputs) * self.columns
         work = 6 * self.lines * self.outputs * self.columns * self.count
-        return [pieces(part, BLOCK // max(1, one) if one <= HOT else 1) for part in shared(self.count, work)]
+        return [pieces(part, BLOCK // max(1, one) if one <= self.most else 1) for part in shared(self.count, work)]
 
     def rows(self, block: slice) -> Array:
         """Bᵀ d with its padding: (tiles of the block, 6, C, *size[1:], N)"""
@@ -77,11 +77,10 @@ class Tiles:
         product(B.T.astype(self.dtype), six, rows.reshape(six.shape))
         return rows
 
-    def matrices(self, block: slice, result: int = 0) -> Iterator[tuple[slice, Array]]:
-        """Some columns, and what they see: (tiles of the block, 6, C · elements of a row, columns). `result` elements
-        are made of them, if that is no product for every column."""
+    def matrices(self, block: slice) -> Iterator[tuple[slice, Array]]:
+        """Some columns, and what they see: (tiles of the block, 6, C · elements of a row, columns)"""
         v = seen(self.rows(block), self.others)
-        most = (HOT + result) // max(1, 6 * (self.lines + self.outputs) * self.inner)
+        most = self.most // max(1, 6 * (self.lines + self.outputs) * self.inner)
         for wide in pieces(slice(0, self.windows.places[1]), most):
             columns = slice(wide.start * self.inner, wide.stop * self.inner)
             u = empty((len(v), 6, self.lines), columns.stop - columns.start, self.dtype)
@@ -100,7 +99,7 @@ def filters(weight: Array, dtype: Any) -> Array:
 
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array:
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
-    tiles = Tiles(x, windows, len(weight), dtype)
+    tiles = Tiles(x, windows, len(weight), dtype, HOT)
     w = filters(weight, dtype)
     out: Array = np.empty((4 * tiles.count, len(weight), *windows.places[1:], len(x)), dtype)
     flat = out.reshape(tiles.count, 4, len(weight) * tiles.columns)
@@ -122,7 +121,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     """The adjoint in w: Gᵀ Σ (Bᵀ d) · (A g)ᵀ."""
     dtype = np.result_type(x, g)
     outputs, rest = g.shape[1], -windows.places[0] % 4
-    tiles = Tiles(x, windows, outputs, dtype)
+    tiles = Tiles(x, windows, outputs, dtype, BLOCK)  # HOT gains nothing: what comes out is as large for few columns
     h = batch_inner(g).swapaxes(0, 1)
     h = np.concatenate([h, np.zeros((rest, *h.shape[1:]), dtype)]) if rest else h
     h = h.reshape(tiles.count, 4, outputs * tiles.columns)
@@ -132,7 +131,7 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
     def add(part: int) -> None:
         for block in share[part]:
             m = np.matmul(A.astype(dtype), h[block]).reshape(-1, 6, outputs, tiles.columns)
-            for columns, u in tiles.matrices(block, result=total[part].size):
+            for columns, u in tiles.matrices(block):
                 total[part] += product_over_columns(u.swapaxes(0, 1), m[..., columns].swapaxes(0, 1))
 
     each(add, range(len(share)))
