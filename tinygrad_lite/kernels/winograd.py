@@ -59,13 +59,14 @@ class Tiles:
         self.outputs, self.lines = outputs, x.shape[1] * math.prod(self.others.kernel)
         self.inner = math.prod(windows.places[2:]) * len(x)  # columns of one place along the second axis
         self.columns = windows.places[1] * self.inner
+        self.place = max(1, 6 * (self.lines + outputs) * self.inner)  # elements for one place, products included
         self.most = most
 
     def blocks(self) -> list[list[slice]]:
         """The tiles, for each thread a list of blocks: of several where each is small."""
-        one = 6 * (self.lines + self.outputs) * self.columns
+        one = self.place * self.windows.places[1]
         work = 6 * self.lines * self.outputs * self.columns * self.count
-        return [pieces(part, BLOCK // max(1, one) if one <= self.most else 1) for part in shared(self.count, work)]
+        return [pieces(part, BLOCK // one if one <= self.most else 1) for part in shared(self.count, work)]
 
     def rows(self, block: slice) -> Array:
         """Bᵀ d with its padding: (tiles of the block, 6, C, *size[1:], N)"""
@@ -80,8 +81,7 @@ class Tiles:
     def matrices(self, block: slice) -> Iterator[tuple[slice, Array]]:
         """Some columns, and what they see: (tiles of the block, 6, C · elements of a row, columns)"""
         v = seen(self.rows(block), self.others)
-        most = self.most // max(1, 6 * (self.lines + self.outputs) * self.inner)
-        for wide in pieces(slice(0, self.windows.places[1]), most):
+        for wide in pieces(slice(0, self.windows.places[1]), self.most // self.place):
             columns = slice(wide.start * self.inner, wide.stop * self.inner)
             u = empty((len(v), 6, self.lines), columns.stop - columns.start, self.dtype)
             part = v[(..., wide, *(slice(None),) * len(self.windows.places[1:]))]
