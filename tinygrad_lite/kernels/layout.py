@@ -17,6 +17,7 @@ from .threads import each, pieces
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
 LONG = 1000  # elements that are worth a copy of their own
+ONE_BY_ONE = 8  # up to so many examples are turned one by one: a loop over few of them takes up to ten times as long
 GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
 
 
@@ -30,6 +31,10 @@ def batch_last(x: Array) -> Array:
 
 def turned_into(out: Array, x: Array) -> Array:
     """out (..., N), whose batch is innermost in memory, filled with x (N, ...) in C order."""
+    if len(x) <= ONE_BY_ONE:
+        for n, example in enumerate(x):
+            out[..., n] = example
+        return out
 
     def turn(box: tuple[Any, ...]) -> None:
         part = x[(slice(None), *box)]

@@ -24,7 +24,7 @@ import numpy as np
 
 Item = TypeVar("Item")
 AWAKE = 0.1  # s
-WORTH = 1 << 23  # products of numbers: fewer are done before another thread has begun
+WORTH = 1 << 24  # products of numbers: fewer are done before another thread has begun
 
 
 def _default() -> int:
