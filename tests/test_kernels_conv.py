@@ -127,7 +127,7 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
 
 
-@pytest.mark.parametrize("hot", [64, winograd.HOT], ids=["a few columns at a time", "as it is"])
+@pytest.mark.parametrize("hot", [64, winograd.HOT], ids=["a few outputs at a time", "as it is"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(
     ("shape", "outputs", "kernel", "stride", "padding", "dilation"),
@@ -175,9 +175,8 @@ def test_several_threads_give_the_same(
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
     monkeypatch.setattr(threads, "WORTH", 1)
     monkeypatch.setattr(kernels, "FEW", 0)
-    for room in (rows, winograd):
+    for room in (rows, kernels):
         monkeypatch.setattr(room, "BLOCK", 64)
-    monkeypatch.setattr(kernels, "BLOCK", 64)
     monkeypatch.setattr(winograd, "HOT", 64)
     monkeypatch.setattr(rows, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)

@@ -154,7 +154,7 @@ def pointwise_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array
 
     def add(i: int) -> None:
         for some in pieces(share[i], BLOCK // max(1, total[i].size)):
-            total[i] += product_over_columns(gs[:, some], seen[:, some])
+            total[i] += product_over_columns(gs[:, some], seen[:, some].swapaxes(-1, -2))
 
     each(add, range(len(share)))
     return total.sum(axis=0).reshape(g.shape[1], seen.shape[2], *windows.kernel)
@@ -276,7 +276,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
         for block in share[i]:
             part = gs[:, block[0], :, rows.columns(block)]
             if part.shape[2] != 1:
-                total[i] += product_over_columns(rows.matrices(block), part)
+                total[i] += product_over_columns(rows.matrices(block), part.swapaxes(-1, -2))
             else:  # products with one vector need no matrix
                 sums = np.vecdot(rows.windows_seen(block), part[:, :, None, None])
                 total[i] += sums.sum(axis=1).reshape(total[i].shape)

@@ -141,12 +141,22 @@ def product(w: Array, u: Array, out: Array) -> None:
 
 
 def product_over_columns(u: Array, g: Array) -> Array:
-    """u @ gᵀ for stacks of matrices (…, matrices, lines, columns), added up over the matrices; in chunks as above."""
-    n, whole = chunks(u.shape[-1], u.shape[-2] * g.shape[-2], 512)
-    out = np.matmul(u[..., whole:], g[..., whole:].swapaxes(-1, -2)).sum(axis=-3)
+    """u @ g for stacks of matrices (…, matrices, lines, columns) and (…, matrices, columns, outputs), added up over the
+    matrices; in chunks as above, which are longer where g is a matrix turned round."""
+    n, whole = chunks(u.shape[-1], u.shape[-2] * g.shape[-1], 128 if g.strides[-1] == g.itemsize else 512)
+    out = np.matmul(u[..., whole:], g[..., whole:, :]).sum(axis=-3)
     if whole:
-        out += np.matmul(chunked(u, n, whole), chunked(g, n, whole).swapaxes(-1, -2)).sum(axis=(-3, -4))
+        parts = g[..., :whole, :].reshape(*g.shape[:-2], whole // n, n, g.shape[-1])
+        out += np.matmul(chunked(u, n, whole), parts).sum(axis=(-3, -4))
     return out
+
+
+def turned(a: Array) -> Array:
+    """(…, lines, columns) copied as (…, columns, lines)."""
+    if a.strides[-2] % 1024 == 0:
+        a, lines = empty(a.shape[:-1], a.shape[-1], a.dtype), a
+        a[...] = lines
+    return np.ascontiguousarray(a.swapaxes(-1, -2))
 
 
 def chunks(columns: int, products: int, least: int) -> tuple[int, int]:

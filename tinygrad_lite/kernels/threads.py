@@ -113,9 +113,10 @@ def shared(n: int, products: int) -> list[slice]:
 
 
 def pieces(part: slice, most: int) -> list[slice]:
-    """A part in pieces of at most `most` (of 1, if that is less)."""
-    most = max(1, most)
-    return [slice(i, min(i + most, part.stop)) for i in range(part.start, part.stop, most)]
+    """A part in pieces, as equal as can be, of at most `most` (of 1, if that is less)."""
+    n = part.stop - part.start
+    count = -(-n // max(1, most))
+    return [slice(part.start + i * n // count, part.start + (i + 1) * n // count) for i in range(count)]
 
 
 def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:

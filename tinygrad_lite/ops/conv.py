@@ -129,7 +129,7 @@ def conv2d(
         groups: channels are cut into so many groups, each seen by O / groups of the outputs; `groups=C` is depthwise.
 
     Returns:
-        (N, O, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1. From 32 channels on, three
+        (N, O, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1. From 16 channels on, three
         rows of a kernel go by Winograd's filters (kernels/winograd.py), whose rounding error is twice that of the
         plain sum.
 
