@@ -269,7 +269,10 @@ class Tensor(Node):
         if create_graph:
             seed = seed if isinstance(seed, Tensor) else Tensor(seed)
         else:
-            seed = ordered_as(self.value, seed.value if isinstance(seed, Tensor) else seed)
+            given = seed.value if isinstance(seed, Tensor) else seed
+            seed = ordered_as(self.value, given)
+            if seed is not given:
+                seed = wrap(seed).value  # made here: the walk need not copy it
         # All gradients first: if a rule fails, no leaf is left with half of them.
         for leaf, g in [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]:
             g = g if isinstance(g, Tensor) else wrap(g)
