@@ -16,7 +16,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.kernels import threads
-from tinygrad_lite.kernels.threads import each, one_blas_thread, split
+from tinygrad_lite.kernels.threads import each, one_blas_thread, pieces, split
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,16 @@ def test_split_covers_the_range_in_equal_parts(n: int, least: int, parts: int) -
     sizes = [s.stop - s.start for s in slices]
     assert max(sizes) - min(sizes) <= 1
     assert parts == 1 or min(sizes) >= least
+
+
+@pytest.mark.parametrize("most", [0, 1, 4, 7, 10, 11])
+def test_pieces_cover_a_part_and_are_as_equal_as_can_be(most: int) -> None:
+    found = pieces(slice(3, 13), most)
+    lengths = [piece.stop - piece.start for piece in found]
+    assert [i for piece in found for i in range(piece.start, piece.stop)] == list(range(3, 13))
+    assert max(lengths) <= max(1, most) and max(lengths) - min(lengths) <= 1
+    assert len(found) == -(-10 // max(1, most))
+    assert pieces(slice(3, 3), most) == []
 
 
 def test_arrays_come_out_as_with_one_thread() -> None:

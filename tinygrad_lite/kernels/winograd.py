@@ -53,18 +53,19 @@ def pays(channels: int, outputs: int, windows: Windows, dtype: Any) -> bool:
 class Tiles:
     """Four rows of the output at a time, and the six rows Bᵀ d of the input that they see, as matrices.
 
-    What an element of a row of the kernel sees, in all places, lies in one run of these rows, further on by one for the
-    next: `elements` matrices that overlap, and nothing is copied. Where there are more axes, or a stride, all elements
-    are unfolded into one matrix instead.
+    What an element of a row of the kernel sees, in all places, lies in one run of these rows, further on for the next
+    element: matrices that overlap, and nothing is copied. Along more axes, or with a stride, all that the elements see
+    is unfolded into one matrix.
     """
 
     def __init__(self, x: Array, windows: Windows, outputs: int, dtype: Any) -> None:
         self.x = batch_inner(x).swapaxes(0, 1)  # (rows, C, *size[1:], N)
-        self.windows, self.dtype, self.count = windows, dtype, -(-windows.places[0] // 4)
-        self.others, self.outputs = windows.others, outputs
-        self.overlap = self.others.stride == (1,)
+        self.windows, self.others, self.dtype, self.outputs = windows, windows.others, dtype, outputs
+        self.count = -(-windows.places[0] // 4)
+        self.overlap = self.others.stride[0] == 1
+        self.unfolded = self.others.along(slice(int(self.overlap), None))
         self.elements = self.others.kernel[0] if self.overlap else 1
-        self.lines = x.shape[1] * math.prod(self.others.kernel) // self.elements
+        self.lines = x.shape[1] * math.prod(self.unfolded.kernel)
         self.columns = math.prod(self.others.places) * len(x)
 
     def blocks(self) -> list[list[slice]]:
@@ -85,14 +86,15 @@ class Tiles:
     def matrices(self, block: slice) -> Array:
         """(tiles of the block, elements, 6, lines, columns)"""
         v = self.rows(block)
-        if self.overlap:
-            shape = (len(v), self.elements, 6, self.lines, self.columns)
-            further = self.others.dilation[0] * v.strides[3]
-            return strided(v, shape, (v.strides[0], further, *v.strides[1:3], v.itemsize))
-        u = empty((len(v), 1, 6, self.lines), self.columns, self.dtype)
-        part = seen(v, self.others)
-        put(u.reshape(part.shape), part)
-        return u
+        if self.unfolded.size:
+            part = seen(v, self.unfolded)
+            if self.overlap:
+                part = np.moveaxis(part, 3, 3 + len(self.unfolded.size))
+            v = empty((len(v), 6, self.lines), part[0, 0].size // self.lines, self.dtype)
+            put(v.reshape(part.shape), part)
+        further = self.others.dilation[0] * math.prod(self.unfolded.places) * self.x.shape[-1] * v.itemsize
+        shape = (len(v), self.elements, 6, self.lines, self.columns)
+        return strided(v, shape, (v.strides[0], further, *v.strides[1:3], v.itemsize))
 
 
 def filters(weight: Array, elements: int, dtype: Any) -> Array:
