@@ -153,7 +153,7 @@ def product_over_columns(u: Array, g: Array) -> Array:
 
 def turned(a: Array) -> Array:
     """(…, lines, columns) copied as (…, columns, lines)."""
-    if a.strides[-2] % 1024 == 0:
+    if a.strides[-2] % 1024 == 0:  # a column falls on the same few sets of the cache
         a, lines = empty(a.shape[:-1], a.shape[-1], a.dtype), a
         a[...] = lines
     return np.ascontiguousarray(a.swapaxes(-1, -2))

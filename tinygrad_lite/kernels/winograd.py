@@ -20,6 +20,7 @@ infinite.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -100,7 +101,7 @@ class Tiles:
 def filters(weight: Array, elements: int, dtype: Any) -> Array:
     """G w: (elements, 6, O, lines)"""
     outputs, channels, _, *wide = weight.shape
-    w = weight.reshape(outputs, channels, 3, elements, math.prod(wide) // max(1, elements))
+    w = weight.reshape(outputs, channels, 3, elements, math.prod(wide) // elements)
     w = np.ascontiguousarray(w.transpose(2, 3, 0, 1, 4), dtype)
     six: Array = np.empty((6, elements, outputs, w[0, 0, 0].size), dtype)
     product(G.astype(dtype), w.reshape(3, -1), six.reshape(6, -1))
@@ -110,26 +111,37 @@ def filters(weight: Array, elements: int, dtype: Any) -> Array:
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array:
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     outputs, tiles = len(weight), Tiles(x, windows, len(weight), dtype)
-    w, elements = filters(weight, tiles.elements, dtype), tiles.elements
-    sums = np.tile(A.T.astype(dtype), elements)
+    w = filters(weight, tiles.elements, dtype)
+    sums = np.tile(A.T.astype(dtype), tiles.elements)
     out: Array = np.empty((4 * tiles.count, outputs, *windows.places[1:], len(x)), dtype)
     flat = out.reshape(tiles.count, 4, outputs, tiles.columns)
 
     def fill(blocks: Iterable[slice]) -> None:
         for block in blocks:
             v = tiles.matrices(block)
-            hot = HOT // max(1, v[..., 0, :].size) // 8 * 8
-            for some in pieces(slice(0, outputs), max(8, hot)):
-                part = w[:, :, some]
-                m: Array = np.empty((*v.shape[:3], part.shape[2], tiles.columns), dtype)
-                product(part, v, m)
-                y, n = flat[block, :, some], part.shape[2] * tiles.columns
-                product(sums, m.reshape(len(v), 6 * elements, n), y.reshape(len(v), 4, n))
+            few = max(8, HOT // max(1, v[..., 0, :].size) // 8 * 8)  # outputs
+            wide = HOT // max(1, v[..., 0, 0].size * few)
+            for columns, some in itertools.product(
+                pieces(slice(0, tiles.columns), wide), pieces(slice(0, outputs), few)
+            ):
+                u, y = v[..., columns], flat[block, :, some, columns]
+                m: Array = np.empty((*u.shape[:3], *y.shape[2:]), dtype)
+                product(w[:, :, some], u, m)
+                add_up(sums, m, y)
                 if bias is not None:
                     y += bias[some, None]
 
     each(fill, tiles.blocks())
     return rows_inside(out[: windows.places[0]])
+
+
+def add_up(sums: Array, m: Array, y: Array) -> None:
+    """y (tiles, 4, outputs, columns) = sums @ m (tiles, elements, 6, outputs, columns)"""
+    tiles, four, outputs, columns = y.shape
+    if columns * y.itemsize == y.strides[2]:  # all outputs lie in one run
+        outputs, columns = 1, outputs * columns
+        y = y.reshape(tiles, four, outputs, columns)
+    product(sums, m.reshape(tiles, sums.shape[1], outputs, columns).swapaxes(1, 2), y.swapaxes(1, 2))
 
 
 def conv_weight(x: Array, g: Array, windows: Windows) -> Array:

@@ -130,8 +130,8 @@ def conv2d(
 
     Returns:
         (N, O, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1. From 16 channels on, three
-        rows of a kernel go by Winograd's filters (kernels/winograd.py), whose rounding error is twice that of the
-        plain sum.
+        rows of a kernel go by Winograd's filters (kernels/winograd.py), whose rounding error is up to twice that of
+        the plain sum.
 
     Raises:
         ValueError: ranks or channels don't match, groups don't divide them, or the kernel exceeds the padded input.
