@@ -139,6 +139,8 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         ((2, 3, 5, 6, 3), 4, (3, 2, 2), (1, 2, 1), 1, (1, 2, 1)),
         ((2, 3, 5, 6, 3), 9, (3, 2, 2), 1, 1, (1, 2, 2)),
         ((9, 70, 11, 31), 66, (3, 3), 1, 1, 1),
+        ((0, 2, 5, 4), 3, (3, 3), 1, 1, 1),
+        ((2, 2, 5, 4), 0, (3, 3), 1, 1, 1),
     ],
 )
 def test_winograd_agrees_with_the_plain_version(
@@ -152,9 +154,10 @@ def test_winograd_agrees_with_the_plain_version(
     g = rand(shape[0], outputs, *windows.places, seed=1).astype(dtype)
     eps = 4 * np.finfo(dtype).eps
     x64, w64, b64, g64 = (a.astype(np.float64) for a in (x, w, b, g))
+    count = max(1, outputs)
     for got, wanted, terms in [
-        (winograd.conv(x, w, b, windows), kernels.plain_conv(x64, w64, b64, windows, 1), w[0].size),
-        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x64, g64, windows, 1), g[:, 0].size),
+        (winograd.conv(x, w, b, windows), kernels.plain_conv(x64, w64, b64, windows, 1), w.size // count),
+        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x64, g64, windows, 1), g.size // count),
     ]:
         assert got.dtype == dtype
         np.testing.assert_allclose(got, wanted, rtol=0, atol=eps * terms**0.75)

@@ -101,10 +101,10 @@ class Tiles:
 def filters(weight: Array, elements: int, dtype: Any) -> Array:
     """G w: (elements, 6, O, lines)"""
     outputs, channels, _, *wide = weight.shape
-    w = weight.reshape(outputs, channels, 3, elements, math.prod(wide) // elements)
-    w = np.ascontiguousarray(w.transpose(2, 3, 0, 1, 4), dtype)
-    six: Array = np.empty((6, elements, outputs, w[0, 0, 0].size), dtype)
-    product(G.astype(dtype), w.reshape(3, -1), six.reshape(6, -1))
+    others = math.prod(wide) // elements
+    w = np.ascontiguousarray(weight.reshape(outputs, channels, 3, elements, others).transpose(2, 3, 0, 1, 4), dtype)
+    six: Array = np.empty((6, elements, outputs, channels * others), dtype)
+    product(G.astype(dtype), w.reshape(3, six[0].size), six.reshape(6, six[0].size))
     return six.swapaxes(0, 1)
 
 
@@ -119,11 +119,10 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows) -> Array
     def fill(blocks: Iterable[slice]) -> None:
         for block in blocks:
             v = tiles.matrices(block)
-            few = max(8, HOT // max(1, v[..., 0, :].size) // 8 * 8)  # outputs
-            wide = HOT // max(1, v[..., 0, 0].size * few)
-            for columns, some in itertools.product(
-                pieces(slice(0, tiles.columns), wide), pieces(slice(0, outputs), few)
-            ):
+            terms = math.prod(v.shape[:3])  # products for each place of an output
+            few = max(8, HOT // max(1, terms * tiles.columns) // 8 * 8)
+            parts = pieces(slice(0, tiles.columns), HOT // (terms * few)), pieces(slice(0, outputs), few)
+            for columns, some in itertools.product(*parts):
                 u, y = v[..., columns], flat[block, :, some, columns]
                 m: Array = np.empty((*u.shape[:3], *y.shape[2:]), dtype)
                 product(w[:, :, some], u, m)
@@ -164,5 +163,5 @@ def conv_weight(x: Array, g: Array, windows: Windows) -> Array:
 
     each(add, range(len(share)))
     w = np.tensordot(G.T.astype(dtype), total.sum(axis=0), (1, 1))
-    w = w.reshape(3, tiles.elements, x.shape[1], -1, outputs).transpose(4, 2, 0, 1, 3)
+    w = w.reshape(3, tiles.elements, x.shape[1], tiles.lines // x.shape[1], outputs).transpose(4, 2, 0, 1, 3)
     return copied(w, 3).reshape(outputs, x.shape[1], *windows.kernel)
