@@ -57,7 +57,7 @@ def test_of_every_shape(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shift", [-1000, -11, 0, 9, 11, 1000, [[0], [-50], [50], [0], [0], [0]]])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_softmax_of_moderate_and_of_large_numbers(axis: int, shift: Any, dtype: Any) -> None:
-    x = (X[:, 0] + shift).astype(dtype)
+    x = (X.reshape(6, 20) + shift).astype(dtype)
     e = np.exp(x.astype(np.float64) - x.max(axis, keepdims=True))
     expected = e / e.sum(axis, keepdims=True)
     got: Any = softmax.softmax(x, axis)
@@ -66,3 +66,32 @@ def test_softmax_of_moderate_and_of_large_numbers(axis: int, shift: Any, dtype: 
     np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance**2)
     logs = tg.nn.functional.log_softmax(x, axis)
     np.testing.assert_allclose(logs, np.log(np.maximum(expected, 1e-300)), rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [-1000, 0, 1000, [[0], [-50], [50], [0], [0], [0]]])
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 1), None])
+def test_logsumexp_of_moderate_and_of_large_numbers(axis: Any, shift: Any, dtype: Any) -> None:
+    x = (X.reshape(6, 20) + shift).astype(dtype)
+    m = x.max(axis, keepdims=True).astype(np.float64)
+    e = np.exp(x - m)
+    s = e.sum(axis, keepdims=True)
+    out, pullback = tg.vjp(lambda t: tg.logsumexp(t, axis), tg.Tensor(x))
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(out, np.squeeze(np.log(s) + m, axis), rtol=tolerance)
+    np.testing.assert_allclose(pullback(np.full(out.shape, 2, dtype)), 2 * e / s, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [-1000, 0, 1000, [[0], [-50], [50], [0], [0], [0]]])
+def test_cross_entropy_of_moderate_and_of_large_numbers(shift: Any, dtype: Any) -> None:
+    x = (X.reshape(6, 20) + shift).astype(dtype)
+    target = 3 * np.arange(6)
+    d = x.astype(np.float64) - x.max(1, keepdims=True)
+    s = np.exp(d).sum(1, keepdims=True)
+    one_hot = np.arange(20) == target[:, None]
+    out, pullback = tg.vjp(lambda t: tg.cross_entropy(t, target, reduction="none"), tg.Tensor(x))
+    tolerance = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(out, (np.log(s) - d)[one_hot], rtol=tolerance, atol=tolerance)
+    expected = 2 * (np.exp(d) / s - one_hot)
+    np.testing.assert_allclose(pullback(np.full(6, 2, dtype)), expected, rtol=tolerance, atol=tolerance)
