@@ -19,6 +19,11 @@ BLOCK = 1 << 18  # elements that are worth a thread of their own
 LONG = 500  # from such a row on NumPy is faster without its buffer
 
 
+def large(x: Array) -> bool:
+    """Whether x is worth a second thread, and there is one."""
+    return x.size >= 2 * BLOCK and get_num_threads() > 1
+
+
 def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = ()) -> Array:
     """`out`, into which f(out, *arrays) writes: called for a block of it in each thread where it is large.
 
@@ -27,7 +32,7 @@ def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tu
     """
     kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))} if out.ndim else {}
     free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
-    if out.size < 2 * BLOCK or get_num_threads() < 2 or not free:
+    if not large(out) or not free:
         _unbuffered(f, out, *arrays)
         return out
     axis = max(free, key=lambda i: out.strides[i])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Array, Node, kernel
-from .blocks import blockwise
+from .blocks import blockwise, large
 from .reduce import Axis, total
 
 MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x
@@ -25,48 +25,39 @@ def peak(x: Array, axis: Axis) -> Array:
     return np.where(np.isfinite(m), m, np.zeros_like(m))
 
 
-def exponentials(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
-    """e = eˣ⁻ᵐ, Σ e along `axis`, and m: the largest x, or 0 where x is moderate anyway.
+def exponentials(x: Array, axis: Axis, out: Array | None = None) -> tuple[Array, Array, Array]:
+    """e = eˣ⁻ᵐ, Σ e along `axis`, and m: the largest x, or the number 0 where x is moderate anyway.
 
     One maximum over all of x is found several times faster than one for each row where rows are short, and a pass is
     saved. So small a difference from 0 costs log Σ e no digit that counts.
     """
-    if not in_place(x):
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
         m = peak(x, axis)
         e = np.exp(x - m)
         return e, total(e, axis), m
-    along = tuple(range(x.ndim)) if axis is None else axis
-    s, m = room(x, along)
-    return blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along), s, m
-
-
-def room(x: Array, axis: int | tuple[int, ...]) -> Array:
-    """Two arrays of zeros for results of reductions along `axis`, which stays as an axis of 1."""
-    axes = normalize_axis_tuple(axis, x.ndim)
-    return np.zeros((2, *[1 if i in axes else n for i, n in enumerate(x.shape)]), x.dtype)
-
-
-def in_place(x: Array) -> bool:
-    """Whether x is an array that blocks of its exponentials can be written for."""
-    return type(x) is np.ndarray and x.ndim > 0 and x.dtype.char in "fd"
+    if out is None and large(x):
+        along = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+        s, m = np.empty((2, *[1 if i in along else n for i, n in enumerate(x.shape)]), x.dtype)
+        e = blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along)
+        return e, s, m if m.any() else 0
+    if x.size and x.max() < MODERATE:
+        e = np.exp(x, out=out)
+        s = total(e, axis)
+        if s.min() > math.exp(-MODERATE):
+            return e, s, 0
+    m = peak(x, axis)
+    e = np.subtract(x, m, out=out)
+    np.exp(e, out=e)
+    return e, total(e, axis), m
 
 
 def _exponentials(e: Array, x: Array, s: Array, m: Array, axis: Axis) -> None:
-    """`exponentials` written into e, s and m, which is 0 before."""
-    if x.size and x.max() < MODERATE:
-        np.exp(x, out=e)
-        s[...] = total(e, axis)
-        if s.min() > math.exp(-MODERATE):
-            return
-    m[...] = peak(x, axis)
-    np.subtract(x, m, out=e)
-    np.exp(e, out=e)
-    s[...] = total(e, axis)
+    _, s[...], m[...] = exponentials(x, axis, out=e)
 
 
 def lowered(x: Array, m: Array) -> Array:
     """x - m for an m from `exponentials`."""
-    return x if type(m) is np.ndarray and not m.any() else x - m
+    return x if type(m) is int else x - m
 
 
 def places(target: Array, axis: int) -> tuple[Array, ...]:
@@ -83,13 +74,13 @@ def plain_softmax(x: Array, axis: int) -> Array:
 @kernel(plain_softmax)
 def softmax(x: Array, axis: int) -> Array:
     """eˣ / Σ eˣ, the sum along `axis`."""
-    if not in_place(x):
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return plain_softmax(x, axis)
-    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, *room(x, axis), whole=axis)
+    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis)
 
 
-def _softmax(y: Array, x: Array, s: Array, m: Array, axis: int) -> None:
-    _exponentials(y, x, s, m, axis)
+def _softmax(y: Array, x: Array, axis: int) -> None:
+    s = exponentials(x, axis, out=y)[1]
     y /= s
 
 
@@ -126,20 +117,6 @@ def _log_softmax_gradient(gx: Array, g: Array, e: Array, s: Array, axis: int) ->
     gx += g
 
 
-def plain_scaled(x: Array, factor: Array) -> Array:
-    return x * factor
-
-
-@kernel(plain_scaled)
-def scaled(x: Array, factor: Array) -> Array:
-    """x · factor, which has axes of 1."""
-    return blockwise(_scaled, np.empty_like(x), x, factor) if in_place(x) else plain_scaled(x, factor)
-
-
-def _scaled(y: Array, x: Array, factor: Array) -> None:
-    np.multiply(x, factor, out=y)
-
-
 def is_target(classes: int, target: Array, axis: int) -> Array:
     """Where along `axis` each target is: one_hot."""
     index = np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis))
@@ -159,6 +136,11 @@ def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, ax
 
 @kernel(plain_cross_entropy_gradient)
 def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    gx = scaled(e, g.reshape(s.shape) / s)
+    factor = g.reshape(s.shape) / s
+    gx = blockwise(_product, np.empty_like(e), e, factor) if large(e) else e * factor
     gx[places(target, axis)] -= g
     return gx
+
+
+def _product(y: Array, x: Array, factor: Array) -> None:
+    np.multiply(x, factor, out=y)

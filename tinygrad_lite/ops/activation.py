@@ -11,9 +11,9 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import activation as kernels
-from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, scaled, softmax_gradient
+from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, softmax_gradient
 from ..kernels.softmax import softmax as _softmax
-from .reduce import Axis
+from .reduce import Axis, spread
 from .special import ndtr
 
 __all__ = [
@@ -239,12 +239,11 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Rule:
     The sum runs along `axis`: an int, several, or None for all. The largest x is subtracted first, so that nothing
     overflows. Of no elements it is -∞.
     """
+    shape = np.shape(x)
     e, s, m = exponentials(x, axis)
     with np.errstate(divide="ignore"):
         y = np.log(s) + m
-    return y if keepdims else np.squeeze(y, axis=axis), (
-        lambda g: scaled(e, np.reshape(g, np.shape(s)) / s),
-    )
+    return y if keepdims else np.squeeze(y, axis=axis), (lambda g: e * (spread(g, shape, axis, keepdims) / s),)
 
 
 def glu(x: Array, axis: int = -1) -> Array:

@@ -302,7 +302,7 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """
     e, s, m = kernels.exponentials(x, axis)
-    picked = kernels.pick(x, target, axis) - np.squeeze(m, axis)
+    picked = kernels.pick(kernels.lowered(x, m), target, axis)
     return np.squeeze(np.log(s), axis) - picked, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
 
 
