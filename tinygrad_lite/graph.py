@@ -19,10 +19,11 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
-from itertools import count
+from itertools import chain, count, repeat
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
+from numpy import float64, ndarray
 
 from . import errors
 
@@ -32,7 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
-_IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+_IMMUTABLE = {type(None), bool, int, float, str, float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -83,25 +84,35 @@ class Node:
     """A value in the graph, and how it came to be.
 
     `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
-    rebound later). `closures` holds one function per input, or None where the input needs no gradient. `scope` is the
-    module that was being called; `age` tells which of two nodes was made first. A leaf has no op, args or closures.
+    rebound later), `closures` one function for each, or None where no gradient flows. `inputs` holds all three, in
+    turn: the collector visits every object of a graph, so that one tuple costs less than three. `scope` is the module
+    that was being called; `age` tells which of two nodes was made first. A leaf has no op and no inputs.
     """
 
     __slots__ = (
-        "value", "requires_grad", "grad", "name", "op", "args", "values", "kwargs", "closures", "scope", "age",
-        "__weakref__",
+        "value", "requires_grad", "grad", "name", "op", "inputs", "kwargs", "scope", "age", "__weakref__",
     )  # fmt: skip
     value: Array
     requires_grad: bool
     grad: Any
     name: str | None
     op: Op | None
-    args: tuple[Any, ...]
-    values: Sequence[Any]
+    inputs: tuple[Any, ...]
     kwargs: dict[str, Any]
-    closures: tuple[Closure | None, ...]
     scope: Any
     age: int
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        return self.inputs[::3]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        return self.inputs[1::3]
+
+    @property
+    def closures(self) -> tuple[Closure | None, ...]:
+        return self.inputs[2::3]
 
     def parents(self) -> Iterator[Node]:
         """The inputs that a gradient flows to, one for each closure (so twice for x in x · x)."""
@@ -115,7 +126,7 @@ class Mode:
 
     def __init__(self) -> None:
         self.recording = True  # False inside no_grad()
-        self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_closures`
+        self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_inputs`
         self.scope: Any = None  # the module that is being called
         self.watch: Any = None  # inside detect_anomaly(): sees every value and every gradient
 
@@ -205,7 +216,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             args, kwargs = _bind(this, args, kwargs)
         mode = THREAD.mode
         kind = None
-        flowing = 0  # how many inputs need a gradient
+        flows = False  # whether an input needs a gradient
         mutable = False
         values: Any = []
         for a in args:
@@ -213,7 +224,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 kind = a.__class__
                 values.append(a.value)
                 if a.requires_grad:
-                    flowing += 1
+                    flows = True
             else:
                 values.append(a)
                 if a.__class__ not in _IMMUTABLE:
@@ -223,7 +234,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 return rule(*args, **kwargs)[0]
             if mode.again is not None and _is_again(mode.again, this, args, kwargs):
                 return mode.again
-            records = flowing > 0 and mode.recording
+            records = flows and mode.recording
             if records and mutable:
                 values = [v if isinstance(a, Node) else frozen(v) for a, v in zip(args, values)]
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
@@ -239,12 +250,16 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 )
             for a in args[len(closures) :]:
                 _constant(this, a)
-        if records and flowing < len(args):
-            closures = tuple(map(_flowing, args, closures))
-            records = any(closures)
-        if not records:
-            closures = ()
-        return _node(kind, value, this, args, values, kwargs or NO_KEYWORDS, closures, mode)
+        inputs: Any = ()
+        if records:
+            inputs = []
+            for a, v, closure in zip(args, values, chain(closures, repeat(None))):
+                inputs += a, v, closure if isinstance(a, Node) and a.requires_grad else None
+            inputs = tuple(inputs) if any(inputs[2::3]) else ()
+        out = _node(kind, value, this, inputs, kwargs or NO_KEYWORDS, mode.scope)
+        if mode.watch is not None:
+            mode.watch.value(out, this, values)
+        return out
 
     apply.op = this  # type: ignore[attr-defined]
     OPS[this.name] = this
@@ -276,16 +291,14 @@ def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             return apply(x, y)
         else:
             y_value, y_flows = y, False
-        if not (x_flows or y_flows) or not mode.recording or mode.again is not None:
+        if not (x_flows or y_flows) or not mode.recording or mode.again is not None or mode.watch is not None:
             return apply(x, y)
         try:
-            value, closures = rule(x_value, y_value)
+            value, (dx, dy) = rule(x_value, y_value)
         except (ValueError, TypeError, IndexError):
             return apply(x, y)  # says what is wrong
-        if not (x_flows and y_flows):
-            closures = (closures[0], None) if x_flows else (None, closures[1])
-            closures = closures if any(closures) else ()
-        return _node(kind, value, this, (x, y), (x_value, y_value), NO_KEYWORDS, closures, mode)
+        inputs = x, x_value, dx if x_flows else None, y, y_value, dy if y_flows else None
+        return _node(kind, value, this, inputs if inputs[2] or inputs[5] else (), NO_KEYWORDS, mode.scope)
 
     return operator
 
@@ -294,14 +307,12 @@ def _node(
     kind: Any,
     value: Array,
     op: Op,
-    args: Any,
-    values: Any,
-    kwargs: Any,
-    closures: tuple[Closure | None, ...],
-    mode: Mode,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    scope: Any,
 ) -> Node:
-    """The result of an op; without closures it is a leaf."""
-    if value.__class__ is np.ndarray:
+    """The result of an op; without inputs it is a leaf."""
+    if value.__class__ is ndarray:
         if value.ndim:
             value.setflags(write=False)
         else:
@@ -309,21 +320,17 @@ def _node(
     out: Node = new(kind)
     out.value = value
     out.grad = out.name = None
-    if closures:
+    if inputs:
         out.requires_grad = True
         out.op = op
-        out.args = args
-        out.values = values
+        out.inputs = inputs
         out.kwargs = kwargs
-        out.closures = closures
-        out.scope = mode.scope
+        out.scope = scope
         out.age = age()
     else:
         out.requires_grad = False
         out.op = None
-        out.args = out.closures = ()
-    if mode.watch is not None:
-        mode.watch.value(out, op, values)
+        out.inputs = ()
     return out
 
 
@@ -348,11 +355,6 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
         return apply
 
     return enter
-
-
-def _flowing(a: Any, closure: Closure | None) -> Closure | None:
-    """The closure if its input needs a gradient: what other closures captured is not kept."""
-    return closure if isinstance(a, Node) and a.requires_grad else None
 
 
 def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -388,9 +390,9 @@ def _constant(this: Op, a: Any) -> Any:
 
 def frozen(a: Any) -> Any:
     """`a` as the graph may keep it: an array that its owner could still change is copied, all else is left as it is."""
-    if isinstance(a, np.ndarray):
+    if isinstance(a, ndarray):
         base: Any = a
-        while isinstance(base, np.ndarray):
+        while isinstance(base, ndarray):
             if base.flags.writeable:
                 a = a.copy(order="K")
                 a.setflags(write=False)
@@ -423,13 +425,13 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
     waiting = [(-root.age, root) for root in seeds if root.op is not None]  # a heap, the youngest node first
     heapify(waiting)
     while waiting:
-        node = heappop(waiting)[1]
+        _, node = heappop(waiting)
         g = gradient.pop(node)
-        if g.__class__ is np.ndarray:
+        if g.__class__ is ndarray:
             g.setflags(write=False)  # it may be another node's gradient as well: a closure must not write into it
         yield node, g
-        closures = differentiable_closures(node) if create_graph else node.closures
-        for x, seen, closure in zip(node.args, node.values, closures):
+        inputs = iter(differentiable_inputs(node) if create_graph else node.inputs)
+        for x, seen, closure in zip(inputs, inputs, inputs):
             if closure is None:
                 continue
             if closure.__class__ is Part and x in gradient and not create_graph and watch is None:
@@ -440,7 +442,7 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
                 continue
             try:
                 gx = closure(g)
-                if not gx.__class__ is np.float64 is seen.__class__:
+                if not gx.__class__ is float64 is seen.__class__:
                     gx = fit(gx, seen)
             except (ValueError, TypeError, IndexError) as error:
                 raise errors.in_gradient(error, node, x) from error
@@ -450,11 +452,11 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
                 gradient[x] = gx
                 if x.op is not None:
                     heappush(waiting, (-x.age, x))
-            elif x in ours and gx.__class__ is np.ndarray:
+            elif gx.__class__ is ndarray and x in ours:
                 np.add(gradient[x], gx, out=gradient[x])
             else:
                 gradient[x] = total = gradient[x] + gx
-                if total.__class__ is np.ndarray:
+                if total.__class__ is ndarray:
                     ours.add(x)
     yield from gradient.items()
 
@@ -465,7 +467,7 @@ def fit(g: Array, value: Array) -> Array:
     out = x + y broadcasts x where it has fewer axes or a 1: each element was used many times, and ∂L/∂x sums over them.
     """
     if g.__class__ is value.__class__:
-        if g.__class__ is np.ndarray:
+        if g.__class__ is ndarray:
             if g.shape == value.shape and g.dtype is value.dtype:
                 return g
         elif g.__class__ in _IMMUTABLE:
@@ -478,12 +480,12 @@ def fit(g: Array, value: Array) -> Array:
         if extra < 0 or any(n not in (1, m) for n, m in zip(shape, seen[extra:])):
             raise ValueError(f"the closure returned a gradient of shape {seen}, but its input has shape {shape}")
         axes = (*range(extra), *(i for i, n in enumerate(shape, extra) if n == 1 and seen[i] != 1))
-        if axes == (len(seen) - 1,) and seen[-1] < 128 and g.__class__ is np.ndarray and g.flags.c_contiguous:
+        if axes == (len(seen) - 1,) and seen[-1] < 128 and g.__class__ is ndarray and g.flags.c_contiguous:
             total = g @ np.ones(seen[-1], g.dtype)  # np.sum is up to 10 times slower over a short last axis
         else:
             total = np.sum(g, axis=axes)
         g = np.reshape(total, shape)
-    if not shape and g.__class__ is np.ndarray:
+    if not shape and g.__class__ is ndarray:
         g = g[()]  # a scalar for a scalar
     dtype = getattr(value, "dtype", None)
     if dtype is not None and dtype != getattr(g, "dtype", dtype):
@@ -499,19 +501,21 @@ def fit(g: Array, value: Array) -> Array:
 # ------------------------------------------------------------------------------------------------- higher orders
 
 
-def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
-    """The closures of `node` over Tensors in place of arrays: what they return has a graph of its own.
+def differentiable_inputs(node: Node) -> Sequence[Any]:
+    """The inputs of `node`, its closures over Tensors in place of arrays: what they return has a graph of its own.
 
     The rule is run again on the arguments themselves. A Tensor speaks NumPy's protocols, so the body runs unchanged,
     and its closures now build graph. An op on the node's very arguments is the node: nothing is computed twice.
     """
     assert node.op is not None
     if node.op.linear:
-        return node.closures
+        return node.inputs
     args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with running_again(node):
         closures = node.op.rule(*args, **node.kwargs)[1]
-    return tuple([None if kept is None else closure for kept, closure in zip(node.closures, closures)])
+    inputs = list(node.inputs)
+    inputs[2::3] = [kept and closure for kept, closure in zip(node.closures, chain(closures, repeat(None)))]
+    return inputs
 
 
 @contextmanager
@@ -544,7 +548,7 @@ def _as_it_was(leaf: Node, value: Array) -> Node:
     """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
     old: Node = identity(leaf)
     old.value = value
-    old.values = (value,)
+    old.inputs = (leaf, value, *old.closures)
     return old
 
 
@@ -559,11 +563,11 @@ def kernel(plain: Callable[P, Array]) -> Callable[[Callable[P, Array]], Callable
         @functools.wraps(fast)
         def run(*args: P.args, **kwargs: P.kwargs) -> Array:
             for a in args:
-                if a.__class__ is np.ndarray and a.dtype.char != "O":
+                if a.__class__ is ndarray and a.dtype.char != "O":
                     continue
                 if isinstance(a, Node) and THREAD.mode.again is not None:
                     return THREAD.mode.again
-                if a.dtype.kind == "O" if isinstance(a, np.ndarray) else hasattr(a, "__array_ufunc__"):
+                if a.dtype.kind == "O" if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
                     return plain(*args, **kwargs)
             return fast(*args, **kwargs)
 

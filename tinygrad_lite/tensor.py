@@ -151,7 +151,7 @@ class Tensor(Node):
         self.value = value
         self.grad = self.op = self.scope = None
         self.name = name
-        self.args = self.closures = ()
+        self.inputs = ()
         self.requires_grad = False
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
