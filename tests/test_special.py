@@ -56,6 +56,16 @@ def test_ndtr_is_accurate_in_its_lower_tail() -> None:
     np.testing.assert_allclose(F.ndtr(x), special.ndtr(x), rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+def test_ndtr_to_three_roundings_of_float32() -> None:
+    ends = [0, -0.0, 1e-30, 1e4, 1e10, -1e15, 1e25, -3e38]
+    x = np.concatenate([np.linspace(-9, 9, 100_001), ends]).astype(np.float32)
+    p = F.ndtr(x)
+    np.testing.assert_allclose(p, F.ndtr(x.astype(float)), rtol=0, atol=3 * 2**-24)
+    assert p.min() == 0 and p.max() == 1
+    np.testing.assert_array_equal(p[-8:], [0.5, 0.5, 0.5, 1, 1, 0, 1, 0])
+
+
 def test_the_gamma_family() -> None:
     special = pytest.importorskip("scipy.special")
     x = np.array([0.3, 1.0, 2.5, 10.0])
