@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.graph import OPS, Node, Rule, backpropagate, op
+from tinygrad_lite.graph import OPERATORS, OPS, Node, Rule, backpropagate, op
 
 V = np.array([1.0, 2.0, 3.0])
 
@@ -433,6 +433,22 @@ def test_a_mistake_in_a_rule_is_named(closures: Any, said: str) -> None:
     with pytest.raises((ValueError, TypeError), match=f"^{said}"):
         np.sum(mistaken(closures)(x)).backward()
     assert x.grad is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_an_operators_rule_gives_two_closures(own_ops: None, count: int) -> None:
+    first: Any = np.frompyfunc(lambda x, y: x, 2, 1)
+
+    @op(first)
+    def left(x: Any, y: Any) -> Rule:
+        return x, (lambda g: g,) * count
+
+    x = leaf(2.0)
+    with pytest.raises(TypeError, match=r"^left: its rule"):
+        OPERATORS[first](x, leaf(3.0))
+    if count == 1:  # enough for an argument that needs no gradient
+        OPERATORS[first](x, 3.0).backward()
+        assert x.grad.item() == 1
 
 
 def test_a_closure_cannot_write_into_another_branchs_gradient() -> None:

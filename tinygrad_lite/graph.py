@@ -16,10 +16,10 @@ import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
-from itertools import chain, count, repeat
+from itertools import count
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
@@ -84,13 +84,13 @@ class Node:
     """A value in the graph, and how it came to be.
 
     `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
-    rebound later), `closures` one function for each, or None where no gradient flows. `inputs` holds all three, in
-    turn: the collector visits every object of a graph, so that one tuple costs less than three. `scope` is the module
-    that was being called; `age` tells which of two nodes was made first. A leaf has no op and no inputs.
+    rebound later). `inputs` holds the args, then the values: in one tuple, for the collector visits every object of a
+    graph. `closures` holds one function per input, or None where the input needs no gradient. `scope` is the module
+    that was being called; `age` tells which of two nodes was made first. A leaf has no op, inputs or closures.
     """
 
     __slots__ = (
-        "value", "requires_grad", "grad", "name", "op", "inputs", "kwargs", "scope", "age", "__weakref__",
+        "value", "requires_grad", "grad", "name", "op", "inputs", "kwargs", "closures", "scope", "age", "__weakref__",
     )  # fmt: skip
     value: Array
     requires_grad: bool
@@ -99,20 +99,17 @@ class Node:
     op: Op | None
     inputs: tuple[Any, ...]
     kwargs: dict[str, Any]
+    closures: tuple[Closure | None, ...]
     scope: Any
     age: int
 
     @property
     def args(self) -> tuple[Any, ...]:
-        return self.inputs[::3]
+        return self.inputs[: len(self.inputs) // 2]
 
     @property
     def values(self) -> tuple[Any, ...]:
-        return self.inputs[1::3]
-
-    @property
-    def closures(self) -> tuple[Closure | None, ...]:
-        return self.inputs[2::3]
+        return self.inputs[len(self.inputs) // 2 :]
 
     def parents(self) -> Iterator[Node]:
         """The inputs that a gradient flows to, one for each closure (so twice for x in x · x)."""
@@ -126,7 +123,7 @@ class Mode:
 
     def __init__(self) -> None:
         self.recording = True  # False inside no_grad()
-        self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_inputs`
+        self.again: Node | None = None  # the node whose rule is being run again, see `differentiable_closures`
         self.scope: Any = None  # the module that is being called
         self.watch: Any = None  # inside detect_anomaly(): sees every value and every gradient
 
@@ -216,7 +213,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             args, kwargs = _bind(this, args, kwargs)
         mode = THREAD.mode
         kind = None
-        flows = False  # whether an input needs a gradient
+        flowing = 0  # how many inputs need a gradient
         mutable = False
         values: Any = []
         for a in args:
@@ -224,7 +221,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 kind = a.__class__
                 values.append(a.value)
                 if a.requires_grad:
-                    flows = True
+                    flowing += 1
             else:
                 values.append(a)
                 if a.__class__ not in _IMMUTABLE:
@@ -234,11 +231,10 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 return rule(*args, **kwargs)[0]
             if mode.again is not None and _is_again(mode.again, this, args, kwargs):
                 return mode.again
-            records = flows and mode.recording
+            records = flowing > 0 and mode.recording
             if records and mutable:
                 values = [v if isinstance(a, Node) else frozen(v) for a, v in zip(args, values)]
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
-            values = tuple(values)
             value, closures = rule(*values, **kwargs) if kwargs else rule(*values)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.named(error, this.name, this.parameters, args) from error
@@ -250,13 +246,12 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 )
             for a in args[len(closures) :]:
                 _constant(this, a)
-        inputs: Any = ()
-        if records:
-            inputs = []
-            for a, v, closure in zip(args, values, chain(closures, repeat(None))):
-                inputs += a, v, closure if isinstance(a, Node) and a.requires_grad else None
-            inputs = tuple(inputs) if any(inputs[2::3]) else ()
-        out = _node(kind, value, this, inputs, kwargs or NO_KEYWORDS, mode.scope)
+        if records and (flowing < len(args) or len(args) < len(closures)):
+            closures = tuple(map(_flowing, args, closures))
+            records = any(closures)
+        if not records:
+            closures = ()
+        out = _node(kind, value, this, (*args, *values), kwargs or NO_KEYWORDS, closures, mode.scope)
         if mode.watch is not None:
             mode.watch.value(out, this, values)
         return out
@@ -294,11 +289,14 @@ def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         if not (x_flows or y_flows) or not mode.recording or mode.again is not None or mode.watch is not None:
             return apply(x, y)
         try:
-            value, (dx, dy) = rule(x_value, y_value)
+            value, closures = rule(x_value, y_value)
+            dx, dy = closures
         except (ValueError, TypeError, IndexError):
             return apply(x, y)  # says what is wrong
-        inputs = x, x_value, dx if x_flows else None, y, y_value, dy if y_flows else None
-        return _node(kind, value, this, inputs if inputs[2] or inputs[5] else (), NO_KEYWORDS, mode.scope)
+        if not (x_flows and y_flows):
+            closures = (dx, None) if x_flows else (None, dy)
+            closures = closures if any(closures) else ()
+        return _node(kind, value, this, (x, y, x_value, y_value), NO_KEYWORDS, closures, mode.scope)
 
     return operator
 
@@ -309,9 +307,10 @@ def _node(
     op: Op,
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
+    closures: tuple[Closure | None, ...],
     scope: Any,
 ) -> Node:
-    """The result of an op; without inputs it is a leaf."""
+    """The result of an op; without closures it is a leaf."""
     if value.__class__ is ndarray:
         if value.ndim:
             value.setflags(write=False)
@@ -320,17 +319,18 @@ def _node(
     out: Node = new(kind)
     out.value = value
     out.grad = out.name = None
-    if inputs:
+    if closures:
         out.requires_grad = True
         out.op = op
         out.inputs = inputs
         out.kwargs = kwargs
+        out.closures = closures
         out.scope = scope
         out.age = age()
     else:
         out.requires_grad = False
         out.op = None
-        out.inputs = ()
+        out.inputs = out.closures = ()
     return out
 
 
@@ -355,6 +355,11 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
         return apply
 
     return enter
+
+
+def _flowing(a: Any, closure: Closure | None) -> Closure | None:
+    """The closure if its input needs a gradient: what other closures captured is not kept."""
+    return closure if isinstance(a, Node) and a.requires_grad else None
 
 
 def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -430,8 +435,7 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
         if g.__class__ is ndarray:
             g.setflags(write=False)  # it may be another node's gradient as well: a closure must not write into it
         yield node, g
-        inputs = iter(differentiable_inputs(node) if create_graph else node.inputs)
-        for x, seen, closure in zip(inputs, inputs, inputs):
+        for x, closure in zip(node.inputs, differentiable_closures(node) if create_graph else node.closures):
             if closure is None:
                 continue
             if closure.__class__ is Part and x in gradient and not create_graph and watch is None:
@@ -442,8 +446,8 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
                 continue
             try:
                 gx = closure(g)
-                if not gx.__class__ is float64 is seen.__class__:
-                    gx = fit(gx, seen)
+                if not gx.__class__ is float64 is x.value.__class__:
+                    gx = fit(gx, x.value)  # of the shape and dtype that the op saw, even if it was rebound
             except (ValueError, TypeError, IndexError) as error:
                 raise errors.in_gradient(error, node, x) from error
             if watch is not None:
@@ -501,21 +505,19 @@ def fit(g: Array, value: Array) -> Array:
 # ------------------------------------------------------------------------------------------------- higher orders
 
 
-def differentiable_inputs(node: Node) -> Sequence[Any]:
-    """The inputs of `node`, its closures over Tensors in place of arrays: what they return has a graph of its own.
+def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
+    """The closures of `node` over Tensors in place of arrays: what they return has a graph of its own.
 
     The rule is run again on the arguments themselves. A Tensor speaks NumPy's protocols, so the body runs unchanged,
     and its closures now build graph. An op on the node's very arguments is the node: nothing is computed twice.
     """
     assert node.op is not None
     if node.op.linear:
-        return node.inputs
+        return node.closures
     args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with running_again(node):
         closures = node.op.rule(*args, **node.kwargs)[1]
-    inputs = list(node.inputs)
-    inputs[2::3] = [kept and closure for kept, closure in zip(node.closures, chain(closures, repeat(None)))]
-    return inputs
+    return tuple([None if kept is None else closure for kept, closure in zip(node.closures, closures)])
 
 
 @contextmanager
@@ -548,7 +550,7 @@ def _as_it_was(leaf: Node, value: Array) -> Node:
     """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
     old: Node = identity(leaf)
     old.value = value
-    old.inputs = (leaf, value, *old.closures)
+    old.inputs = (leaf, value)
     return old
 
 

@@ -151,7 +151,7 @@ class Tensor(Node):
         self.value = value
         self.grad = self.op = self.scope = None
         self.name = name
-        self.inputs = ()
+        self.inputs = self.closures = ()
         self.requires_grad = False
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:

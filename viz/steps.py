@@ -362,7 +362,6 @@ class _Teller:
         node = card.node
         assert node is not None and node.op is not None
         op = node.op.name
-        inputs = len(node.op.rule(*node.values, **node.kwargs)[1])  # what comes after them is said by name
         said = []
         for place, ((parameter, a), value) in enumerate(zip(given(node), node.values)):
             source = self.source(a)
@@ -371,7 +370,7 @@ class _Teller:
             elif isinstance(a, np.ndarray) and a.size > 1:
                 said.append(parameter)
             else:
-                said.append(f"{parameter}={brief(value)}" if place >= inputs else brief(value))
+                said.append(f"{parameter}={brief(value)}" if place >= len(node.closures) else brief(value))
         if op in INFIX and len(said) == 2:
             return f"{said[0]} {INFIX[op]} {held(said[1])}"
         if op == "negative":
