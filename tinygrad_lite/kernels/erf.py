@@ -33,7 +33,7 @@ TAIL = (
 NUMERATOR = (1.1283791708455793, 0.27980733811784897, 0.0426468343733483, 0.0021783103261817103)
 DENOMINATOR = (1.0, 0.15689302916109008, 0.023690131613834375, 0.00032493051746173196)
 # Φ x = (1 + tanh(x · f)) / 2 to 6e-8, for float32, with f = w + a₀ + b₁ / (w + a₁ + b₂ / (w + a₂)) and w = SCALE · x²:
-# half as many passes as the ratio of polynomials above, and nothing to clip, for f grows with x
+# ten passes before the tanh where the ratio above takes 17, and nothing to clip, for f grows with x
 SCALE = 0.01813799958095125
 FRACTION = ((0.45481760270050753, -0.42791188071670433), (-0.04837234743605751, 1.1833153268499916))  # (b, a)
 INNERMOST = 0.8218395058324038
