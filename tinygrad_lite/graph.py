@@ -23,7 +23,7 @@ from itertools import count
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numpy as np
-from numpy import float64, ndarray
+from numpy import float64, ndarray  # by name: the walk looks them up for every node
 
 from . import errors
 
@@ -33,7 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
-_IMMUTABLE = {type(None), bool, int, float, str, float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+_IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -246,7 +246,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                 )
             for a in args[len(closures) :]:
                 _constant(this, a)
-        if records and (flowing < len(args) or len(args) < len(closures)):
+        if records and (flowing < len(args) or len(args) < len(closures)):  # fewer args: an optional one is left out
             closures = tuple(map(_flowing, args, closures))
             records = any(closures)
         if not records:
