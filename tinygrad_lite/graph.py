@@ -33,7 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
-_IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -77,7 +77,6 @@ class Op:
 
 OPS: dict[str, Op] = {}  # every op by its name
 TABLE: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function -> what a Tensor does for it
-OPERATORS: dict[Callable[..., Any], Callable[[Any, Any], Any]] = {}  # the same, for an operator and its two operands
 
 
 class Node:
@@ -224,7 +223,7 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
                     flowing += 1
             else:
                 values.append(a)
-                if a.__class__ not in _IMMUTABLE:
+                if a.__class__ not in IMMUTABLE:
                     mutable = True
         try:
             if kind is None:
@@ -251,57 +250,18 @@ def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any
             records = any(closures)
         if not records:
             closures = ()
-        out = _node(kind, value, this, (*args, *values), kwargs or NO_KEYWORDS, closures, mode.scope)
+        out = made(kind, value, this, (*args, *values), kwargs or NO_KEYWORDS, closures, mode.scope)
         if mode.watch is not None:
             mode.watch.value(out, this, values)
         return out
 
     apply.op = this  # type: ignore[attr-defined]
     OPS[this.name] = this
-    operator = _operator(this, apply) if most == 2 else apply
-    for function in numpy_functions:
-        TABLE[function] = apply
-        OPERATORS[function] = operator
+    TABLE.update(dict.fromkeys(numpy_functions, apply))
     return apply
 
 
-def _operator(this: Op, apply: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """`apply` for the two operands of an operator, one of them a Node: unrolled, with all that is rare left to `apply`.
-
-    In arithmetic on scalars an engine's own cost is most of the time; this halves it.
-    """
-    rule = this.rule
-
-    def operator(x: Any, y: Any) -> Any:
-        mode = THREAD.mode
-        if isinstance(x, Node):
-            kind, x_value, x_flows = x.__class__, x.value, x.requires_grad
-        elif x.__class__ not in _IMMUTABLE:
-            return apply(x, y)
-        else:
-            x_value, x_flows = x, False
-        if isinstance(y, Node):
-            kind, y_value, y_flows = y.__class__, y.value, y.requires_grad
-        elif y.__class__ not in _IMMUTABLE:
-            return apply(x, y)
-        else:
-            y_value, y_flows = y, False
-        if not (x_flows or y_flows) or not mode.recording or mode.again is not None or mode.watch is not None:
-            return apply(x, y)
-        try:
-            value, closures = rule(x_value, y_value)
-            dx, dy = closures
-        except (ValueError, TypeError, IndexError):
-            return apply(x, y)  # says what is wrong
-        if not (x_flows and y_flows):
-            closures = (dx, None) if x_flows else (None, dy)
-            closures = closures if any(closures) else ()
-        return _node(kind, value, this, (x, y, x_value, y_value), NO_KEYWORDS, closures, mode.scope)
-
-    return operator
-
-
-def _node(
+def made(
     kind: Any,
     value: Array,
     op: Op,
@@ -351,7 +311,6 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
                 raise errors.named(error, name, inspect.signature(function).parameters, args) from error
 
         TABLE.update(dict.fromkeys(numpy_functions, apply))
-        OPERATORS.update(dict.fromkeys(numpy_functions, apply))
         return apply
 
     return enter
@@ -474,7 +433,7 @@ def fit(g: Array, value: Array) -> Array:
         if g.__class__ is ndarray:
             if g.shape == value.shape and g.dtype is value.dtype:
                 return g
-        elif g.__class__ in _IMMUTABLE:
+        elif g.__class__ in IMMUTABLE:
             return g
     shape, seen = np.shape(value), np.shape(g)
     if g is None:
