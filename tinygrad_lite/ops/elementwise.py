@@ -48,7 +48,7 @@ def subtract(x: Array, y: Array) -> Rule:
 @op(np.multiply)
 def multiply(x: Array, y: Array) -> Rule:
     """out = x · y        ∂L/∂x = g · y        ∂L/∂y = g · x"""
-    # y=y keeps y as plain `y` would, in fewer objects: most of a scalar graph's are those of its products.
+    # y=y: kept as a default, y is less for the collector to visit than kept in a cell, see kernels/memory.py
     return x * y, (lambda g, y=y: g * y, lambda g, x=x: g * x)
 
 
