@@ -55,13 +55,27 @@ class Part:
         return self.whole(g)
 
 
-class Op:
-    """One entry of the table of ops: a rule, its name, its formula, and whether it is linear."""
+class Again(tuple[Any, ...]):
+    """In place of the closures of an operator on scalars: True for each input that needs a gradient, else None.
 
-    def __init__(self, rule: Callable[..., Rule], linear: bool) -> None:
+    The rule makes them again on the way back. For single numbers they take as much memory as all the rest of the graph,
+    and in a long one to fill it takes longer than to run the rules.
+    """
+
+    __slots__ = ()
+
+
+BOTH, FIRST, SECOND = Again((True, True)), Again((True, None)), Again((None, True))
+
+
+class Op:
+    """One entry of the table of ops: a rule, its name and formula, whether it is linear, Python's operator for it."""
+
+    def __init__(self, rule: Callable[..., Rule], linear: bool, operator: Callable[..., Any] | None) -> None:
         self.rule = rule
         self.name = rule.__name__
         self.linear = linear
+        self.operator = operator
 
     @functools.cached_property
     def formula(self) -> str:
@@ -84,12 +98,13 @@ class Node:
 
     `op` made `value` from `args` and `kwargs`; `values` are the arguments' values as the op saw them (a leaf may be
     rebound later). `inputs` holds the args, then the values: in one tuple, for the collector visits every object of a
-    graph. `closures` holds one function per input, or None where the input needs no gradient. `scope` is the module
-    that was being called; `age` tells which of two nodes was made first. A leaf has no op, inputs or closures.
+    graph. `kept` holds one closure per input, or None where the input needs no gradient (or for scalars, `Again`).
+    `scope` is the module that was being called; `age` tells which of two nodes was made first. A leaf has no op, inputs
+    or closures.
     """
 
     __slots__ = (
-        "value", "requires_grad", "grad", "name", "op", "inputs", "kwargs", "closures", "scope", "age", "__weakref__",
+        "value", "requires_grad", "grad", "name", "op", "inputs", "kwargs", "kept", "scope", "age", "__weakref__",
     )  # fmt: skip
     value: Array
     requires_grad: bool
@@ -98,7 +113,7 @@ class Node:
     op: Op | None
     inputs: tuple[Any, ...]
     kwargs: dict[str, Any]
-    closures: tuple[Closure | None, ...]
+    kept: tuple[Closure | None, ...] | Again
     scope: Any
     age: int
 
@@ -110,9 +125,23 @@ class Node:
     def values(self) -> tuple[Any, ...]:
         return self.inputs[len(self.inputs) // 2 :]
 
+    @property
+    def closures(self) -> tuple[Closure | None, ...]:
+        """One function per input, or None where the input needs no gradient."""
+        return again(self) if isinstance(self.kept, Again) else self.kept
+
     def parents(self) -> Iterator[Node]:
         """The inputs that a gradient flows to, one for each closure (so twice for x in x · x)."""
-        return (x for x, closure in zip(self.args, self.closures) if closure is not None)
+        return (x for x, closure in zip(self.args, self.kept) if closure is not None)
+
+
+def again(node: Node) -> tuple[Closure | None, ...]:
+    """The closures of an operator on scalars, of which `node` kept none."""
+    _, _, x, y = node.inputs
+    closures: tuple[Closure | None, ...] = node.op.rule(x, y)[1]  # type: ignore[union-attr]
+    if node.kept is BOTH:
+        return closures
+    return (closures[0], None) if node.kept is FIRST else (None, closures[1])
 
 
 class Mode:
@@ -176,7 +205,7 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 
 @overload  # first, since a ufunc also passes for a rule
 def op(
-    ufunc: np.ufunc, /, *more: Callable[..., Any], linear: bool = False
+    ufunc: np.ufunc, /, *more: Callable[..., Any], linear: bool = False, operator: Callable[..., Any] | None = None
 ) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
 @overload
 def op(rule: Callable[P, Rule], /) -> Callable[P, Any]: ...
@@ -186,23 +215,29 @@ def op(*numpy_functions: Callable[..., Any], linear: bool) -> Callable[[Callable
 def op(
     first: Callable[..., Any], second: Callable[..., Any], /, *more: Callable[..., Any]
 ) -> Callable[[Callable[P, Rule]], Callable[P, Any]]: ...
-def op(*functions: Any, linear: bool = False) -> Any:
+def op(*functions: Any, linear: bool = False, operator: Callable[..., Any] | None = None) -> Any:
     """Make an op of a rule: a function of arrays that returns `(value, closures)`.
 
     Used as `@op`, or as `@op(np.exp)` when NumPy has a function that the op differentiates. The first parameters of
     the rule are its inputs, as many as it returns closures; a closure may be None (no derivative in that input).
     `linear=True` promises that the closures use no input's values, so that the rule need not be run again for
-    higher orders. On bare arrays an op returns a bare array; with a Tensor among its arguments, a Tensor.
+    higher orders; `operator=` that Python's operator of two scalars gives the value, so that the rule need be run for
+    them on the way back alone. On bare arrays an op returns a bare array; with a Tensor among its arguments, a Tensor.
     """
     if len(functions) == 1 and isinstance(functions[0], types.FunctionType):
-        return _make(functions[0], (), linear)
+        return _make(functions[0], (), linear, operator)
     if not all(map(callable, functions)):
         raise TypeError(f"op: {functions!r} is no function of NumPy's: @op on the rule itself, or @op(np.exp)")
-    return lambda rule: _make(rule, functions, linear)
+    return lambda rule: _make(rule, functions, linear, operator)
 
 
-def _make(rule: Callable[..., Rule], numpy_functions: Iterable[Callable[..., Any]], linear: bool) -> Callable[..., Any]:
-    this = Op(rule, linear)
+def _make(
+    rule: Callable[..., Rule],
+    numpy_functions: Iterable[Callable[..., Any]],
+    linear: bool,
+    operator: Callable[..., Any] | None,
+) -> Callable[..., Any]:
+    this = Op(rule, linear, operator)
     code = rule.__code__
     most = sys.maxsize if code.co_flags & inspect.CO_VARARGS else code.co_argcount
 
@@ -267,7 +302,7 @@ def made(
     op: Op,
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
-    closures: tuple[Closure | None, ...],
+    kept: tuple[Closure | None, ...] | Again,
     scope: Any,
 ) -> Node:
     """The result of an op; without closures it is a leaf."""
@@ -279,18 +314,18 @@ def made(
     out: Node = new(kind)
     out.value = value
     out.grad = out.name = None
-    if closures:
+    if kept:
         out.requires_grad = True
         out.op = op
         out.inputs = inputs
         out.kwargs = kwargs
-        out.closures = closures
+        out.kept = kept
         out.scope = scope
         out.age = age()
     else:
         out.requires_grad = False
         out.op = None
-        out.inputs = out.closures = ()
+        out.inputs = out.kept = ()
     return out
 
 
@@ -394,7 +429,10 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
         if g.__class__ is ndarray:
             g.setflags(write=False)  # it may be another node's gradient as well: a closure must not write into it
         yield node, g
-        for x, closure in zip(node.inputs, differentiable_closures(node) if create_graph else node.closures):
+        closures = differentiable_closures(node) if create_graph else node.kept
+        if closures.__class__ is Again:
+            closures = again(node)
+        for x, closure in zip(node.inputs, closures):
             if closure is None:
                 continue
             if closure.__class__ is Part and x in gradient and not create_graph and watch is None:
@@ -476,7 +514,7 @@ def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
     args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with running_again(node):
         closures = node.op.rule(*args, **node.kwargs)[1]
-    return tuple([None if kept is None else closure for kept, closure in zip(node.closures, closures)])
+    return tuple([None if kept is None else closure for kept, closure in zip(node.kept, closures)])
 
 
 @contextmanager

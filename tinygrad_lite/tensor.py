@@ -11,7 +11,20 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from . import errors
-from .graph import IMMUTABLE, NO_KEYWORDS, TABLE, THREAD, Array, Node, backpropagate, frozen, made
+from .graph import (
+    BOTH,
+    FIRST,
+    IMMUTABLE,
+    NO_KEYWORDS,
+    SECOND,
+    TABLE,
+    THREAD,
+    Array,
+    Node,
+    backpropagate,
+    frozen,
+    made,
+)
 from .kernels.layout import ordered_as
 
 # NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
@@ -108,15 +121,20 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
         if not (x_flows or y_flows) or not mode.recording or mode.again is not None or mode.watch is not None:
             return op(x, y)
         this = op.op
+        kept: Any
         try:
-            value, closures = this.rule(x_value, y_value)
-            dx, dy = closures
+            if this.operator is not None and x_value.__class__ in IMMUTABLE and y_value.__class__ in IMMUTABLE:
+                value = this.operator(x_value, y_value)
+                kept = (BOTH if x_flows else SECOND) if y_flows else FIRST
+            else:
+                value, kept = this.rule(x_value, y_value)
+                dx, dy = kept
+                if not (x_flows and y_flows):
+                    kept = (dx, None) if x_flows else (None, dy)
+                    kept = kept if any(kept) else ()
         except (ValueError, TypeError, IndexError):
             return op(x, y)  # says what is wrong
-        if not (x_flows and y_flows):
-            closures = (dx, None) if x_flows else (None, dy)
-            closures = closures if any(closures) else ()
-        return made(kind, value, this, (x, y, x_value, y_value), NO_KEYWORDS, closures, mode.scope)
+        return made(kind, value, this, (x, y, x_value, y_value), NO_KEYWORDS, kept, mode.scope)
 
     def reflected(y: Any, x: Any) -> Any:
         return forward(x, y)
@@ -178,7 +196,7 @@ class Tensor(Node):
         self.value = value
         self.grad = self.op = self.scope = None
         self.name = name
-        self.inputs = self.closures = ()
+        self.inputs = self.kept = ()
         self.requires_grad = False
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:

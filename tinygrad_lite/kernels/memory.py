@@ -9,9 +9,9 @@ limit by itself, to the largest array that it saw freed, 32 MiB at most. `keep_m
 how much free memory may wait at the end of the heap. Peak memory did not rise by it (LeNet-5, a residual net, a
 transformer block). Larger arrays still go back at once, and `empty_cache()` gives back the rest.
 
-**Python's collector** looks for cycles after every 700 new objects. A graph is made of 3 to 7 objects a scalar op, has
-no cycles, and lives until backward, so each search goes through it in vain; in a graph of 100,000 scalar ops that
-doubles the cost of an op. The search is made rarer, after 10,000 objects, and a search through all old objects after
+**Python's collector** looks for cycles after every 700 new objects. A graph is made of 2 to 6 objects a scalar op, has
+no cycles, and lives until backward, so each search goes through it in vain; in a graph of 100,000 scalar ops that takes
+half as long as all else. The search is made rarer, after 10,000 objects, and a search through all old objects after
 50 × 10 of these in place of 10 × 10, where Python's own setting stands. `gc.set_threshold` changes it at any time; a
 program that leaves many cycles of its own behind may want `gc.set_threshold(700, 10, 10)` back.
 """

@@ -8,6 +8,7 @@ compute as infinite (√x at 0, log x at 0) is infinite here too.
 from __future__ import annotations
 
 import math
+import operator
 from functools import reduce
 from typing import Any
 
@@ -33,26 +34,25 @@ def zero(g: Array) -> Array:
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
-@op(np.add)
+@op(np.add, operator=operator.add)
 def add(x: Array, y: Array) -> Rule:
     """out = x + y        ∂L/∂x = g        ∂L/∂y = g"""
     return x + y, (same, same)
 
 
-@op(np.subtract)
+@op(np.subtract, operator=operator.sub)
 def subtract(x: Array, y: Array) -> Rule:
     """out = x - y        ∂L/∂x = g        ∂L/∂y = -g"""
     return x - y, (same, lambda g: -g)
 
 
-@op(np.multiply)
+@op(np.multiply, operator=operator.mul)
 def multiply(x: Array, y: Array) -> Rule:
     """out = x · y        ∂L/∂x = g · y        ∂L/∂y = g · x"""
-    # y=y: kept as a default, y is less for the collector to visit than kept in a cell, see kernels/memory.py
-    return x * y, (lambda g, y=y: g * y, lambda g, x=x: g * x)
+    return x * y, (lambda g: g * y, lambda g: g * x)
 
 
-@op(np.divide)
+@op(np.divide, operator=operator.truediv)
 def divide(x: Array, y: Array) -> Rule:
     """out = x / y        ∂L/∂x = g / y        ∂L/∂y = -g · x / y²"""
     out = x / y
@@ -71,7 +71,7 @@ def positive(x: Array) -> Rule:
     return +x, (same,)
 
 
-@op(np.power)
+@op(np.power, operator=operator.pow)
 def power(x: Array, y: Array) -> Rule:
     """out = xʸ        ∂L/∂x = g · y · xʸ⁻¹        ∂L/∂y = g · xʸ · log x
 
@@ -447,7 +447,7 @@ def floor_divide(x: Array, y: Array) -> Rule:
     return x // y, (zero, zero)
 
 
-@op(np.remainder)
+@op(np.remainder, operator=operator.mod)
 def remainder(x: Array, y: Array) -> Rule:
     """out = x - y · ⌊x / y⌋        ∂L/∂x = g        ∂L/∂y = -g · ⌊x / y⌋"""
     return x % y, (same, lambda g: -g * (x // y))
