@@ -30,9 +30,11 @@ def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tu
     A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
     those not in `whole`.
     """
-    kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))} if out.ndim else {}
-    free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
-    if not large(out) or not free:
+    free = []
+    if large(out):
+        kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))}
+        free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
+    if not free:
         _unbuffered(f, out, *arrays)
         return out
     axis = max(free, key=lambda i: out.strides[i])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from functools import partial
 from typing import Any
 
@@ -25,8 +26,9 @@ def standardized(x: Array, axis: Axes, eps: float) -> tuple[Array, Array]:
 
 
 def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> None:
-    np.subtract(x, mean(x, axis), out=y)
-    np.sqrt(mean(y, axis, y) + eps, out=sigma)
+    n = x.size // max(1, sigma.size)
+    np.subtract(x, total(x, axis) / n, out=y)
+    np.sqrt(total(y, axis, y) / n + eps, out=sigma)
     y /= sigma
 
 
@@ -50,8 +52,9 @@ def _standardize_gradient(
 ) -> None:
     if weight is not None:
         g = g * weight
-    np.multiply(y, -mean(g, axis, y), out=gx)
-    gx -= mean(g, axis)
+    n = g.size // max(1, factor.size)
+    np.multiply(y, total(g, axis, y) / -n, out=gx)
+    gx -= total(g, axis) / n
     gx += g
     gx *= factor
 
@@ -75,7 +78,11 @@ def _scale(y: Array, x: Array, weight: Array, bias: Array) -> None:
 
 def sum_to(shape: tuple[int, ...], g: Array, x: Array | None = None) -> Array:
     """Σ g, or Σ g · x, over the axes along which what has `shape` was broadcast."""
-    seen = np.shape(g)
-    extra = len(seen) - len(shape)
-    axes = (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])
+    axes = _broadcast(shape, np.shape(g))
     return np.reshape(total(g, axes, x), shape) if axes else g if x is None else g * x
+
+
+@functools.lru_cache(1024)
+def _broadcast(shape: tuple[int, ...], seen: tuple[int, ...]) -> tuple[int, ...]:
+    extra = len(seen) - len(shape)
+    return (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])

@@ -28,27 +28,28 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
 
 def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
-        n = x.ndim
-        axes: Sequence[int] = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         if x.flags.c_contiguous:
-            if axes == (n - 1,) or axes == (-1,):
-                return (_runs(x) if y is None else np.vecdot(x, y))[..., None]
-            return _total(x, _from_start(axes, n), y)
-        axes = _from_start(axes, n)
-        order = sorted(range(n), key=lambda i: -x.strides[i])  # as the elements lie in memory
-        ordered, along = x.transpose(order), [order.index(i) for i in axes]
-        if ordered.flags.c_contiguous or _ends_in_runs(ordered, along):
+            return _total(x, axis, y)
+        order = sorted(range(x.ndim), key=lambda i: -x.strides[i])  # as the elements lie in memory
+        ordered, along = x.transpose(order), tuple([order.index(i) for i in _ends(axis, x.ndim)[0]])
+        if ordered.flags.c_contiguous or _ends_in_runs(ordered, _ends(along, x.ndim)[2]):
             out = _total(ordered, along, None if y is None else y.transpose(order))
             return out.transpose(np.argsort(order))
     return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
 
 
-def _ends_in_runs(x: Array, axes: Sequence[int]) -> bool:
-    """Whether the axes at the end of x are among those summed over, and its elements along them lie in one run."""
-    kept = x.ndim
-    while kept and kept - 1 in axes:
-        kept -= 1
-    return kept < x.ndim and bool(x[(0,) * kept].flags.c_contiguous)
+@functools.lru_cache(1024)
+def _ends(axis: Axis, n: int) -> tuple[tuple[int, ...], int, int]:
+    """The axes of n, counted from the start; and if they are the first ones or end with the last ones, how many."""
+    axes = normalize_axis_tuple(range(n) if axis is None else axis, n, "axis")
+    first = len(axes) if max(axes, default=0) < len(axes) else 0
+    last = next(i for i in range(n + 1) if n - 1 - i not in axes)
+    return axes, first, last
+
+
+def _ends_in_runs(x: Array, last: int) -> bool:
+    """Whether the elements along the last axes lie in one run."""
+    return last > 0 and bool(x[(0,) * (x.ndim - last)].flags.c_contiguous)
 
 
 def ones(n: int, dtype: Any) -> Array:
@@ -62,34 +63,25 @@ def _few_ones(n: int, dtype: Any) -> Array:
     return out
 
 
-def _from_start(axes: Sequence[int], n: int) -> Sequence[int]:
-    if not all(-n <= i < n for i in axes):
-        raise np.exceptions.AxisError(f"axis {axes} is out of bounds for an array of {n} dimensions")
-    return [i % n for i in axes]
-
-
-def _total(x: Array, axes: Sequence[int], y: Array | None) -> Array:
+def _total(x: Array, axis: Axis, y: Array | None) -> Array:
     """Where x lies in memory as its axes say: axes at either end in one product, others in a sum after it."""
-    shape = x.shape
-    kept = x.ndim
-    while kept and kept - 1 in axes:
-        kept -= 1
-    last = x.ndim - kept
+    axes, first, last = _ends(axis, x.ndim)
     if last:
-        rows = x.reshape(*shape[:kept], -1)
+        kept = x.ndim - last
+        rows = x if last == 1 else x.reshape(*x.shape[:kept], -1)
         out = _runs(rows) if y is None else np.vecdot(rows, y.reshape(rows.shape))
         if len(axes) > last:
             out = np.sum(out, axis=tuple(i for i in axes if i < kept), keepdims=True)
         return out.reshape(*out.shape, *(1,) * last)
-    first = len(axes)
-    if first and max(axes) < first:
-        columns = x.reshape(-1, prod(shape[first:]))
+    if first:
+        kept = x.shape[first:]
+        columns = x.reshape(-1, prod(kept))
         if y is None:
             out = ones(len(columns), x.dtype) @ columns
         else:
             out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
-        return out.reshape((1,) * first + shape[first:])
-    return np.sum(x if y is None else x * y, axis=tuple(axes), keepdims=True)
+        return out.reshape((1,) * first + kept)
+    return np.sum(x if y is None else x * y, axis=axes, keepdims=True)
 
 
 def _runs(x: Array) -> Array:

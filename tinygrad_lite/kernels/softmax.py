@@ -136,8 +136,7 @@ def plain_cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, ax
 
 @kernel(plain_cross_entropy_gradient)
 def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    factor = g.reshape(s.shape) / s
-    gx = blockwise(_product, np.empty_like(e), e, factor) if large(e) else e * factor
+    gx = blockwise(_product, np.empty_like(e), e, g.reshape(s.shape) / s)
     gx[places(target, axis)] -= g
     return gx
 
