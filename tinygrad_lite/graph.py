@@ -33,6 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
+OBJECT = np.dtype(object)
 IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -278,11 +279,13 @@ def _make(
                     f"{this.name}: its rule must return (value, (closure, …)), one closure for each input, in a tuple: "
                     f"got {errors.describe(closures)}"
                 )
-            for a in args[len(closures) :]:
-                _constant(this, a)
-        if records and (flowing < len(args) or len(args) < len(closures)):  # fewer args: an optional one is left out
-            closures = tuple(map(_flowing, args, closures))
-            records = any(closures)
+            if flowing < len(args) or len(args) < len(closures):  # fewer args: an optional one is left out
+                for a in args[len(closures) :]:
+                    if a.__class__ not in IMMUTABLE:
+                        _constant(this, a)
+                # What other closures captured is not kept.
+                closures = tuple([c if isinstance(a, Node) and a.requires_grad else None for a, c in zip(args, closures)])
+                records = any(closures)
         if not records:
             closures = ()
         out = made(kind, value, this, (*args, *values), kwargs or NO_KEYWORDS, closures, mode.scope)
@@ -349,11 +352,6 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
         return apply
 
     return enter
-
-
-def _flowing(a: Any, closure: Closure | None) -> Closure | None:
-    """The closure if its input needs a gradient: what other closures captured is not kept."""
-    return closure if isinstance(a, Node) and a.requires_grad else None
 
 
 def _bind(this: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -562,11 +560,11 @@ def kernel(plain: Callable[P, Array]) -> Callable[[Callable[P, Array]], Callable
         @functools.wraps(fast)
         def run(*args: P.args, **kwargs: P.kwargs) -> Array:
             for a in args:
-                if a.__class__ is ndarray and a.dtype.char != "O":
+                if a.__class__ in IMMUTABLE or a.__class__ is ndarray and a.dtype is not OBJECT:
                     continue
                 if isinstance(a, Node) and THREAD.mode.again is not None:
                     return THREAD.mode.again
-                if a.dtype.kind == "O" if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
+                if a.dtype == OBJECT if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
                     return plain(*args, **kwargs)
             return fast(*args, **kwargs)
 

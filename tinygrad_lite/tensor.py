@@ -332,11 +332,10 @@ class Tensor(Node):
                 )
             return self.dtype.type(1) if isinstance(self.value, np.generic) else np.ones_like(self.value)
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
-        if np.shape(seed) != self.shape:
-            raise ValueError(
-                f"{caller}: grad has shape {np.shape(seed)}, this tensor has shape {self.shape}; they must be equal"
-            )
-        return seed if getattr(seed, "dtype", self.dtype) == self.dtype else seed.astype(self.dtype)
+        shape, dtype = np.shape(seed.value if isinstance(seed, Tensor) else seed), self.dtype
+        if shape != self.shape:
+            raise ValueError(f"{caller}: grad has shape {shape}, this tensor has shape {self.shape}; they must be equal")
+        return seed if getattr(seed, "dtype", dtype) == dtype else seed.astype(dtype)
 
     def zero_grad(self) -> None:
         """Forget the gradient (`.grad = None`)."""
