@@ -279,12 +279,12 @@ def _make(
                     f"{this.name}: its rule must return (value, (closure, …)), one closure for each input, in a tuple: "
                     f"got {errors.describe(closures)}"
                 )
-            if flowing < len(args) or len(args) < len(closures):  # fewer args: an optional one is left out
+            if flowing < len(args) or len(args) != len(closures):
                 for a in args[len(closures) :]:
                     if a.__class__ not in IMMUTABLE:
                         _constant(this, a)
-                # What other closures captured is not kept.
-                closures = tuple([c if isinstance(a, Node) and a.requires_grad else None for a, c in zip(args, closures)])
+                flows = [isinstance(a, Node) and a.requires_grad for a in args]
+                closures = tuple([c if f else None for f, c in zip(flows, closures)])  # what others captured goes
                 records = any(closures)
         if not records:
             closures = ()

@@ -334,7 +334,9 @@ class Tensor(Node):
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
         shape, dtype = np.shape(seed.value if isinstance(seed, Tensor) else seed), self.dtype
         if shape != self.shape:
-            raise ValueError(f"{caller}: grad has shape {shape}, this tensor has shape {self.shape}; they must be equal")
+            raise ValueError(
+                f"{caller}: grad has shape {shape}, this tensor has shape {self.shape}; they must be equal"
+            )
         return seed if getattr(seed, "dtype", dtype) == dtype else seed.astype(dtype)
 
     def zero_grad(self) -> None:
