@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import blocks, softmax
+from tinygrad_lite.kernels import activation, blocks, erf, softmax
 from tinygrad_lite.kernels.blocks import blockwise
 
 X = np.random.default_rng(0).standard_normal((6, 5, 4))
@@ -35,6 +35,31 @@ def test_of_every_order_with_what_is_broadcast(whole: int | tuple[int, ...], mem
     x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
     for y in (X + 1, X[:1], X[:, :1], X[..., :1]):
         np.testing.assert_array_equal(blockwise(scaled, np.empty_like(x), x, y, whole=whole), x * y)
+
+
+@pytest.mark.parametrize("memory", list(permutations(range(3))))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_activations_of_every_order(dtype: Any, memory: tuple[int, ...]) -> None:
+    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory)).astype(dtype)
+    for g in (np.flip(X, 0).astype(dtype), np.broadcast_to(dtype(2), X.shape)):
+        cases: list[tuple[Any, tuple[Any, ...]]] = [
+            (activation.relu, (x,)),
+            (activation.gate, (g, x > 0)),
+            (erf.ndtr, (x,)),
+            (activation.gelu_gradient, (g, x, erf.ndtr(x))),
+        ]
+        for kernel, arrays in cases:
+            got, plain = kernel(*arrays), kernel.plain(*arrays)
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, plain, rtol=0, atol=8 * np.finfo(dtype).eps)
+
+
+def test_large_arrays_are_shared_out() -> None:
+    parts: list[tuple[int, ...]] = []
+    blocks.elementwise(lambda out, x: parts.append(x.shape), X)
+    assert len(parts) == tg.get_num_threads() and sum(map(np.prod, parts)) == X.size
+    blocks.elementwise(lambda out, x: parts.append(x.shape), X[0, 0])
+    assert parts[-1] == (4,)
 
 
 def test_a_whole_axis_is_not_cut() -> None:

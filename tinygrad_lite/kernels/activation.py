@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
+from .blocks import elementwise
 
 
 def either(condition: Array, no: float, like: Array) -> Array:
@@ -33,9 +34,12 @@ def gate(g: Array, on: Array) -> Array:
     """g where the mask holds, else g · 0. A mask cast at once is faster than one cast within the product."""
     if not (floating(g) and type(on) is np.ndarray and on.shape == g.shape):
         return plain_gate(g, on)
-    out = on.astype(g.dtype)
+    return elementwise(_gate, g, on)
+
+
+def _gate(out: Array, g: Array, on: Array) -> None:
+    out[...] = on
     out *= g
-    return out
 
 
 def floating(x: Array) -> bool:
@@ -59,8 +63,11 @@ def plain_relu(x: Array) -> Array:
 @kernel(plain_relu)
 def relu(x: Array) -> Array:
     """max(x, 0) of each element."""
-    # np.maximum of an array and a number is three times slower than clip
-    return x.clip(0, np.inf) if floating(x) else np.maximum(x, 0)
+    return elementwise(_relu, x) if floating(x) else np.maximum(x, 0)
+
+
+def _relu(out: Array, x: Array) -> None:
+    x.clip(0, np.inf, out=out)  # np.maximum of an array and a number is three times slower
 
 
 def plain_sigmoid(x: Array) -> Array:
@@ -112,14 +119,17 @@ def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
 def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
     if not floating(x):
         return plain_gelu_gradient(g, x, p)
-    gx = x * x
+    return elementwise(_gelu_gradient, x, g, p)
+
+
+def _gelu_gradient(gx: Array, x: Array, g: Array, p: Array) -> None:
+    np.multiply(x, x, out=gx)
     gx *= -0.5
     np.exp(gx, out=gx)
     gx *= x
     gx *= 1 / math.sqrt(2 * math.pi)
     gx += p
     gx *= g
-    return gx
 
 
 def plain_softplus(x: Array, beta: float, threshold: float) -> Array:

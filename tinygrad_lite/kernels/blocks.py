@@ -48,6 +48,15 @@ def blockwise(f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tu
     return out
 
 
+def elementwise(f: Callable[..., Any], x: Array, *arrays: Array) -> Array:
+    """A new array like x, into which f(out, x, *arrays) writes, an element for those in its place."""
+    out = np.empty_like(x)
+    if large(out):
+        return blockwise(f, out, x, *arrays)
+    f(out, x, *arrays)
+    return out
+
+
 def _unbuffered(f: Callable[..., Any], out: Array, *arrays: Array) -> None:
     """f(out, *arrays). Where one of several rows is broadcast, NumPy copies it into a buffer again and again to make
     longer runs; where rows are long already, it's faster by a third with a buffer that is too small for that."""

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from ..graph import Array, kernel
+from .blocks import elementwise
 
 # erf x = x · NEAR(x²) for |x| ≤ 1
 NEAR = (
@@ -106,10 +107,14 @@ def ndtr(x: Array) -> Array:
     x = np.asarray(x)
     if x.dtype != np.float32 or not x.ndim:
         return 0.5 * erfc(x * -math.sqrt(0.5))
+    return elementwise(_ndtr, x)
+
+
+def _ndtr(y: Array, x: Array) -> None:
     with np.errstate(over="ignore"):  # of x², where the result is 0 or 1
         w = x * x
         w *= SCALE
-        y = w + INNERMOST
+        np.add(w, INNERMOST, out=y)
         for b, a in FRACTION:
             np.divide(b, y, out=y)
             y += w
@@ -118,4 +123,3 @@ def ndtr(x: Array) -> Array:
     np.tanh(y, out=y)
     y += 1
     y *= 0.5
-    return y
