@@ -19,6 +19,9 @@ SHAPES = [
     ((2, 3, 8, 8), (2, 2), 2, 0, 1, False),
     ((64, 3, 8, 8), (2, 2), 2, 0, 1, False),
     ((1, 1, 1, 1), (1, 1), 1, 0, 1, False),
+    ((1, 2, 9, 6), (3, 2), (3, 2), 0, 1, False),
+    ((2, 6, 6), (2, 2), 1, 0, 2, False),
+    ((1, 2, 40, 20), (20, 20), 20, 0, 1, False),
     ((2, 3, 9, 8), (2, 2), 2, 0, 1, False),
     ((2, 3, 9, 8), (2, 2), 2, 0, 1, True),
     ((2, 3, 9, 8), (3, 3), 2, 1, 1, False),
@@ -33,12 +36,15 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("few", [0, kernels.FEW])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
 def test_the_kernels_of_pooling_agree_with_the_plain_ones(
-    shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str, dtype: Any
-) -> None:
+    shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str, dtype: Any,
+    few: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kernels, "FEW", few)
     windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
     results = (*shape[: -len(kernel)], *windows.places)
     x = in_order(np.round(rand(*shape) * 3).astype(dtype), order)  # many ties
@@ -70,6 +76,7 @@ def test_several_threads_give_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(kernels, "WORTH", 1)
+    monkeypatch.setattr(kernels, "FEW", 0)
     windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
     x = in_order(np.round(rand(*shape) * 3), order)
     one = (

@@ -15,9 +15,10 @@ import numpy as np
 from ..graph import Array, kernel
 from .layout import empty_as, ordered_as
 from .threads import each, split
-from .windows import Slices, Windows, overlap_add, view
+from .windows import Slices, Windows, overlap_add, strided, view
 
 WORTH = 1 << 19  # elements: fewer are done before another thread has begun
+FEW = 1 << 15  # elements seen: up to so many, a copy of them takes less time than a pass for each element of the window
 
 
 def lowest(dtype: np.dtype[Any]) -> Any:
@@ -74,8 +75,33 @@ def parts(x: Array, windows: Windows) -> list[Slices]:
     return [(*[slice(None)] * axis, some) for some in split(x.shape[axis], least)]
 
 
+def few(a: Array, windows: Windows) -> bool:
+    """Whether windows over an image, or of the results a, see few elements, and all of them on the image."""
+    lead = a.shape[: a.ndim - len(windows.size)]
+    seen = math.prod((*lead, *windows.kernel, *windows.places))
+    return bool(0 < seen <= FEW and windows.whole and a.flags.c_contiguous)
+
+
+def element_first(x: Array, windows: Windows) -> Array:
+    """x in C order seen as (*kernel, ..., *places), without a copy."""
+    lead = x.ndim - len(windows.size)
+    steps = x.strides[lead:]
+    elements = [step * d for step, d in zip(steps, windows.dilation)]
+    places = [step * s for step, s in zip(steps, windows.stride)]
+    shape = (*windows.kernel, *x.shape[:lead], *windows.places)
+    return strided(x, shape, (*elements, *x.strides[:lead], *places))
+
+
+def by_element(x: Array, windows: Windows) -> Array:
+    """The same as (elements, ..., *places): a copy, in which the first elements of all windows come first."""
+    v = element_first(x, windows)
+    return v.reshape(-1, *v.shape[len(windows.kernel) :])
+
+
 def reduced(combine: np.ufunc, x: Array, windows: Windows, fill: Any) -> Array:
-    """The elements of each window combined, one axis after the other."""
+    """The elements of each window combined, one axis after the other; few are all combined at once."""
+    if few(x, windows):
+        return combine.reduce(by_element(x, windows), dtype=x.dtype)
     out = room(x, windows)
 
     def work(at: Slices) -> None:
@@ -128,8 +154,17 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
 
     As many as come before it, and these are less; if all others are, it is the last.
     """
+    dtype = np.min_scalar_type(math.prod(windows.kernel))
+    if few(x, windows):
+        place = np.zeros(y.shape, dtype)
+        before: Any = True
+        for less in (by_element(x, windows)[:-1] < y).view(np.uint8):
+            less &= before
+            place += less
+            before = less
+        return place
     y = ordered_as(x, y)
-    place = room(x, windows, np.min_scalar_type(math.prod(windows.kernel)))
+    place = room(x, windows, dtype)
 
     def work(at: Slices) -> None:
         seen, largest, count = x[at], y[at], place[at]
@@ -158,6 +193,12 @@ def pick(x: Array, place: Array, windows: Windows) -> Any:
 def put(g: Array, place: Array, windows: Windows) -> Any:
     """The adjoint of `pick`: each g added to the element `place` of its window, and to no other."""
     g = ordered_as(place, g)
+    if few(place, windows) and windows.tile:
+        x: Array = np.empty((*g.shape[: -len(windows.size)], *windows.size), g.dtype)
+        elements = np.arange(math.prod(windows.kernel), dtype=place.dtype)
+        mine = place == elements.reshape(*windows.kernel, *[1] * g.ndim)
+        np.multiply(mine, g, out=element_first(x, windows))
+        return x
     return added_back(windows, lambda k, out, g, place: np.multiply(g, place == k, out=out), g, place)
 
 
