@@ -482,7 +482,7 @@ def fit(g: Array, value: Array) -> Array:
         if axes == (len(seen) - 1,) and seen[-1] < 128 and g.__class__ is ndarray and g.flags.c_contiguous:
             total = g @ np.ones(seen[-1], g.dtype)  # np.sum is up to 10 times slower over a short last axis
         else:
-            total = np.sum(g, axis=axes)
+            total = g.sum(axis=axes)
         g = np.reshape(total, shape)
     if not shape and g.__class__ is ndarray:
         g = g[()]  # a scalar for a scalar
