@@ -61,7 +61,7 @@ def duration(seconds: float | None) -> str:
 def ratio(entry: dict[str, Any]) -> str:
     if "ratio" not in entry:
         return "differs" if "differs" in entry else "–"
-    middle, low, high = (f"{r:.2f}" if r >= 0.1 else f"{r:.1g}" for r in (entry["ratio"], *entry["quartiles"]))
+    middle, low, high = (f"{r:.2f}" if r >= 0.095 else f"{r:.1g}" for r in (entry["ratio"], *entry["quartiles"]))
     return f"**{middle}** ({low}–{high})"
 
 
