@@ -453,6 +453,18 @@ def test_an_operators_rule_gives_two_closures(own_ops: None, count: int) -> None
         assert x.grad.item() == 1
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_and_so_does_one_that_makes_them_again(own_ops: None, count: int) -> None:
+    @op(np.remainder, operator=lambda x, y: x)
+    def left(x: Any, y: Any) -> Rule:
+        return x, (lambda g: g,) * count
+
+    x, y = leaf(2.0), leaf(3.0)
+    with pytest.raises(TypeError, match=r"^left: an operator's rule must return two closures"):
+        (x % y).backward()
+    assert x.grad is y.grad is None
+
+
 def test_a_closure_cannot_write_into_another_branchs_gradient() -> None:
     def doubled(g: Any) -> Any:
         g *= 2

@@ -65,6 +65,10 @@ def test_a_large_sum_has_numpys_errors() -> None:
         reduce.sum(x, axis=(0, 0))
     with pytest.raises(np.exceptions.AxisError, match="axis 2 is out of bounds"):
         reduce.sum(x, axis=2)
+    reduce.sum(x, axis=(1,))
+    for wrong in ([1], 1.0, (1.0,)):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            reduce.sum(x, axis=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 3), (2, 0, 3)])

@@ -138,8 +138,11 @@ class Node:
 
 def again(node: Node) -> tuple[Closure | None, ...]:
     """The closures of an operator on scalars, of which `node` kept none."""
+    assert node.op is not None
     _, _, x, y = node.inputs
-    closures: tuple[Closure | None, ...] = node.op.rule(x, y)[1]  # type: ignore[union-attr]
+    closures = node.op.rule(x, y)[1]
+    if len(closures) != 2:
+        raise TypeError(f"{node.op.name}: an operator's rule must return two closures: got {errors.describe(closures)}")
     if node.kept is BOTH:
         return closures
     return (closures[0], None) if node.kept is FIRST else (None, closures[1])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ def sum_to(shape: tuple[int, ...], g: Array, x: Array | None = None) -> Array:
     return np.reshape(total(g, axes, x), shape) if axes else g if x is None else g * x
 
 
-@functools.lru_cache(1024)
+@lru_cache(1024)
 def _broadcast(shape: tuple[int, ...], seen: tuple[int, ...]) -> tuple[int, ...]:
     extra = len(seen) - len(shape)
     return (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
+from . import rows
 from .layout import empty_as, ordered_as
 from .threads import each, split
-from .windows import Slices, Windows, overlap_add, strided, view
+from .windows import Slices, Windows, overlap_add, view
 
 WORTH = 1 << 19  # elements: fewer are done before another thread has begun
 FEW = 1 << 15  # elements seen: up to so many, a copy of them takes less time than a pass for each element of the window
@@ -84,12 +85,9 @@ def few(a: Array, windows: Windows) -> bool:
 
 def element_first(x: Array, windows: Windows) -> Array:
     """x in C order seen as (*kernel, ..., *places), without a copy."""
-    lead = x.ndim - len(windows.size)
-    steps = x.strides[lead:]
-    elements = [step * d for step, d in zip(steps, windows.dilation)]
-    places = [step * s for step, s in zip(steps, windows.stride)]
-    shape = (*windows.kernel, *x.shape[:lead], *windows.places)
-    return strided(x, shape, (*elements, *x.strides[:lead], *places))
+    v = rows.seen(x[..., None], windows)[..., 0]
+    lead, n = x.ndim - len(windows.size), len(windows.size)
+    return v.transpose((*range(lead, lead + n), *range(lead), *range(lead + n, v.ndim)))
 
 
 def by_element(x: Array, windows: Windows) -> Array:

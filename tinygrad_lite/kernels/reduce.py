@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -73,13 +74,13 @@ def _total(x: Array, axis: Axis, y: Array | None) -> Array:
             out = np.sum(out, axis=tuple(i for i in axes if i < kept), keepdims=True)
         return out.reshape(*out.shape, *(1,) * last)
     if first:
-        kept = x.shape[first:]
-        columns = x.reshape(-1, prod(kept))
+        others = x.shape[first:]
+        columns = x.reshape(-1, prod(others))
         if y is None:
             out = ones(len(columns), x.dtype) @ columns
         else:
             out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
-        return out.reshape((1,) * first + kept)
+        return out.reshape((1,) * first + others)
     return np.sum(x if y is None else x * y, axis=axes, keepdims=True)
 
 
@@ -115,8 +116,9 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         return plain_sum(x, axis, keepdims)
     if x.size < LARGE or x.dtype.char not in "fd":
         return x.sum(axis=axis, keepdims=keepdims)  # in half the time of np.sum where x is small
-    out = total(x, axis)
-    return out if keepdims else np.squeeze(out, axis)[()]
+    axes = axis if axis is None else tuple(map(index, axis)) if isinstance(axis, tuple) else index(axis)
+    out = total(x, axes)
+    return out if keepdims else np.squeeze(out, axes)[()]
 
 
 def plain_average(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
