@@ -48,16 +48,16 @@ def scaled_dot_product_attention(
     if attn_mask is not None and is_causal:
         raise ValueError(f"{name}: give attn_mask or is_causal, not both")
     scores = (query * (1 / math.sqrt(q[-1]) if scale is None else scale)) @ np.swapaxes(key, -1, -2)
-    allowed: Array = np.True_
-    if is_causal:
-        allowed = np.tri(q[-2], k[-2], dtype=bool)
-    elif attn_mask is not None:
-        mask = attn_mask.value if isinstance(attn_mask, Node) else np.asarray(attn_mask)
-        allowed = mask if mask.dtype == bool else mask != -np.inf
-        if mask.dtype != bool:
-            scores = scores + np.where(allowed, attn_mask, 0)
-    if np.all(allowed):
+    bias: Array = np.tri(q[-2], k[-2], dtype=bool) if is_causal else attn_mask
+    if bias is None:
         return dropout(softmax(scores), dropout_p) @ value
+    allowed = bias.value if isinstance(bias, Node) else np.asarray(bias)
+    if allowed.dtype == bool:
+        bias = np.where(allowed, 0, -np.inf).astype(scores.dtype)
+    else:
+        allowed = allowed != -np.inf
     some = np.any(allowed, axis=-1, keepdims=True)
-    weights = softmax(np.where(allowed | ~some, scores, -np.inf))
-    return dropout(weights if np.all(some) else np.where(some, weights, 0), dropout_p) @ value
+    if np.all(some):
+        return dropout(softmax(scores + bias), dropout_p) @ value
+    weights = softmax(scores + np.where(some, bias, 0))
+    return dropout(np.where(some, weights, 0), dropout_p) @ value
