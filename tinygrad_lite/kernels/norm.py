@@ -9,7 +9,8 @@ import numpy as np
 
 from ..graph import Array, kernel
 from .blocks import blockwise
-from .reduce import mean, total
+from .reduce import mean
+from .total import total
 
 Axes = tuple[int, ...]
 

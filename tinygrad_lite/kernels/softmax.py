@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Array, Node, kernel
 from .blocks import blockwise, large
-from .reduce import Axis, total
+from .total import Axis, total
 
 MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x
 
