@@ -29,11 +29,11 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
 
 def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
     if x.flags.c_contiguous:
-        return _total(x, axis, y)
+        return _in_order(x, axis, y)
     order = sorted(range(x.ndim), key=lambda i: -x.strides[i])  # as the elements lie in memory
     ordered, along = x.transpose(order), tuple([order.index(i) for i in _ends(axis, x.ndim)[0]])
     if ordered.flags.c_contiguous or _ends_in_runs(ordered, _ends(along, x.ndim)[2]):
-        out = _total(ordered, along, None if y is None else y.transpose(order))
+        out = _in_order(ordered, along, None if y is None else y.transpose(order))
         return out.transpose(np.argsort(order))
     return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
 
@@ -63,7 +63,7 @@ def _few_ones(n: int, dtype: Any) -> Array:
     return out
 
 
-def _total(x: Array, axis: Axis, y: Array | None) -> Array:
+def _in_order(x: Array, axis: Axis, y: Array | None) -> Array:
     """Where x lies in memory as its axes say: axes at either end in one product, others in a sum after it."""
     axes, first, last = _ends(axis, x.ndim)
     if last:
