@@ -53,6 +53,19 @@ def test_a_query_that_may_attend_to_nothing_gets_0_and_gives_no_gradient() -> No
         assert np.all(np.isfinite(q.grad.data))
 
 
+def test_a_mask_may_be_a_list_or_a_tensor_and_gets_a_gradient_where_it_is_finite() -> None:
+    allowed = np.tri(3, 5, 2, dtype=bool)
+    allowed[1] = False
+    expected = attention(Q, K, V, allowed)
+    bias = tg.Tensor(np.where(allowed, 0, -np.inf), requires_grad=True)
+    for form in (allowed.tolist(), tg.Tensor(allowed), bias.data.tolist(), bias):
+        out = attention(tg.Tensor(Q), K, V, form)
+        np.testing.assert_allclose(out.data, expected)
+    out.sum().backward()
+    assert bias.grad is not None
+    np.testing.assert_array_equal(bias.grad.data != 0, allowed)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"scaled_dot_product_attention: query has shape \(2, 3, 4\), key \(2, 5, 6\)"):
         attention(Q, V, V)
