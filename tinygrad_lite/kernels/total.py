@@ -17,6 +17,10 @@ LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
 RUN = 1024  # elements: longer runs are summed in pieces, as exactly as np.sum does, and twice as fast
 
 
+def plain_total(x: Array, axis: Axis, y: Array | None = None) -> Array:
+    return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+
+
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
@@ -24,7 +28,7 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
             return _by_products(x, axis, y)
         with one_blas_thread:
             return _by_products(x, axis, y)
-    return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+    return plain_total(x, axis, y)
 
 
 def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
@@ -35,7 +39,7 @@ def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
     if ordered.flags.c_contiguous or _ends_in_runs(ordered, _ends(along, x.ndim)[2]):
         out = _in_order(ordered, along, None if y is None else y.transpose(order))
         return out.transpose(np.argsort(order))
-    return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
+    return plain_total(x, axis, y)
 
 
 @functools.lru_cache(1024)
@@ -81,7 +85,7 @@ def _in_order(x: Array, axis: Axis, y: Array | None) -> Array:
         else:
             out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
         return out.reshape((1,) * first + others)
-    return np.sum(x if y is None else x * y, axis=axes, keepdims=True)
+    return plain_total(x, axes, y)
 
 
 def _runs(x: Array) -> Array:

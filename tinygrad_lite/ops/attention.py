@@ -28,7 +28,8 @@ def scaled_dot_product_attention(
         query: of shape (…, L, E).
         key: of shape (…, S, E).
         value: of shape (…, S, V).
-        attn_mask: of a shape that broadcasts to (…, L, S). Booleans: True where a query may attend; floats are added.
+        attn_mask: of a shape that broadcasts to (…, L, S). Numbers are added to the scores. Booleans: True where a
+            query may attend; elsewhere -∞ is added.
         dropout_p: the probability with which a weight is dropped (see `dropout`).
         is_causal: query i attends to the keys 0 to i alone.
         scale: by default 1 / √E.
@@ -59,5 +60,5 @@ def scaled_dot_product_attention(
     some = np.any(allowed, axis=-1, keepdims=True)
     if np.all(some):
         return dropout(softmax(scores + bias), dropout_p) @ value
-    weights = softmax(scores + np.where(some, bias, 0))
+    weights = softmax(scores + np.where(some, bias, 0))  # of -∞ alone it would be NaN
     return dropout(np.where(some, weights, 0), dropout_p) @ value
