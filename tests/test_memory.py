@@ -66,9 +66,11 @@ def test_empty_cache_gives_memory_back_to_the_system() -> None:
 
 def test_the_collector_is_made_rarer_only_where_python_s_own_setting_stands() -> None:
     show = "print(*gc.get_threshold())"
-    assert printed(f"import gc, tinygrad_lite; {show}") == [10_000, 10, 50]
+    own = printed(f"import gc; {show}", tune=False)
+    ours = [10_000, 10, 0] if own == [2000, 10, 0] else [10_000, 0, 250]
+    assert printed(f"import gc, tinygrad_lite; {show}") == ours
     assert printed(f"import gc; gc.set_threshold(123, 4, 5); import tinygrad_lite; {show}") == [123, 4, 5]
-    assert printed(f"import gc, tinygrad_lite; {show}", tune=False) == printed(f"import gc; {show}")
+    assert printed(f"import gc, tinygrad_lite; {show}", tune=False) == own
 
 
 @glibc
