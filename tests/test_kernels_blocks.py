@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import activation, blocks, erf, softmax
+from tinygrad_lite.kernels import activation, blocks, elementwise, erf, softmax
 from tinygrad_lite.kernels.blocks import blockwise
 
 X = np.random.default_rng(0).standard_normal((6, 5, 4))
@@ -47,11 +47,22 @@ def test_activations_of_every_order(dtype: Any, memory: tuple[int, ...]) -> None
             (activation.gate, (g, x > 0)),
             (erf.ndtr, (x,)),
             (activation.gelu_gradient, (g, x, erf.ndtr(x))),
+            (activation.sigmoid, (x,)),
+            (activation.sigmoid_gradient, (g, activation.sigmoid(x))),
+            (activation.silu_gradient, (g, x, activation.sigmoid(x))),
+            (activation.softplus, (x, 2.0, 1.0)),
+            (erf.erf, (x,)),
+            (erf.erfc, (x,)),
+            (elementwise.logaddexp, (x, x[:, ::-1])),
+            (elementwise.logaddexp, (x, x[:1])),
+            (elementwise.power, (x, 5)),
+            (elementwise.power, (np.absolute(x), -1.5)),
         ]
         for kernel, arrays in cases:
             got, plain = kernel(*arrays), kernel.plain(*arrays)
             assert got.dtype == dtype
-            np.testing.assert_allclose(got, plain, rtol=0, atol=8 * np.finfo(dtype).eps)
+            tolerance = 8 * np.finfo(dtype).eps
+            np.testing.assert_allclose(got, plain, rtol=tolerance, atol=tolerance)
 
 
 def test_large_arrays_are_shared_out() -> None:

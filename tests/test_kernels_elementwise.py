@@ -1,14 +1,17 @@
-"""Powers by products and logarithms of sums agree with NumPy's own, at the corners too."""
+"""Functions over threads, powers by products and logarithms of sums agree with NumPy's own, at the corners too."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+import tinygrad_lite as tg
+from tinygrad_lite.kernels import blocks, elementwise
 from tinygrad_lite.kernels.elementwise import logaddexp, plain_logaddexp, plain_portion, plain_power, portion, power
 
 X = np.random.default_rng(0).uniform(-3, 3, (4, 6))
@@ -74,3 +77,62 @@ def test_of_single_numbers_and_of_integers() -> None:
     assert logaddexp(np.float64(0), np.float64(0)) == math.log(2)
     close(logaddexp(np.arange(3), np.arange(3)), np.arange(3) + math.log(2))
     assert portion(np.float64(-math.inf), np.float64(-math.inf)) == 0
+
+
+@pytest.fixture
+def small_passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Three threads, and each number worth one."""
+    monkeypatch.setattr(elementwise, "PASS", 1)
+    monkeypatch.setattr(blocks, "BLOCK", 1)
+    before = tg.get_num_threads()
+    tg.set_num_threads(3)
+    yield
+    tg.set_num_threads(before)
+
+
+FUNCTIONS = [
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos", "tan", "arcsin", "arccos",
+    "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("small_passes")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.bool_])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_over_threads_are_numpy_s(name: str, dtype: Any) -> None:
+    function, ours = getattr(np, name), getattr(elementwise, name)
+    x = (X * 2).astype(dtype) if dtype is np.bool_ else np.nan_to_num(X * 2, posinf=9, neginf=-9).astype(dtype)
+    for a in (x, x.T, x[:, ::2], x[::-1], x[:1], x[:, :1], x[:0], x[0], x[0, 0], np.broadcast_to(x[:, :1], (4, 6))):
+        with np.errstate(all="ignore"):
+            got, expected = ours(a), function(a)
+        np.testing.assert_allclose(got, expected, rtol=4 * np.finfo(expected.dtype).eps)  # ends of loops differ
+        assert got.dtype == expected.dtype
+        assert type(got) is type(expected)
+        assert np.isfortran(got) == np.isfortran(expected)
+
+
+def test_a_large_array_is_shared_out() -> None:
+    parts = []
+
+    def function(x: Any, out: Any = None) -> None:
+        parts.append(x.nbytes)
+
+    before = tg.get_num_threads()
+    tg.set_num_threads(2)
+    try:
+        elementwise.shared(function)(np.ones(1_499_999, np.float32))
+        elementwise.shared(function)(np.ones((1000, 1500), np.float32))
+    finally:
+        tg.set_num_threads(before)
+    assert parts == [5_999_996, 3_000_000, 3_000_000]
+
+
+@pytest.mark.usefixtures("small_passes")
+def test_warnings_and_errors_come_from_the_threads_as_from_one() -> None:
+    with pytest.warns(RuntimeWarning, match="invalid value encountered in log"):
+        elementwise.log(-np.ones((4, 6)))
+    with np.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="log"):
+        elementwise.log(-np.ones((4, 6)))
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+        warnings.simplefilter("error")
+        assert np.isnan(elementwise.log(-np.ones((4, 6)))).all()

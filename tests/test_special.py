@@ -43,8 +43,16 @@ def test_the_ends(dtype: Any) -> None:
     assert F.erf(np.zeros((0, 2), dtype)).shape == (0, 2)
 
 
-def test_integers_give_float64_and_scalars_scalars() -> None:
-    assert F.erf(np.arange(3)).dtype == np.float64
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int16, np.uint16, np.int32, np.int64])
+def test_integers_give_the_floats_that_numpy_has_for_them(dtype: Any) -> None:
+    x = np.arange(3).astype(dtype)
+    for function in (F.erf, F.erfc, F.ndtr):
+        got, expected = function(x), function(x.astype(np.float64))
+        assert got.dtype == np.result_type(dtype, np.float16)
+        np.testing.assert_allclose(got, expected, rtol=2 * np.finfo(got.dtype).eps)
+
+
+def test_scalars_give_scalars() -> None:
     assert type(F.erf(1)) is type(F.erfc(0.5)) is np.float64
     np.testing.assert_allclose(F.erf(1), math.erf(1), rtol=3e-16)
     assert F.erf(tg.Tensor(0.5, requires_grad=True)).dtype == np.float64

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .graph import Array
+from .kernels.blocks import elementwise
 from .tensor import Tensor, as_value
 
 
@@ -114,7 +116,7 @@ class Optimizer:
             value, shape = np.array(state[key]), self.parameters[int(i)].shape
             if value.shape not in ((), shape):
                 raise ValueError(f"{self._name}.load_state_dict: {key} has shape {value.shape}, needs {shape}")
-            slots[int(i)][name] = value[()]
+            slots[int(i)][name] = value
         self.settings = {name: type(own)(state[name]) for name, own in self.settings.items()}
         self.slots = slots
 
@@ -157,21 +159,22 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum, e.g. momentum=0.9")
 
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
+        if not self.settings["momentum"]:
+            return elementwise(self._write, p, g)
+        if "velocity" not in slot:
+            slot["velocity"] = np.zeros_like(p)
+        return elementwise(self._write, p, g, slot["velocity"])
+
+    def _write(self, new: Array, p: Array, g: Array, v: Array = None) -> None:
         momentum, decay = self.settings["momentum"], self.settings["weight_decay"]
         if decay:
             g = g + decay * p
         if momentum:
-            v = slot.get("velocity")
-            if v is None:
-                v = g.copy()
-            else:
-                v *= momentum
-                v += g
-            slot["velocity"] = v
+            v *= momentum
+            v += g
             g = g + momentum * v if self.settings["nesterov"] else v
-        new = g * -self.lr
+        np.multiply(g, -self.lr, out=new)
         new += p
-        return new
 
 
 class Adam(Optimizer):
@@ -216,19 +219,27 @@ class Adam(Optimizer):
         )
 
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
+        slot["steps"] = int(slot.get("steps", 0)) + 1
+        if "mean" not in slot:
+            slot["mean"], slot["square"] = np.zeros_like(p), np.zeros_like(p)
+        return elementwise(partial(self._write, t=slot["steps"]), p, g, slot["mean"], slot["square"])
+
+    def _write(self, new: Array, p: Array, g: Array, m: Array, v: Array, t: int) -> None:
         beta1, beta2, decay = self.settings["beta1"], self.settings["beta2"], self.settings["weight_decay"]
         if decay and not self.decoupled:
             g = g + decay * p
-        t = slot["steps"] = int(slot.get("steps", 0)) + 1
-        m = slot["mean"] = _average(slot.get("mean"), g, beta1)
-        v = slot["square"] = _average(slot.get("square"), g * g, beta2)
+        m *= beta1
+        m += np.multiply(g, 1 - beta1, out=new)
+        np.multiply(g, g, out=new)
+        new *= 1 - beta2
+        v *= beta2
+        v += new
         scale = math.sqrt(1 - beta2**t)  # v̂ = v / scale²
-        new = np.sqrt(v)
+        np.sqrt(v, out=new)
         new += self.settings["eps"] * scale
-        new = m / new
+        np.divide(m, new, out=new)
         new *= -self.lr * scale / (1 - beta1**t)
         new += p * (1 - self.lr * decay) if decay and self.decoupled else p
-        return new
 
 
 class AdamW(Adam):
@@ -248,13 +259,3 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
-
-
-def _average(mean: Array | None, x: Array, beta: float) -> Array:
-    """mean ← β · mean + (1 - β) · x, in the mean's own buffer; it starts at 0."""
-    x = x * (1 - beta)
-    if mean is None:
-        return x
-    mean *= beta
-    mean += x
-    return mean

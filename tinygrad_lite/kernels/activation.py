@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,14 @@ def plain_sigmoid(x: Array) -> Array:
 @kernel(plain_sigmoid)
 def sigmoid(x: Array) -> Array:
     with np.errstate(over="ignore"):  # e⁻ˣ is inf where the result is 0
-        if not floating(x):
-            return plain_sigmoid(x)
-        y = np.negative(x)
-        np.exp(y, out=y)
-        y += 1
-        return np.divide(1, y, out=y)  # twice as fast as np.reciprocal
+        return elementwise(_sigmoid, x) if floating(x) else plain_sigmoid(x)
+
+
+def _sigmoid(y: Array, x: Array) -> None:
+    np.negative(x, out=y)
+    np.exp(y, out=y)
+    y += 1
+    np.divide(1, y, out=y)  # twice as fast as np.reciprocal
 
 
 def plain_sigmoid_gradient(g: Array, y: Array) -> Array:
@@ -91,10 +94,13 @@ def plain_sigmoid_gradient(g: Array, y: Array) -> Array:
 
 @kernel(plain_sigmoid_gradient)
 def sigmoid_gradient(g: Array, y: Array) -> Array:
-    gx = 1 - y
+    return elementwise(_sigmoid_gradient, y, g) if floating(y) else plain_sigmoid_gradient(g, y)
+
+
+def _sigmoid_gradient(gx: Array, y: Array, g: Array) -> None:
+    np.subtract(1, y, out=gx)
     gx *= y
     gx *= g
-    return gx
 
 
 def plain_silu_gradient(g: Array, x: Array, s: Array) -> Array:
@@ -103,12 +109,15 @@ def plain_silu_gradient(g: Array, x: Array, s: Array) -> Array:
 
 @kernel(plain_silu_gradient)
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    gx = 1 - s
+    return elementwise(_silu_gradient, x, g, s) if floating(x) else plain_silu_gradient(g, x, s)
+
+
+def _silu_gradient(gx: Array, x: Array, g: Array, s: Array) -> None:
+    np.subtract(1, s, out=gx)
     gx *= x
     gx += 1
     gx *= s
     gx *= g
-    return gx
 
 
 def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
@@ -141,10 +150,14 @@ def plain_softplus(x: Array, beta: float, threshold: float) -> Array:
 def softplus(x: Array, beta: float, threshold: float) -> Array:
     if not floating(x) or beta <= 0:
         return plain_softplus(x, beta, threshold)
-    y = np.absolute(x)
+    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x)
+
+
+def _softplus(y: Array, x: Array, beta: float, threshold: float) -> None:
+    np.absolute(x, out=y)
     y *= -beta
     np.exp(y, out=y)
     np.log1p(y, out=y)
     y /= beta
     y += x.clip(0, np.inf)
-    return replaced(y, x * beta > threshold, x)
+    replaced(y, x * beta > threshold, x)

@@ -72,17 +72,22 @@ def erf(x: Array) -> Array:
     x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
     if dtype == np.float32 and x.ndim:
-        x = x.clip(-5, 5)
-        u = x * x
-        x *= polynomial(NUMERATOR, u)
-        x /= polynomial(DENOMINATOR, u)
-        return np.tanh(x, out=x)
-    x = x.astype(np.float64, copy=False)
+        return elementwise(_erf32, x.astype(dtype, copy=False))
+    return elementwise(_erf64, x.astype(np.float64, copy=False)).astype(dtype, copy=False)[()]
+
+
+def _erf32(y: Array, x: Array) -> None:
+    x.clip(-5, 5, out=y)
+    u = y * y
+    y *= polynomial(NUMERATOR, u)
+    y /= polynomial(DENOMINATOR, u)
+    np.tanh(y, out=y)
+
+
+def _erf64(y: Array, x: Array) -> None:
     far = np.absolute(x) > 1
-    y = np.empty_like(x)
     y[~far] = x[~far] * polynomial(NEAR, np.square(x[~far]))
     y[far] = np.copysign(1 - tail(np.absolute(x[far])), x[far])
-    return y.astype(dtype, copy=False)[()]
 
 
 def plain_erfc(x: Array) -> Array:
@@ -93,9 +98,12 @@ def plain_erfc(x: Array) -> Array:
 def erfc(x: Array) -> Array:
     x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
-    x = x.astype(np.float64, copy=False)
-    y = tail(np.absolute(x))
-    return np.where(x < 0, 2 - y, y).astype(dtype)[()]
+    return elementwise(_erfc, x.astype(np.float64, copy=False)).astype(dtype, copy=False)[()]
+
+
+def _erfc(y: Array, x: Array) -> None:
+    y[...] = tail(np.absolute(x))
+    np.subtract(2, y, out=y, where=x < 0)
 
 
 def plain_ndtr(x: Array) -> Array:

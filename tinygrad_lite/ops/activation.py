@@ -11,6 +11,7 @@ import numpy as np
 
 from ..graph import Array, Rule, op
 from ..kernels import activation as kernels
+from ..kernels import elementwise
 from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, softmax_gradient
 from ..kernels.softmax import softmax as _softmax
 from .reduce import Axis, spread
@@ -166,7 +167,7 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
     c = math.sqrt(2 / math.pi)
-    t = np.tanh(c * x * (1 + 0.044715 * x * x))
+    t = elementwise.tanh(c * x * (1 + 0.044715 * x * x))
     p = 0.5 * (1 + t)
     return x * p, (lambda g: g * (p + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x))),)
 
@@ -174,7 +175,7 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
 @op
 def elu(x: Array, alpha: float = 1.0) -> Rule:
     """out = x where x > 0, else α · (eˣ - 1)        ∂L/∂x = g where x > 0, else g · α · eˣ"""
-    e = alpha * np.expm1(np.clip(x, -np.inf, 0))
+    e = alpha * elementwise.expm1(np.clip(x, -np.inf, 0))
     slope = kernels.either(x > 0, alpha, x)
     return np.clip(x, 0, np.inf) + e, (lambda g: g * (e + slope),)
 

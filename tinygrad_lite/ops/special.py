@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import Array, Rule, kernel, op
 from ..kernels import erf as kernels
+from ..kernels.elementwise import exp
 
 __all__ = ["digamma", "erf", "erfc", "lgamma", "ndtr", "polygamma"]
 
@@ -20,7 +21,7 @@ def erf(x: Array) -> Rule:
 
     To the accuracy of x's dtype; NaN stays NaN, erf(±∞) = ±1.
     """
-    return kernels.erf(x), (lambda g: g * (2 / math.sqrt(math.pi) * np.exp(-x * x)),)
+    return kernels.erf(x), (lambda g: g * (2 / math.sqrt(math.pi) * exp(-x * x)),)
 
 
 @op
@@ -29,7 +30,7 @@ def erfc(x: Array) -> Rule:
 
     Accurate where erf x is so close to 1 that the subtraction would leave nothing.
     """
-    return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * np.exp(-x * x)),)
+    return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * exp(-x * x)),)
 
 
 @op
@@ -38,7 +39,7 @@ def ndtr(x: Array) -> Rule:
 
     The distribution function of the standard normal; in float64 accurate in its lower tail too.
     """
-    return kernels.ndtr(x), (lambda g: g * (np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
+    return kernels.ndtr(x), (lambda g: g * (exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
 
 
 def _scipy(name: str, of: str) -> Callable[..., Array]:
