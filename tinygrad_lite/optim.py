@@ -159,22 +159,21 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov needs a momentum, e.g. momentum=0.9")
 
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
-        if not self.settings["momentum"]:
-            return elementwise(self._write, p, g)
-        if "velocity" not in slot:
-            slot["velocity"] = np.zeros_like(p)
-        return elementwise(self._write, p, g, slot["velocity"])
-
-    def _write(self, new: Array, p: Array, g: Array, v: Array = None) -> None:
         momentum, decay = self.settings["momentum"], self.settings["weight_decay"]
         if decay:
             g = g + decay * p
         if momentum:
-            v *= momentum
-            v += g
+            v = slot.get("velocity")
+            if v is None:
+                v = g.copy()
+            else:
+                v *= momentum
+                v += g
+            slot["velocity"] = v
             g = g + momentum * v if self.settings["nesterov"] else v
-        np.multiply(g, -self.lr, out=new)
+        new = g * -self.lr
         new += p
+        return new
 
 
 class Adam(Optimizer):
@@ -221,10 +220,10 @@ class Adam(Optimizer):
     def update(self, p: Array, g: Array, slot: dict[str, Any]) -> Array:
         slot["steps"] = int(slot.get("steps", 0)) + 1
         if "mean" not in slot:
-            slot["mean"], slot["square"] = np.zeros_like(p), np.zeros_like(p)
-        return elementwise(partial(self._write, t=slot["steps"]), p, g, slot["mean"], slot["square"])
+            slot["mean"], slot["square"] = np.zeros_like(g), np.zeros_like(g)
+        return elementwise(partial(self._write, t=slot["steps"]), g, p, slot["mean"], slot["square"], often=True)
 
-    def _write(self, new: Array, p: Array, g: Array, m: Array, v: Array, t: int) -> None:
+    def _write(self, new: Array, g: Array, p: Array, m: Array, v: Array, t: int) -> None:
         beta1, beta2, decay = self.settings["beta1"], self.settings["beta2"], self.settings["weight_decay"]
         if decay and not self.decoupled:
             g = g + decay * p

@@ -78,7 +78,7 @@ def plain_sigmoid(x: Array) -> Array:
 @kernel(plain_sigmoid)
 def sigmoid(x: Array) -> Array:
     with np.errstate(over="ignore"):  # e⁻ˣ is inf where the result is 0
-        return elementwise(_sigmoid, x) if floating(x) else plain_sigmoid(x)
+        return elementwise(_sigmoid, x, often=True) if floating(x) else plain_sigmoid(x)
 
 
 def _sigmoid(y: Array, x: Array) -> None:
@@ -128,7 +128,7 @@ def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
 def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
     if not floating(x):
         return plain_gelu_gradient(g, x, p)
-    return elementwise(_gelu_gradient, x, g, p)
+    return elementwise(_gelu_gradient, x, g, p, often=True)
 
 
 def _gelu_gradient(gx: Array, x: Array, g: Array, p: Array) -> None:
@@ -150,7 +150,7 @@ def plain_softplus(x: Array, beta: float, threshold: float) -> Array:
 def softplus(x: Array, beta: float, threshold: float) -> Array:
     if not floating(x) or beta <= 0:
         return plain_softplus(x, beta, threshold)
-    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x)
+    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x, often=True)
 
 
 def _softplus(y: Array, x: Array, beta: float, threshold: float) -> None:

@@ -14,9 +14,8 @@ import numpy as np
 
 from ..graph import Array, kernel
 from .activation import floating
-from .blocks import elementwise
+from .blocks import elementwise, large
 
-PASS = 6_000_000  # bytes: with fewer, one function is done before a second thread could help
 MOST = 16  # up to which exponent products are as exact as a power, to some units in the last place
 
 
@@ -27,7 +26,7 @@ def shared(function: Any) -> Callable[[Array], Array]:
         function(x, out=out)
 
     def run(x: Array) -> Array:
-        if x.__class__ is np.ndarray and x.nbytes >= PASS and x.dtype.kind == "f":
+        if x.__class__ is np.ndarray and large(x) and x.dtype.kind == "f":
             return elementwise(write, x)
         return function(x)
 
@@ -54,7 +53,9 @@ def power(x: Array, y: Array) -> Array:
     if type(y) not in (int, float) or y in (-1, 0, 0.5, 1, 2) or not floating(x):
         return x**y  # these numbers are NumPy's own short cuts
     n = int(y) if y == y // 1 and abs(y) <= MOST else None
-    return elementwise(partial(_power, y=y) if n is None else partial(_products, n=n), x)
+    if n is None:
+        return elementwise(partial(_power, y=y), x, often=True)
+    return elementwise(partial(_products, n=n), x)
 
 
 def _power(out: Array, x: Array, y: float) -> None:
@@ -82,7 +83,7 @@ def logaddexp(x: Array, y: Array, base: float = math.e) -> Array:
     larger = np.maximum(x, y)
     if not floating(larger):
         return plain_logaddexp(x, y, base)
-    return elementwise(partial(_logaddexp, base=base), larger, np.asarray(x), np.asarray(y))
+    return elementwise(partial(_logaddexp, base=base), larger, np.asarray(x), np.asarray(y), often=True)
 
 
 def _logaddexp(out: Array, larger: Array, x: Array, y: Array, base: float) -> None:

@@ -43,8 +43,8 @@ def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Ax
         return plain_standardize_gradient(g, y, sigma, weight, axis)
     rule = partial(_standardize_gradient, axis=axis)
     if np.ndim(weight) == 0 or weight.shape == sigma.shape:  # one for all that is standardised together
-        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis)
-    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis)
+        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis, often=True)
+    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis, often=True)
 
 
 def _standardize_gradient(

@@ -35,10 +35,10 @@ def exponentials(x: Array, axis: Axis, out: Array | None = None) -> tuple[Array,
         m = peak(x, axis)
         e = np.exp(x - m)
         return e, total(e, axis), m
-    if out is None and large(x):
+    if out is None and large(x, often=True):
         along = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
         s, m = np.empty((2, *[1 if i in along else n for i, n in enumerate(x.shape)]), x.dtype)
-        e = blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along)
+        e = blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along, often=True)
         return e, s, m if m.any() else 0
     if x.size and x.max() < MODERATE:
         e = np.exp(x, out=out)
@@ -76,7 +76,7 @@ def softmax(x: Array, axis: int) -> Array:
     """eˣ / Σ eˣ, the sum along `axis`."""
     if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return plain_softmax(x, axis)
-    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis)
+    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis, often=True)
 
 
 def _softmax(y: Array, x: Array, axis: int) -> None:
