@@ -332,6 +332,13 @@ WIDE_INDICES = [
     *indexed((300, 2, 90), np.random.default_rng(0).integers(-300, 300, 999), np.array([255, 3], np.uint8)),
 ]
 INDICES += WIDE_INDICES
+# Each place equally often, in turn: a sum along an axis. And what is nearly so.
+EVEN = np.repeat(np.arange(4), 3)
+INDICES += [
+    (lambda x, index=(*(ALL,) * axis, places): x[index], (4, 4, 4))
+    for axis in range(3)
+    for places in (EVEN, EVEN.reshape(2, 6), EVEN - 4, EVEN[::-1], np.roll(EVEN, 1), EVEN[:-1], np.arange(4), EVEN // 2)
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])

@@ -9,7 +9,16 @@ import pytest
 
 from tinygrad_lite.kernels import conv as kernels
 from tinygrad_lite.kernels import rows, threads, winograd
-from tinygrad_lite.kernels.layout import batch_first, batch_last, copied, empty_as, ordered_as, put
+from tinygrad_lite.kernels.layout import (
+    batch_first,
+    batch_last,
+    copied,
+    empty_as,
+    framed,
+    ordered_as,
+    plain_framed,
+    put,
+)
 from tinygrad_lite.kernels.windows import slide
 
 from .cases import rand
@@ -238,3 +247,24 @@ def test_kernels_are_copied_as_they_are() -> None:
                 x = rand(*shape).transpose(axes)
                 np.testing.assert_array_equal(copied(x, short), x)
                 assert copied(x, short).flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.bool_])
+@pytest.mark.parametrize("value", [0, 1.0, -np.inf, [[1, 2]]])
+def test_frames_are_numpy_s(value: Any, dtype: Any) -> None:
+    if np.issubdtype(dtype, np.integer) and value == -np.inf:
+        value = 7
+    for shape in ((5,), (3, 4), (20, 2, 5, 3), (0, 3), (2, 1)):
+        for widths in ([(1, 2)] * len(shape), [(0, 0)] * len(shape), [(0, 0)] * (len(shape) - 1) + [(3, 0)]):
+            x = (rand(*shape) * 9).astype(dtype)
+            for a in (x, x.T.copy().T, x[::-1], batch_first(batch_last(x))):
+                out, expected = framed(a, widths, value), plain_framed(a, widths, value)
+                np.testing.assert_array_equal(out, expected)
+                assert out.dtype == dtype
+    inner = framed(batch_first(batch_last(rand(20, 2, 5, 3))), [(0, 0), (0, 0), (1, 1), (1, 1)])
+    assert inner.transpose((1, 2, 3, 0)).flags.c_contiguous  # the batch is still innermost
+
+
+def test_a_frame_is_never_negative() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        framed(rand(3), [(-1, 2)])

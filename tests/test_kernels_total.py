@@ -22,6 +22,17 @@ def test_sums_and_sums_of_products(axes: tuple[int, ...], memory: tuple[int, ...
     np.testing.assert_allclose(total(x, axes), np.sum(x, axes, keepdims=True), rtol=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 16, 17])
+@pytest.mark.parametrize("inner", [1, 2, 64, 65])
+def test_sums_along_an_axis_of_few(inner: int, n: int) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, n, inner))
+    before = x.copy()
+    for a in (x, x[:, :, ::-1], x[:, ::2], x.swapaxes(0, 1)):
+        for axis in (2, -2, (2,), (1, 2), (2, 3)):
+            np.testing.assert_allclose(total(a, axis), np.sum(a, axis, keepdims=True), rtol=1e-12, atol=1e-13)
+    np.testing.assert_array_equal(x, before)
+
+
 def test_what_is_no_contiguous_array_of_floats() -> None:
     strided = X[:, ::2]
     np.testing.assert_allclose(total(strided, (1, 3)), np.sum(strided, (1, 3), keepdims=True), rtol=1e-12)

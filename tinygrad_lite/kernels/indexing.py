@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Array, kernel
+from .total import total
 
 WIDE, TURNS = 64, 8  # adding in turns wins where an index is for so many elements or more, and repeats at most so often
 _BASIC = (int, np.integer, slice, NoneType, EllipsisType)
@@ -106,6 +107,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
     np.add.at is several times faster with one flat index than with any other: where `index` is slices and then arrays
     (embedding, take, gather), every element's place in the flattened result is computed first. Where each index is for
     many elements and few of them repeat (pad, insert), whole rows are added in turns: faster again, by 2 to 10 times.
+    Where each place is named equally often in turn (repeat, enlarged images), it's a sum.
     """
     if not repeats(index):
         out = np.zeros(shape, getattr(x, "dtype", object))
@@ -114,6 +116,8 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
     if chosen := _one_axis(index):
         axis, places = chosen[0], from_start(chosen[1].ravel(), shape[chosen[0]])
         rows = x.reshape(prod(shape[:axis]), places.size, prod(shape[axis + 1 :]))
+        if equally_often(places, shape[axis]):
+            return total(rows.reshape(len(rows), shape[axis], -1, rows.shape[2]), 2).reshape(shape)
         if rows.size >= WIDE * places.size and np.bincount(places).max(initial=0) <= TURNS:
             return _in_turns(rows, places, shape[axis]).reshape(shape)
     index = _parts(index)
@@ -134,6 +138,12 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
     out = np.zeros(prod(shape), x.dtype)
     np.add.at(out, flat.ravel(), x.ravel())
     return out.reshape(shape)
+
+
+def equally_often(places: Array, n: int) -> bool:
+    """Whether the integers name each of `n` places in turn, all of them equally often, as those of np.repeat do."""
+    often, rest = divmod(places.size, max(1, n))
+    return often > 1 and not rest and np.array_equal(places, np.arange(n).repeat(often))
 
 
 def from_start(places: Array, n: int) -> Array:

@@ -8,17 +8,19 @@ the order by themselves, and a batch of one is contiguous either way.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..graph import Array, kernel
 from .threads import each, pieces
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
 LONG = 1000  # elements that are worth a copy of their own
 ONE_BY_ONE = 8  # up to so many examples are turned one by one: a loop over few of them takes up to ten times as long
 GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
+Widths = Sequence[tuple[int, int]]
 
 
 def batch_last(x: Array) -> Array:
@@ -123,4 +125,19 @@ def ordered_as(x: Array, a: Array) -> Array:
         turned_into(out.transpose((*range(1, out.ndim), 0)), a)
     else:
         out[...] = a
+    return out
+
+
+def plain_framed(x: Array, widths: Widths, value: Any = 0) -> Array:
+    return np.pad(x, widths, constant_values=value)
+
+
+@kernel(plain_framed)
+def framed(x: Array, widths: Widths, value: Any = 0) -> Array:
+    """x in a frame of (before, after) elements along each axis, all of one value: np.pad in half the time or less."""
+    if type(x) is not np.ndarray or not x.ndim or np.ndim(value) or min(map(min, widths)) < 0:
+        return plain_framed(x, widths, value)
+    out = empty_as(x, tuple([before + n + after for (before, after), n in zip(widths, x.shape)]))
+    out.fill(value)
+    put(out[tuple([slice(before, before + n) for (before, _), n in zip(widths, x.shape)])], x)
     return out

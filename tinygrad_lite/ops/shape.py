@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Array, Closure, Rule, identity, implements, op
+from ..kernels.layout import framed
 from .elementwise import same
 from .indexing import add_at, plain
 
@@ -359,11 +360,7 @@ def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
         a, axis = np.ravel(a), 0
     shape = np.shape(a)
     axis = normalize_axis_index(axis, len(shape))
-    repeats = plain(repeats)
-    if np.ndim(repeats):
-        return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis)
-    spread = np.broadcast_to(np.expand_dims(a, axis + 1), (*shape[: axis + 1], repeats, *shape[axis + 1 :]))
-    return np.reshape(spread, (*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]))
+    return np.take(a, np.repeat(np.arange(shape[axis]), plain(repeats)), axis)
 
 
 @implements(np.tile)
@@ -419,8 +416,9 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
 @op(linear=True)
 def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
-    inner = tuple([slice(before, before + n) for (before, _), n in zip(pad_width.tolist(), np.shape(x))])
-    return np.pad(x, pad_width.tolist(), constant_values=constant_values), (lambda g: g[inner],)
+    widths = pad_width.tolist()
+    inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
+    return framed(x, widths, constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
