@@ -18,8 +18,7 @@ X = np.random.default_rng(0).standard_normal((6, 5, 4))
 
 @pytest.fixture(autouse=True, params=[1, 2, 3])
 def small_blocks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    monkeypatch.setattr(blocks, "ONCE", 256)
-    monkeypatch.setattr(blocks, "OFTEN", 256)
+    monkeypatch.setattr(blocks, "WORTH", 256)
     before = tg.get_num_threads()
     tg.set_num_threads(request.param)
     yield

@@ -82,8 +82,7 @@ def test_of_single_numbers_and_of_integers() -> None:
 @pytest.fixture
 def small_passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Three threads, and each number worth one."""
-    monkeypatch.setattr(blocks, "ONCE", 1)
-    monkeypatch.setattr(blocks, "OFTEN", 1)
+    monkeypatch.setattr(blocks, "WORTH", 1)
     before = tg.get_num_threads()
     tg.set_num_threads(3)
     yield

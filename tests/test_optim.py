@@ -95,8 +95,7 @@ def test_a_large_parameter_is_updated_by_several_threads(
     kind: Any, formula: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = [p.data for p in run(kind, settings)]
-    monkeypatch.setattr(blocks, "ONCE", 1)
-    monkeypatch.setattr(blocks, "OFTEN", 1)
+    monkeypatch.setattr(blocks, "WORTH", 1)
     before = tg.get_num_threads()
     tg.set_num_threads(3)
     try:

@@ -221,7 +221,7 @@ class Adam(Optimizer):
         slot["steps"] = int(slot.get("steps", 0)) + 1
         if "mean" not in slot:
             slot["mean"], slot["square"] = np.zeros_like(g), np.zeros_like(g)
-        return elementwise(partial(self._write, t=slot["steps"]), g, p, slot["mean"], slot["square"], often=True)
+        return elementwise(partial(self._write, t=slot["steps"]), g, p, slot["mean"], slot["square"], work=3)
 
     def _write(self, new: Array, g: Array, p: Array, m: Array, v: Array, t: int) -> None:
         beta1, beta2, decay = self.settings["beta1"], self.settings["beta2"], self.settings["weight_decay"]

@@ -78,7 +78,7 @@ def plain_sigmoid(x: Array) -> Array:
 @kernel(plain_sigmoid)
 def sigmoid(x: Array) -> Array:
     with np.errstate(over="ignore"):  # e⁻ˣ is inf where the result is 0
-        return elementwise(_sigmoid, x, often=True) if floating(x) else plain_sigmoid(x)
+        return elementwise(_sigmoid, x, work=3) if floating(x) else plain_sigmoid(x)
 
 
 def _sigmoid(y: Array, x: Array) -> None:
@@ -94,7 +94,7 @@ def plain_sigmoid_gradient(g: Array, y: Array) -> Array:
 
 @kernel(plain_sigmoid_gradient)
 def sigmoid_gradient(g: Array, y: Array) -> Array:
-    return elementwise(_sigmoid_gradient, y, g) if floating(y) else plain_sigmoid_gradient(g, y)
+    return elementwise(_sigmoid_gradient, y, g, work=2) if floating(y) else plain_sigmoid_gradient(g, y)
 
 
 def _sigmoid_gradient(gx: Array, y: Array, g: Array) -> None:
@@ -109,7 +109,7 @@ def plain_silu_gradient(g: Array, x: Array, s: Array) -> Array:
 
 @kernel(plain_silu_gradient)
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return elementwise(_silu_gradient, x, g, s) if floating(x) else plain_silu_gradient(g, x, s)
+    return elementwise(_silu_gradient, x, g, s, work=2) if floating(x) else plain_silu_gradient(g, x, s)
 
 
 def _silu_gradient(gx: Array, x: Array, g: Array, s: Array) -> None:
@@ -128,7 +128,7 @@ def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
 def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
     if not floating(x):
         return plain_gelu_gradient(g, x, p)
-    return elementwise(_gelu_gradient, x, g, p, often=True)
+    return elementwise(_gelu_gradient, x, g, p, work=3)
 
 
 def _gelu_gradient(gx: Array, x: Array, g: Array, p: Array) -> None:
@@ -150,7 +150,7 @@ def plain_softplus(x: Array, beta: float, threshold: float) -> Array:
 def softplus(x: Array, beta: float, threshold: float) -> Array:
     if not floating(x) or beta <= 0:
         return plain_softplus(x, beta, threshold)
-    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x, often=True)
+    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x, work=3)
 
 
 def _softplus(y: Array, x: Array, beta: float, threshold: float) -> None:

@@ -16,26 +16,26 @@ import numpy as np
 from ..graph import Array
 from .threads import each, get_num_threads, split
 
-ONCE = 6_000_000  # bytes that are worth a second thread to go through them a few times: with fewer it gains nothing
-OFTEN = 1 << 21  # the same where f goes through them many times, or takes an exp or a tanh of each number
+WORTH = 6_000_000  # bytes, times the work for each number, that are worth a second thread
 LONG = 1000  # bytes: from such a run on NumPy is faster without its buffer
 
 
-def large(x: Array, often: bool = False) -> bool:
+def large(x: Array, work: int = 1) -> bool:
     """Whether x is worth a second thread, and there is one."""
-    return x.nbytes >= (OFTEN if often else ONCE) and get_num_threads() > 1
+    return x.nbytes * work >= WORTH and get_num_threads() > 1
 
 
 def blockwise(
-    f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = (), often: bool = False
+    f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = (), work: int = 1
 ) -> Array:
     """`out`, into which f(out, *arrays) writes: called for a block of it in each thread where it is large.
 
     A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
-    those not in `whole`.
+    those not in `whole`. `work` is what f does for each number: 1 in a pass or two, 2 in some more, 3 in many, or where
+    there is an exp or a tanh among them.
     """
     free = []
-    if large(out, often):
+    if large(out, work):
         kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))}
         free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
     if not free:
@@ -48,15 +48,15 @@ def blockwise(
         here = (..., part, *(slice(None),) * (-1 - last))
         _unbuffered(f, out[here], *[a[here] if a.ndim >= -last and a.shape[last] == n else a for a in arrays])
 
-    each(block, split(n, -(-n * (OFTEN if often else ONCE) // (2 * out.nbytes))))
+    each(block, split(n, -(-n * WORTH // (2 * work * out.nbytes))))
     return out
 
 
-def elementwise(f: Callable[..., Any], x: Array, *arrays: Array, often: bool = False) -> Array:
+def elementwise(f: Callable[..., Any], x: Array, *arrays: Array, work: int = 1) -> Array:
     """A new array like x, into which f(out, x, *arrays) writes, an element for those in its place."""
     out = np.empty_like(x)
-    if large(out, often):
-        return blockwise(f, out, x, *arrays, often=often)
+    if large(out, work):
+        return blockwise(f, out, x, *arrays, work=work)
     f(out, x, *arrays)
     return out
 

@@ -54,8 +54,8 @@ def power(x: Array, y: Array) -> Array:
         return x**y  # these numbers are NumPy's own short cuts
     n = int(y) if y == y // 1 and abs(y) <= MOST else None
     if n is None:
-        return elementwise(partial(_power, y=y), x, often=True)
-    return elementwise(partial(_products, n=n), x)
+        return elementwise(partial(_power, y=y), x, work=3)
+    return elementwise(partial(_products, n=n), x, work=2)
 
 
 def _power(out: Array, x: Array, y: float) -> None:
@@ -83,7 +83,7 @@ def logaddexp(x: Array, y: Array, base: float = math.e) -> Array:
     larger = np.maximum(x, y)
     if not floating(larger):
         return plain_logaddexp(x, y, base)
-    return elementwise(partial(_logaddexp, base=base), larger, np.asarray(x), np.asarray(y), often=True)
+    return elementwise(partial(_logaddexp, base=base), larger, np.asarray(x), np.asarray(y), work=3)
 
 
 def _logaddexp(out: Array, larger: Array, x: Array, y: Array, base: float) -> None:

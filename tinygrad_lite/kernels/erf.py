@@ -72,8 +72,8 @@ def erf(x: Array) -> Array:
     x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
     if dtype == np.float32 and x.ndim:
-        return elementwise(_erf32, x.astype(dtype, copy=False), often=True)
-    return elementwise(_erf64, x.astype(np.float64, copy=False), often=True).astype(dtype, copy=False)[()]
+        return elementwise(_erf32, x.astype(dtype, copy=False), work=3)
+    return elementwise(_erf64, x.astype(np.float64, copy=False), work=30).astype(dtype, copy=False)[()]
 
 
 def _erf32(y: Array, x: Array) -> None:
@@ -98,7 +98,7 @@ def plain_erfc(x: Array) -> Array:
 def erfc(x: Array) -> Array:
     x = np.asarray(x)
     dtype = np.result_type(x, np.float16)
-    return elementwise(_erfc, x.astype(np.float64, copy=False), often=True).astype(dtype, copy=False)[()]
+    return elementwise(_erfc, x.astype(np.float64, copy=False), work=30).astype(dtype, copy=False)[()]
 
 
 def _erfc(y: Array, x: Array) -> None:
@@ -115,7 +115,7 @@ def ndtr(x: Array) -> Array:
     x = np.asarray(x)
     if x.dtype != np.float32 or not x.ndim:
         return 0.5 * erfc(x * -math.sqrt(0.5))
-    return elementwise(_ndtr, x, often=True)
+    return elementwise(_ndtr, x, work=3)
 
 
 def _ndtr(y: Array, x: Array) -> None:

@@ -22,7 +22,7 @@ def standardized(x: Array, axis: Axes, eps: float) -> tuple[Array, Array]:
         sigma = np.sqrt(mean(d, axis, d) + eps)
         return d / sigma, sigma
     sigma = np.empty([1 if i in axis else n for i, n in enumerate(x.shape)], x.dtype)
-    return blockwise(partial(_standardize, axis=axis, eps=eps), np.empty_like(x), x, sigma, whole=axis), sigma
+    return blockwise(partial(_standardize, axis=axis, eps=eps), np.empty_like(x), x, sigma, whole=axis, work=2), sigma
 
 
 def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> None:
@@ -43,8 +43,8 @@ def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Ax
         return plain_standardize_gradient(g, y, sigma, weight, axis)
     rule = partial(_standardize_gradient, axis=axis)
     if np.ndim(weight) == 0 or weight.shape == sigma.shape:  # one for all that is standardised together
-        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis, often=True)
-    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis, often=True)
+        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis, work=3)
+    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis, work=3)
 
 
 def _standardize_gradient(
@@ -68,7 +68,7 @@ def scale(x: Array, weight: Any, bias: Any) -> Array:
     if type(x) is not np.ndarray or np.ndim(weight) + np.ndim(bias) == 0:
         return plain_scale(x, weight, bias)
     out = np.empty_like(x, dtype=np.result_type(x, weight, bias))
-    return blockwise(_scale, out, x, np.asarray(weight, out.dtype), np.asarray(bias, out.dtype))
+    return blockwise(_scale, out, x, np.asarray(weight, out.dtype), np.asarray(bias, out.dtype), work=2)
 
 
 def _scale(y: Array, x: Array, weight: Array, bias: Array) -> None:

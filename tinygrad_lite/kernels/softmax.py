@@ -35,10 +35,10 @@ def exponentials(x: Array, axis: Axis, out: Array | None = None) -> tuple[Array,
         m = peak(x, axis)
         e = np.exp(x - m)
         return e, total(e, axis), m
-    if out is None and large(x, often=True):
+    if out is None and large(x, work=3):
         along = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
         s, m = np.empty((2, *[1 if i in along else n for i, n in enumerate(x.shape)]), x.dtype)
-        e = blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along, often=True)
+        e = blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along, work=3)
         return e, s, m if m.any() else 0
     if x.size and x.max() < MODERATE:
         e = np.exp(x, out=out)
@@ -76,7 +76,7 @@ def softmax(x: Array, axis: int) -> Array:
     """eˣ / Σ eˣ, the sum along `axis`."""
     if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return plain_softmax(x, axis)
-    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis, often=True)
+    return blockwise(partial(_softmax, axis=axis), np.empty_like(x), x, whole=axis, work=3)
 
 
 def _softmax(y: Array, x: Array, axis: int) -> None:
@@ -93,7 +93,7 @@ def softmax_gradient(g: Array, y: Array, axis: int) -> Array:
     """y · (g - Σ g · y), the sum along `axis`."""
     if type(g) is not np.ndarray:
         return plain_softmax_gradient(g, y, axis)
-    return blockwise(partial(_softmax_gradient, axis=axis), np.empty_like(y), g, y, whole=axis)
+    return blockwise(partial(_softmax_gradient, axis=axis), np.empty_like(y), g, y, whole=axis, work=2)
 
 
 def _softmax_gradient(gx: Array, g: Array, y: Array, axis: int) -> None:
@@ -109,7 +109,7 @@ def plain_log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array
 def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
     if type(g) is not np.ndarray:
         return plain_log_softmax_gradient(g, e, s, axis)
-    return blockwise(partial(_log_softmax_gradient, axis=axis), np.empty_like(e), g, e, s, whole=axis)
+    return blockwise(partial(_log_softmax_gradient, axis=axis), np.empty_like(e), g, e, s, whole=axis, work=2)
 
 
 def _log_softmax_gradient(gx: Array, g: Array, e: Array, s: Array, axis: int) -> None:
