@@ -209,6 +209,15 @@ def test_kernels_equal_their_plain_versions(kernel: Any, shape: tuple[int, ...],
     np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "silu", "gelu", "elu", "tanh", "erf", "erfc", "ndtr"])
+def test_an_array_without_axes_gives_a_number_as_in_numpy(name: str, dtype: Any) -> None:
+    f = getattr(F, name)
+    out = f(np.array(0.5, dtype))
+    assert type(out) is dtype
+    np.testing.assert_allclose(out, f(np.array([0.5], dtype))[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("no", [-0.5, 0, 0.01, 1, 1.67])
 def test_a_mask_chooses_exactly(no: float, dtype: Any) -> None:

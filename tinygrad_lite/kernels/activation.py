@@ -44,8 +44,8 @@ def _gate(out: Array, g: Array, on: Array) -> None:
 
 
 def floating(x: Array) -> bool:
-    """Whether x is an array that its own function of it can be written into."""
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    """Whether x is an array (not a number, as NumPy gives for 0 axes) that its own function can be written into."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.ndim > 0
 
 
 def replaced(x: Array, where: Array, y: Any) -> Array:
