@@ -33,6 +33,12 @@ SHAPES = [
     ((2, 11), (3,), 2, 1, 1, True),
     ((2, 3, 4, 5, 6), (2, 3, 2), (1, 2, 2), (1, 1, 0), 1, False),
     ((0, 3, 4, 4), (2, 2), 2, 0, 1, False),
+    ((2, 3, 4, 4), (4, 4), 4, 1, 1, False),  # as long as the input, but beginning before it
+    ((2, 3, 2, 2), (2, 2), 3, 1, 2, False),
+    ((2, 3, 4, 5), (4, 5), 1, 0, 1, False),  # one window, all of the input
+    ((20, 3, 4, 5), (4, 5), 4, 0, 1, False),
+    ((0, 3, 4, 5), (4, 5), 4, 0, 1, False),
+    ((2, 7), (7,), 7, 0, 1, False),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from ..graph import Array, kernel
 from . import rows
 from .layout import empty_as, ordered_as
 from .threads import each, split
+from .total import total
 from .windows import Slices, Windows, overlap_add, view
 
 WORTH = 1 << 19  # elements: fewer are done before another thread has begun
@@ -203,12 +204,16 @@ def put(g: Array, place: Array, windows: Windows) -> Any:
 @kernel(plain_window_sum)
 def window_sum(x: Array, windows: Windows) -> Any:
     """The sum of each window."""
+    if windows.single and x.dtype.kind == "f":
+        return total(x, tuple(range(-len(windows.size), 0)))
     return reduced(np.add, x, windows, 0)
 
 
 @kernel(plain_window_spread)
 def window_spread(g: Array, windows: Windows) -> Any:
     """The adjoint of `window_sum`: each g added to every element of its window."""
+    if windows.single:
+        return np.broadcast_to(g, (*g.shape[: -len(windows.size)], *windows.size))
     for along in reversed(windows.axes):
         g = added_back(along, lambda k, out, g: np.positive(g, out=out), g)
     return g

@@ -57,7 +57,8 @@ class Windows:
     @functools.cached_property
     def tile(self) -> bool:
         """Whether every input is in exactly one window."""
-        return self.stride == self.span and self.size == tuple(k * p for k, p in zip(self.kernel, self.places))
+        every = tuple(k * p for k, p in zip(self.kernel, self.places))
+        return self.whole and self.stride == self.span and self.size == every
 
     @functools.cached_property
     def axes(self) -> tuple[Windows, ...]:
@@ -91,6 +92,11 @@ class Windows:
     def and_then(self, others: Windows) -> Windows:
         """These windows along the first axes, and others along the axes after them."""
         return Windows(*(getattr(self, field.name) + getattr(others, field.name) for field in fields(self)))
+
+    @functools.cached_property
+    def single(self) -> bool:
+        """Whether there is one window, which is all of the input."""
+        return self.whole and self.kernel == self.size
 
     @functools.cached_property
     def pointwise(self) -> bool:

@@ -262,8 +262,6 @@ def adaptive_max_pool3d(x: Array, output_size: Any) -> Array:
 def adaptive_average(n: int, x: Array, output_size: Any) -> Array:
     output = sizes(n, x, output_size, f"adaptive_avg_pool{n}d")
     size = np.shape(x)[-n:]
-    if output == (1,) * n:
-        return np.mean(x, axis=tuple(range(-n, 0)), keepdims=True)
     if not any(s % o for s, o in zip(size, output)):  # all windows are of one size
         return AVERAGE[n](x, tuple(s // o for s, o in zip(size, output)))
     for axis, (s, o) in enumerate(zip(size, output), -n):
