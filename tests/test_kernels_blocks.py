@@ -13,6 +13,8 @@ import tinygrad_lite as tg
 from tinygrad_lite.kernels import activation, blocks, elementwise, erf, softmax
 from tinygrad_lite.kernels.blocks import blockwise
 
+from .cases import ordered
+
 X = np.random.default_rng(0).standard_normal((6, 5, 4))
 
 
@@ -32,7 +34,7 @@ def scaled(out: Any, x: Any, y: Any) -> None:
 @pytest.mark.parametrize("memory", list(permutations(range(3))))
 @pytest.mark.parametrize("whole", [(), 0, 1, 2, -1, (0, -1)])
 def test_of_every_order_with_what_is_broadcast(whole: int | tuple[int, ...], memory: tuple[int, ...]) -> None:
-    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
+    x = ordered(X, memory)
     for y in (X + 1, X[:1], X[:, :1], X[..., :1]):
         np.testing.assert_array_equal(blockwise(scaled, np.empty_like(x), x, y, whole=whole), x * y)
 
@@ -40,7 +42,7 @@ def test_of_every_order_with_what_is_broadcast(whole: int | tuple[int, ...], mem
 @pytest.mark.parametrize("memory", list(permutations(range(3))))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_of_every_order(dtype: Any, memory: tuple[int, ...]) -> None:
-    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory)).astype(dtype)
+    x = ordered(X, memory).astype(dtype)
     for g in (np.flip(X, 0).astype(dtype), np.broadcast_to(dtype(2), X.shape)):
         cases: list[tuple[Any, tuple[Any, ...]]] = [
             (activation.relu, (x,)),
@@ -55,14 +57,47 @@ def test_activations_of_every_order(dtype: Any, memory: tuple[int, ...]) -> None
             (erf.erfc, (x,)),
             (elementwise.logaddexp, (x, x[:, ::-1])),
             (elementwise.logaddexp, (x, x[:1])),
-            (elementwise.power, (x, 5)),
-            (elementwise.power, (np.absolute(x), -1.5)),
         ]
         for kernel, arrays in cases:
             got, plain = kernel(*arrays), kernel.plain(*arrays)
             assert got.dtype == dtype
-            tolerance = 8 * np.finfo(dtype).eps
-            np.testing.assert_allclose(got, plain, rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(got, plain, rtol=0, atol=8 * np.finfo(dtype).eps)
+    for y in (5, -3, -1.5):
+        base = np.absolute(x)
+        np.testing.assert_allclose(elementwise.power(base, y), base**y, rtol=8 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize(
+    ("shape", "other", "memory", "run"),
+    [
+        ((64, 1000), (64, 1), (0, 1), 1000),
+        ((64, 1000), (1000,), (0, 1), 1000),
+        ((64, 1000), (64, 1000), (0, 1), 64_000),
+        ((64, 1000), (), (0, 1), 64_000),
+        ((8, 4, 5, 6), (1, 4, 1, 1), (0, 1, 2, 3), 30),
+        ((8, 4, 5, 6), (1, 4, 1, 1), (1, 2, 3, 0), 240),  # the batch innermost
+        ((8, 4, 5, 6), (8, 4, 1, 1), (0, 1, 2, 3), 30),
+        ((8, 4, 5, 6), (8, 1, 1, 1), (0, 1, 2, 3), 120),
+        ((8, 4, 5, 6), (4, 5, 1), (0, 1, 2, 3), 6),
+        ((8, 4, 1, 6), (4, 1, 1), (0, 1, 2, 3), 6),
+        ((1, 1), (1, 1), (0, 1), 1),
+    ],
+)
+def test_how_long_a_run_has_as_many_of_the_others_or_one(
+    shape: tuple[int, ...], other: tuple[int, ...], memory: tuple[int, ...], run: int
+) -> None:
+    strides = ordered(np.empty(shape), memory).strides
+    assert blocks._run(shape, strides, other) == run
+    assert blocks._run(shape, strides, shape, other) == run
+
+
+def test_long_runs_go_without_numpys_buffer_and_it_comes_back() -> None:
+    sizes, before = [], np.getbufsize()
+    for shape in ((4, 250), (4, 249), (1000,)):
+        out = np.empty(shape, np.float32)
+        blocks._unbuffered(lambda out, column: sizes.append(np.getbufsize()), out, np.empty((4, 1)))
+        assert np.getbufsize() == before
+    assert sizes == [16, before, before]
 
 
 def test_large_arrays_are_shared_out() -> None:

@@ -12,6 +12,8 @@ from tinygrad_lite.kernels import reduce
 from tinygrad_lite.kernels.reduce import mean
 from tinygrad_lite.kernels.total import LARGE
 
+from .cases import ordered
+
 X = np.random.default_rng(0).standard_normal((3, 4, 1, 5))
 AXES = [axes for k in range(5) for axes in combinations(range(4), k)]
 
@@ -19,7 +21,7 @@ AXES = [axes for k in range(5) for axes in combinations(range(4), k)]
 @pytest.mark.parametrize("memory", list(permutations(range(4))))
 @pytest.mark.parametrize("axes", AXES)
 def test_means_over_axes_and_means_of_products(axes: tuple[int, ...], memory: tuple[int, ...]) -> None:
-    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
+    x = ordered(X, memory)
     np.testing.assert_allclose(mean(x, axes), np.mean(x, axes, keepdims=True), rtol=1e-12)
     np.testing.assert_allclose(mean(x, axes, x + 1), np.mean(x * (x + 1), axes, keepdims=True), rtol=1e-12)
     single = x.astype(np.float32)

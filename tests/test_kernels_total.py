@@ -9,6 +9,8 @@ import pytest
 
 from tinygrad_lite.kernels.total import total
 
+from .cases import ordered
+
 X = np.random.default_rng(0).standard_normal((3, 4, 1, 5))
 AXES = [axes for k in range(5) for axes in combinations(range(4), k)]
 
@@ -16,7 +18,7 @@ AXES = [axes for k in range(5) for axes in combinations(range(4), k)]
 @pytest.mark.parametrize("memory", list(permutations(range(4))))
 @pytest.mark.parametrize("axes", AXES)
 def test_sums_and_sums_of_products(axes: tuple[int, ...], memory: tuple[int, ...]) -> None:
-    x = np.ascontiguousarray(X.transpose(memory)).transpose(np.argsort(memory))
+    x = ordered(X, memory)
     for y in (x - 1, X + 1):  # laid out alike, and perhaps otherwise
         np.testing.assert_allclose(total(x, axes, y), np.sum(x * y, axes, keepdims=True), rtol=1e-12)
     np.testing.assert_allclose(total(x, axes), np.sum(x, axes, keepdims=True), rtol=1e-12)

@@ -160,15 +160,16 @@ def test_a_saved_state_goes_on_to_the_last_bit(kind: Any, formula: Any, settings
             p.grad = tg.Tensor(np.sin(p.data))
             optimizer.step()
 
-    p = tg.Tensor(START, requires_grad=True)
-    first = kind([p], **settings)
-    steps(p, first, 3)
-    state, q = first.state_dict(), tg.Tensor(p.data, requires_grad=True)
-    steps(p, first, 3)
-    second = kind([q], lr=9.0)
-    second.load_state_dict(state)
-    steps(q, second, 3)
-    assert np.array_equal(p.data, q.data)
+    for start in (START, START[0, 0]):
+        p = tg.Tensor(start, requires_grad=True)
+        first = kind([p], **settings)
+        steps(p, first, 3)
+        state, q = first.state_dict(), tg.Tensor(p.data, requires_grad=True)
+        steps(p, first, 3)
+        second = kind([q], lr=9.0)
+        second.load_state_dict(state)
+        steps(q, second, 3)
+        assert np.array_equal(p.data, q.data)
 
 
 def test_a_state_can_be_written_to_a_file(tmp_path: Any) -> None:

@@ -28,6 +28,11 @@ def rand(*shape: int, seed: int = 0, low: float = -1.0, high: float = 1.0) -> np
     return np.random.default_rng([seed, *shape]).uniform(low, high, shape)
 
 
+def ordered(x: np.ndarray[Any, Any], memory: Sequence[int]) -> np.ndarray[Any, Any]:
+    """A copy of x whose axes lie in memory in that order, the outermost first."""
+    return np.ascontiguousarray(x.transpose(memory)).transpose(np.argsort(memory))
+
+
 def all_cases() -> dict[str, list[Case]]:
     cases: dict[str, list[Case]] = {}
     for module in pkgutil.iter_modules(__path__):

@@ -32,7 +32,7 @@ def blockwise(
 
     A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
     those not in `whole`. `work` is what f does for each number: 1 in a pass or two, 2 in some more, 3 in many, or where
-    there is an exp or a tanh among them.
+    there is an exp or a tanh among them, and so on for what takes longer still.
     """
     free = []
     if large(out, work):
