@@ -324,8 +324,10 @@ INDICES += indexed(
 INDICES += indexed((3, 4, 3), (None, ROWS), (MASK[:, 0], [0, 0]), [], (ROWS, slice(1, 2)), (slice(0, 0), ROWS), MASK, 0)
 
 
-# Many elements for each index: few repeats (added in turns), many repeats, along each axis.
+# Many elements for each index: few repeats (added in turns), many repeats, a place named often (summed), on each axis.
+OFTEN = [4, 1, *[-5] * 9, 2, 1, -1]
 WIDE_INDICES = [
+    *indexed((9, 9, 90), OFTEN, (ALL, OFTEN), (ALL, ALL, OFTEN), [4] * 9, (ALL, np.repeat([[4, 5]], 9, axis=0))),
     *indexed(
         (3, 70, 5), *((*(ALL,) * axis, i) for axis in range(3) for i in (ROWS, PAIRS % 3, np.zeros(9, int), [1, -2]))
     ),
