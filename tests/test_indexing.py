@@ -11,7 +11,7 @@ import pytest
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
 from tinygrad_lite.kernels import indexing as kernels
-from tinygrad_lite.kernels.indexing import add_at
+from tinygrad_lite.kernels.indexing import add_at, argsort
 
 from .cases import rand
 from .forms import check_gradient, check_symbols, check_value, forms
@@ -355,6 +355,20 @@ def test_add_at_agrees_with_numpys(i: int, dtype: Any) -> None:
     for f in (add_at, add_at.plain):  # type: ignore[attr-defined]
         out = f(x, index, shape)
         assert out.dtype == dtype and np.array_equal(out, expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+@pytest.mark.parametrize("shape", [(2, 3), (60, 70), (70, 60), (1, 3000), (3000, 1), (3000, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32, np.dtype(">f4")])
+def test_argsort_agrees_with_numpys(shape: tuple[int, int], axis: int | None, dtype: Any) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(0, 99, shape).round(1).astype(dtype)  # many are equal
+    if x.dtype.kind == "f":
+        odd = np.array([0, -0.0, np.nan, -np.nan, np.inf, -np.inf, 1e-45, -1e-45, 1e-40, 3e38, -3e38]).astype(dtype)
+        x = np.where(random.random(shape) < 0.3, random.choice(odd, shape), x).astype(dtype)
+    for a in (x, np.asfortranarray(x), x[::-1, ::-1]):
+        order, expected = argsort(a, axis), np.argsort(a, axis, kind="stable")
+        assert order.dtype == expected.dtype and np.array_equal(order, expected)
 
 
 # ---------------------------------------------------------------------------------------------------------- errors

@@ -158,7 +158,7 @@ def _put(x: Array, places: Array, values: Array) -> Array:
 @implements(np.sort)
 def sort(a: Array, axis: int | None = -1, kind: Any = None) -> Array:
     """The elements in ascending order along `axis`; equal ones stay in their order, whatever `kind` is."""
-    return np.take_along_axis(a, np.argsort(a, axis, kind="stable"), axis)
+    return np.take_along_axis(a, kernels.argsort(plain(a), axis), axis)
 
 
 @implements(np.partition)

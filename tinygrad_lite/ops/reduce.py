@@ -14,6 +14,7 @@ import numpy as np
 from ..graph import Array, Node, Rule, implements, op
 from ..kernels import cumulative as kernels
 from ..kernels import reduce
+from ..kernels.indexing import argsort
 from ..kernels.mask import keep
 
 Axis = int | tuple[int, ...] | None
@@ -370,9 +371,10 @@ def _quantile(x: Array, q: Any, axis: Axis, method: str, keepdims: bool, skip_na
     axes = np.lib.array_utils.normalize_axis_tuple(range(len(shape)) if axis is None else axis, len(shape))
     others = [i for i in range(len(shape)) if i not in axes]
     n = counted(x, axis, keepdims)
-    lines = np.sort(np.reshape(np.transpose(x, (*axes, *others)), (n, *[shape[i] for i in others])), axis=0)
+    lines = np.reshape(np.transpose(x, (*axes, *others)), (n, *[shape[i] for i in others]))
+    order = argsort(lines.value if isinstance(lines, Node) else lines, 0)  # NaN come last
 
-    numbers = np.sum(~np.isnan(lines), axis=0) if skip_nan else np.full((1,) * len(others), n)  # NaN come last
+    numbers = np.sum(~np.isnan(lines), axis=0) if skip_nan else np.full((1,) * len(others), n)
     counts, which = np.unique(numbers, return_inverse=True)
     places = [np.quantile(np.arange(m or int(skip_nan)), q, method=method) for m in counts]  # type: ignore[call-overload]
     place = np.reshape(places, (len(counts), *np.shape(q)))[which.reshape(numbers.shape)]
@@ -380,9 +382,8 @@ def _quantile(x: Array, q: Any, axis: Axis, method: str, keepdims: bool, skip_na
     low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
 
     def at(i: Any) -> Any:
-        if not skip_nan:
-            return lines[i.reshape(np.shape(q))]
-        return np.reshape(np.take_along_axis(lines, i.reshape(-1, *numbers.shape), axis=0), i.shape)
+        chosen = np.take_along_axis(order, i.reshape(math.prod(np.shape(q)), *numbers.shape), axis=0)
+        return np.reshape(np.take_along_axis(lines, chosen, axis=0), (*np.shape(q), *order.shape[1:]))
 
     part = place - low
     if x.dtype.kind == "f":
