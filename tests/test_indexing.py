@@ -10,8 +10,9 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
+from tinygrad_lite.graph import backpropagate
 from tinygrad_lite.kernels import indexing as kernels
-from tinygrad_lite.kernels.indexing import add_at, argsort
+from tinygrad_lite.kernels.indexing import add_at, argsort, placed
 
 from .cases import rand
 from .forms import check_gradient, check_symbols, check_value, forms
@@ -470,15 +471,28 @@ def test_parts_of_an_array_are_added_where_they_belong() -> None:
     np.testing.assert_allclose(x.grad.data, 2 * first, rtol=1e-14)
 
 
+def test_parts_are_added_up_in_place_in_the_inputs_order_in_memory() -> None:
+    x = leaf(rand(5, 4, 3)).transpose(2, 0, 1)
+    graph = x[0] * 2 + x[1] + x[1]
+    g = dict(backpropagate(graph, np.ones_like(graph.value)))[x]
+    expected = np.zeros((3, 5, 4))
+    expected[:2] = 2
+    assert np.array_equal(g, expected) and g.strides == x.value.strides
+
+    whole = leaf(rand(3))
+    (whole[:2].sum() + whole.sum()).backward()  # the sum's gradient comes first, and isn't the walk's to add to
+    assert np.array_equal(whole.grad.data, [2, 2, 1])
+
+
 def test_a_thousand_parts_make_one_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Going back through x[0], x[1], … takes as long as x is large, not as its square."""
     made: list[Any] = []
 
-    def counted(x: Any, index: Any, shape: Any) -> Any:
+    def counted(g: Any, index: Any, x: Any) -> Any:
         made.append(index)
-        return add_at(x, index, shape)
+        return placed(g, index, x)
 
-    monkeypatch.setattr(kernels, "add_at", counted)
+    monkeypatch.setattr(kernels, "placed", counted)
     x = leaf(rand(1000, 2))
     total = x[0] * 0
     for i, row in enumerate(x):

@@ -43,8 +43,8 @@ T = TypeVar("T")
 class Part:
     """A closure whose gradient is 0 but for a part, as that of x[i] is.
 
-    Called, it gives the whole, as any closure does; `add(total, g)` adds the part alone to what other uses of the input
-    gave. So to go back from a thousand parts of an array takes as long as from a few.
+    Called, it gives the whole, as any closure does, in a new array; `add(total, g)` adds the part alone to what other
+    uses of the input gave. So to go back from a thousand parts of an array takes as long as from a few.
     """
 
     __slots__ = ("whole", "add")
@@ -447,6 +447,8 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
                 gx = closure(g)
                 if not gx.__class__ is float64 is x.value.__class__:
                     gx = fit(gx, x.value)  # of the shape and dtype that the op saw, even if it was rebound
+                    if closure.__class__ is Part and x not in gradient:
+                        ours.add(x)
             except (ValueError, TypeError, IndexError) as error:
                 raise errors.in_gradient(error, node, x) from error
             if watch is not None:

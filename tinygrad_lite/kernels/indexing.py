@@ -148,6 +148,13 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
     return out.reshape(shape)
 
 
+def placed(g: Array, index: Any, x: Array) -> Array:
+    """Zeros but for g at `index`, which names no place twice: of x's shape, and in its order in memory."""
+    out = np.zeros_like(x, dtype=g.dtype)
+    out[index] = g
+    return out
+
+
 def equally_often(places: Array, n: int) -> bool:
     """Whether the integers name each of `n` places in turn, all of them equally often, as those of np.repeat do."""
     often, rest = divmod(places.size, max(1, n))

@@ -36,14 +36,16 @@ def getitem(x: Array, index: Any) -> Rule:
     shape = np.shape(x)
     value = kernels.getitem(x, index)
 
+    if type(x) is not np.ndarray or kernels.repeats(index):
+        return value, (lambda g: add_at(g, index, shape),)
+
     def whole(g: Array) -> Array:
-        return add_at(g, index, shape)
+        return kernels.placed(g, index, x) if isinstance(g, (np.ndarray, np.generic)) else add_at(g, index, shape)
 
     def add(total: Array, g: Array) -> None:
         total[index] += g
 
-    part = type(x) is np.ndarray and not kernels.repeats(index)
-    return value, (Part(whole, add) if part else whole,)
+    return value, (Part(whole, add),)
 
 
 @op(linear=True)
