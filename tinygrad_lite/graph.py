@@ -35,7 +35,9 @@ new = object.__new__
 age = count(1).__next__
 NO_KEYWORDS: dict[str, Any] = {}
 OBJECT = np.dtype(object)
-IMMUTABLE = {type(None), bool, int, float, str, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_}
+IMMUTABLE = {
+    type(None), bool, int, float, str, slice, np.float64, np.float32, np.float16, np.int64, np.int32, np.bool_,
+}  # fmt: skip
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -401,7 +403,7 @@ def frozen(a: Any) -> Any:
             base = base.base
         return a
     if isinstance(a, (list, tuple)):
-        return type(a)([frozen(item) for item in a]) if type(a) in (list, tuple) else a
+        return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a]) if type(a) in (list, tuple) else a
     return a
 
 

@@ -17,11 +17,17 @@ WIDE = 64  # elements for an index: of fewer, rows are not worth while
 SUM, TURN = 1 << 12, 1 << 13  # elements that are worth a sum, or a turn, of their own
 LINE, MANY = 64, 1 << 13  # elements along an axis, and in all, that are sorted faster by keys
 _BASIC = (int, np.integer, slice, NoneType, EllipsisType)
+_USUAL = {int, slice, NoneType, EllipsisType}
 Shape = tuple[int, ...]
 
 
 def _parts(index: Any) -> tuple[Any, ...]:
     return index if type(index) is tuple else (index,)
+
+
+def simple(index: Any) -> bool:
+    """Whether `index` is of Python's integers, slices, None and `...`, as most are: x[index] is a view."""
+    return _USUAL.issuperset(map(type, index)) if type(index) is tuple else type(index) in _USUAL
 
 
 def repeats(index: Any) -> bool:

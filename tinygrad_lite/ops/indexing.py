@@ -32,11 +32,11 @@ def getitem(x: Array, index: Any) -> Rule:
     Every index of NumPy: integers, slices, None, `...`, boolean masks, arrays of integers, and mixtures of them.
     A place that is named several times gets the sum of its gradients.
     """
-    index = plain(index)
+    simple = kernels.simple(index)
+    index = index if simple else plain(index)
     shape = np.shape(x)
-    value = kernels.getitem(x, index)
-
-    if type(x) is not np.ndarray or kernels.repeats(index):
+    value = x[index] if simple and type(x) is np.ndarray else kernels.getitem(x, index)
+    if type(x) is not np.ndarray or not simple and kernels.repeats(index):
         return value, (lambda g: add_at(g, index, shape),)
 
     def whole(g: Array) -> Array:
