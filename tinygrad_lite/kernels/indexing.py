@@ -14,7 +14,7 @@ from ..graph import Array, kernel
 from .total import total
 
 WIDE = 64  # elements for an index: of fewer, rows are not worth while
-SUM, TURN = 1 << 12, 1 << 13  # elements that are worth a sum, or a turn, of their own
+TURN = 1 << 13  # elements that are worth a turn, or a sum, of their own
 LINE, MANY = 64, 1 << 13  # elements along an axis, and in all, that are sorted faster by keys
 _BASIC = (int, np.integer, slice, NoneType, EllipsisType)
 _USUAL = {int, slice, NoneType, EllipsisType}
@@ -131,9 +131,9 @@ def add_at(x: Array, index: Any, shape: Shape) -> Array:
         width = rows.shape[0] * rows.shape[2]
         if width >= WIDE:
             counts = np.bincount(places)
-            often = np.flatnonzero(counts * width >= SUM)
+            often = np.flatnonzero(counts * width >= TURN)
             if int(np.delete(counts, often).max(initial=0)) * TURN <= rows.size:
-                return _in_turns(rows, places, shape[axis], often).reshape(shape)
+                return _in_turns(rows, places, shape[axis], counts, often).reshape(shape)
     index = _parts(index)
     slices = next(i for i, part in enumerate(index) if not isinstance(part, slice))
     arrays = [np.asarray(part) for part in index[slices:]]
@@ -173,21 +173,24 @@ def from_start(places: Array, n: int) -> Array:
     return places % n if places.min(initial=0) < 0 else places
 
 
-def _in_turns(x: Array, places: Array, n: int, often: Array) -> Array:
-    """`x` (before, m, after) added to `n` places along axis 1: a sum for each place in `often`, the others in turns."""
+def _in_turns(x: Array, places: Array, n: int, counts: Array, often: Array) -> Array:
+    """`x` (before, m, after) added to `n` places along axis 1: a sum for each place in `often`, the others in turns.
+
+    Among the others the one that is named most often comes first, so that those of a turn are the first few.
+    """
     out = np.zeros((x.shape[0], n, x.shape[2]), x.dtype)
-    rest = np.arange(places.size)
-    if often.size:
-        order = np.argsort(places, kind="stable")
-        for place, i, end in zip(often, *(np.searchsorted(places[order], often + k).tolist() for k in (0, 1))):
-            out[:, place] = total(np.take(x, order[i:end], axis=1), 1)[:, 0]
-        rest = np.flatnonzero(~np.isin(places, often))
-    for i, now in enumerate(_turns(places[rest])):
-        values = np.take(x, rest[now], axis=1)  # faster than x[:, now]
-        if i:
-            out[:, places[rest[now]]] += values
-        else:
-            out[:, places[rest[now]]] = values
+    order, starts = np.argsort(places, kind="stable"), np.cumsum(counts) - counts
+    for place in often:
+        here = order[starts[place] : starts[place] + counts[place]]
+        out[:, place] = total(np.take(x, here, axis=1), 1)[:, 0]
+    rest = np.setdiff1d(np.flatnonzero(counts), often, assume_unique=True)
+    rest = rest[np.argsort(-counts[rest], kind="stable")]
+    first, number = starts[rest], counts[rest]
+    sums = np.take(x, order[first], axis=1)  # faster than x[:, order[first]]
+    for turn in range(1, number.max(initial=0)):
+        still = np.searchsorted(-number, -turn)
+        sums[:, :still] += np.take(x, order[first[:still] + turn], axis=1)
+    out[:, rest] = sums
     return out
 
 
