@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import prod
 from types import EllipsisType, NoneType
 from typing import Any
@@ -32,6 +31,8 @@ def simple(index: Any) -> bool:
 
 def repeats(index: Any) -> bool:
     """Whether `index` may name a place twice: only one with an array of integers can, not slices and masks."""
+    if simple(index):
+        return False
     arrays = [part for part in _parts(index) if not isinstance(part, _BASIC)]
     return any(np.ndim(a) and (a if hasattr(a, "dtype") else np.asarray(a)).dtype != bool for a in arrays)
 
@@ -65,7 +66,7 @@ def getitem(x: Array, index: Any) -> Array:
     """x[index]"""
     if not isinstance(x, (np.ndarray, np.generic)):
         x = np.asarray(x)  # one symbol
-    chosen = None if isinstance(index, _BASIC) else _one_axis(index)
+    chosen = None if simple(index) else _one_axis(index)
     return x[index] if chosen is None else np.take(x, chosen[1], axis=chosen[0])
 
 
@@ -93,20 +94,13 @@ def _gathered(x: Array, axis: int, places: Array, n: int) -> Array:
     shape = np.shape(x)
     nothing = np.zeros_like(x, shape=(*shape[:axis], 1, *shape[axis + 1 :]))
     x, out = np.concatenate([x, nothing], axis=axis), np.zeros_like(x, shape=(*shape[:axis], n, *shape[axis + 1 :]))
-    for now in _turns(places):
+    counts = np.bincount(places, minlength=n)
+    order, starts = np.argsort(places, kind="stable"), np.cumsum(counts) - counts
+    for turn in range(counts.max(initial=0)):
         which = np.full(n, places.size)  # nothing
-        which[places[now]] = now
+        which[counts > turn] = order[starts[counts > turn] + turn]
         out = out + np.take(x, which, axis=axis)
     return out
-
-
-def _turns(places: Array) -> Iterator[Array]:
-    """The numbers of the places, in groups that name no place twice: the first at each place, the second ones, …"""
-    order = np.argsort(places, kind="stable")
-    number = np.arange(places.size)
-    first = np.diff(places[order], prepend=-1) != 0
-    turn = number - np.maximum.accumulate(number * first)
-    return (order[turn == i] for i in range(turn.max(initial=-1) + 1))
 
 
 @kernel(_add_at)
@@ -213,7 +207,7 @@ def argsort(x: Array, axis: int | None) -> Array:
     if axis is None:
         x, axis = x.ravel(), 0
     axis = normalize_axis_index(axis, x.ndim)
-    if x.shape[axis] < LINE:
+    if not LINE <= x.shape[axis] < 1 << 32:
         return _argsort(x, axis)
     bits = (x + np.float32(0)).view(np.int32)  # -0 is equal to 0
     np.copyto(bits, np.iinfo(np.int32).max, where=np.isnan(x))

@@ -20,6 +20,8 @@ Shape = tuple[int, ...]
 
 def plain(index: Any) -> Any:
     """An index, or a part of one, with the arrays of its tensors in their place."""
+    if kernels.simple(index):
+        return index
     if isinstance(index, Node):
         return index.value
     return type(index)(map(plain, index)) if type(index) in (tuple, list) else index
@@ -32,11 +34,10 @@ def getitem(x: Array, index: Any) -> Rule:
     Every index of NumPy: integers, slices, None, `...`, boolean masks, arrays of integers, and mixtures of them.
     A place that is named several times gets the sum of its gradients.
     """
-    simple = kernels.simple(index)
-    index = index if simple else plain(index)
+    index = plain(index)
     shape = np.shape(x)
-    value = x[index] if simple and type(x) is np.ndarray else kernels.getitem(x, index)
-    if type(x) is not np.ndarray or not simple and kernels.repeats(index):
+    value = kernels.getitem(x, index)
+    if type(x) is not np.ndarray or kernels.repeats(index):
         return value, (lambda g: add_at(g, index, shape),)
 
     def whole(g: Array) -> Array:

@@ -16,6 +16,7 @@ from ..kernels import cumulative as kernels
 from ..kernels import reduce
 from ..kernels.indexing import argsort
 from ..kernels.mask import keep
+from .indexing import plain
 
 Axis = int | tuple[int, ...] | None
 
@@ -372,7 +373,7 @@ def _quantile(x: Array, q: Any, axis: Axis, method: str, keepdims: bool, skip_na
     others = [i for i in range(len(shape)) if i not in axes]
     n = counted(x, axis, keepdims)
     lines = np.reshape(np.transpose(x, (*axes, *others)), (n, *[shape[i] for i in others]))
-    order = argsort(lines.value if isinstance(lines, Node) else lines, 0)  # NaN come last
+    order = argsort(plain(lines), 0)  # NaN come last
 
     numbers = np.sum(~np.isnan(lines), axis=0) if skip_nan else np.full((1,) * len(others), n)
     counts, which = np.unique(numbers, return_inverse=True)
