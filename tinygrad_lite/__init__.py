@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import data as data
+from . import fast as _fast  # noqa: F401
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
@@ -18,7 +19,6 @@ from .calculus import value_and_grad as value_and_grad
 from .calculus import vjp as vjp
 from .check import detect_anomaly as detect_anomaly
 from .check import gradcheck as gradcheck
-from .graph import no_grad as no_grad
 from .graph import op as op
 from .io import load as load
 from .io import save as save
@@ -26,6 +26,7 @@ from .kernels.memory import empty_cache as empty_cache
 from .kernels.memory import keep_memory as keep_memory
 from .kernels.threads import get_num_threads as get_num_threads
 from .kernels.threads import set_num_threads as set_num_threads
+from .mode import no_grad as no_grad
 from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .tensor import Tensor as Tensor

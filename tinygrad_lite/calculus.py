@@ -10,15 +10,17 @@ from __future__ import annotations
 import copy
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from . import errors, random
-from .graph import THREAD, Array, Node, Rule, identity, op, walk
+from .graph import Node, Rule, identity, op, walk
+from .mode import MODE, using
 from .tensor import Tensor, as_value, wrap
+from .values import Array
 
 Tree = Any  # arrays in nested tuples, lists and dicts
 Function = Callable[..., Any]
@@ -44,15 +46,9 @@ def flatten(tree: Tree) -> tuple[list[Any], Callable[[Sequence[Any]], Tree]]:
     return [leaf for part, _ in parts for leaf in part], rebuild
 
 
-@contextmanager
-def _recording() -> Iterator[None]:
+def _recording() -> AbstractContextManager[None]:
     """A derivative needs the graph of its own function, inside no_grad() as well."""
-    mode = THREAD.mode
-    outer, mode.recording = mode.recording, True
-    try:
-        yield
-    finally:
-        mode.recording = outer
+    return using(recording=True)
 
 
 class _Traced:
@@ -73,7 +69,7 @@ class _Traced:
         argnums = [i % len(args) for i in argnums]
         if len(set(argnums)) < len(argnums):
             raise ValueError(f"{name}: an argument is asked for twice")
-        outer = THREAD.mode.recording
+        outer = MODE.get().recording
         parts = [flatten(args[i]) for i in argnums]
         self.forms = [(len(part), build) for part, build in parts]
         self.given = [leaf for part, _ in parts for leaf in part]
@@ -235,7 +231,7 @@ def _vjp(name: str, f: Function, *primals: Any) -> tuple[Any, Function]:
     def pull(cotangent: Tree) -> Any:
         seeds = _like(name, cotangent, traced.out)
         joined = any(isinstance(u, Tensor) and u.requires_grad for u in seeds)
-        pulled = traced.trees(traced.pull(seeds, traced.create_graph or joined and THREAD.mode.recording))
+        pulled = traced.trees(traced.pull(seeds, traced.create_graph or joined and MODE.get().recording))
         return pulled[0] if len(primals) == 1 else tuple(pulled)
 
     return traced.values(), pull
@@ -376,7 +372,7 @@ def checkpoint(f: Function) -> Function:
             with _recording():
                 return f(*new_args, **new_kwargs), variables
 
-        if not THREAD.mode.recording:
+        if not MODE.get().recording:
             return f(*args, **kwargs)
         drawn = random.generator.bit_generator.state
         out, variables = on([leaves[i].value for i in places])

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .graph import THREAD, Array, Node, Op, backpropagate
+from .graph import Node, Op, backpropagate
+from .mode import MODE, using
 from .tensor import Tensor
+from .values import Array
 
 Function = Callable[..., Any]
 
@@ -132,12 +134,8 @@ def detect_anomaly() -> Iterator[None]:
         FloatingPointError: names the op, the module that was called, the shapes and ranges of the inputs, and the line
             outside this library that made it.
     """
-    mode = THREAD.mode
-    outer, mode.watch = mode.watch, _Watch()
-    try:
+    with using(watch=_Watch()):
         yield
-    finally:
-        mode.watch = outer
 
 
 class _Watch:
@@ -149,7 +147,7 @@ class _Watch:
     def value(self, out: Node, op: Op, values: Sequence[Any]) -> None:
         """Called with every result of an op."""
         if _is_new(out.value, values):
-            module = _module(THREAD.mode.scope)
+            module = _module(MODE.get().scope)
             raise FloatingPointError(
                 f"{op.name}: its value {_anomaly(out.value)}\n{_users_line()}\n{module}{_ranges(op, values)}"
             )

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Array
 from .kernels.blocks import elementwise
 from .tensor import Tensor, as_value
+from .values import Array
 
 
 class Optimizer:
