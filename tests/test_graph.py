@@ -474,7 +474,7 @@ def test_a_users_seed_stays_theirs() -> None:
 
 
 def test_op_of_no_function_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"'relu'.* is no function"):
+    with pytest.raises(TypeError, match=r"'relu'.* is not a NumPy function"):
         tg.op("relu")  # type: ignore[call-overload]
 
 

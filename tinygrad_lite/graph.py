@@ -245,7 +245,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     `seed` is ∂L/∂root. A pure walk: nothing is stored in the graph, so it may be walked again, and stopped anywhere.
     With `create_graph` the gradients are Tensors.
     """
-    return walk({root: seed}, create_graph)
+    return walk({root: seed}, create_graph)  # type: ignore[no-any-return]
 
 
 @array_code
