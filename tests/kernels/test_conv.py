@@ -16,7 +16,6 @@ from tinygrad_lite.kernels.layout import (
     empty_as,
     framed,
     ordered_as,
-    plain_framed,
     put,
 )
 from tinygrad_lite.kernels.windows import slide
@@ -258,7 +257,7 @@ def test_frames_are_numpy_s(value: Any, dtype: Any) -> None:
         for widths in ([(1, 2)] * len(shape), [(0, 0)] * len(shape), [(0, 0)] * (len(shape) - 1) + [(3, 0)]):
             x = (rand(*shape) * 9).astype(dtype)
             for a in (x, x.T.copy().T, x[::-1], batch_first(batch_last(x))):
-                out, expected = framed(a, widths, value), plain_framed(a, widths, value)
+                out, expected = framed(a, widths, value), framed.plain(a, widths, value)
                 np.testing.assert_array_equal(out, expected)
                 assert out.dtype == dtype
     inner = framed(batch_first(batch_last(rand(20, 2, 5, 3))), [(0, 0), (0, 0), (1, 1), (1, 1)])

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..ops.shape import pad_forward
 from ..values import Array
-from .kernel import kernel
 from .threads import each, pieces
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
@@ -129,15 +129,11 @@ def ordered_as(x: Array, a: Array) -> Array:
     return out
 
 
-def plain_framed(x: Array, widths: Widths, value: Any = 0) -> Array:
-    return np.pad(x, widths, constant_values=value)
-
-
-@kernel(plain_framed)
+@pad_forward.register
 def framed(x: Array, widths: Widths, value: Any = 0) -> Array:
     """x in a frame of (before, after) elements along each axis, all of one value: np.pad in half the time or less."""
     if type(x) is not np.ndarray or not x.ndim or np.ndim(value) or min(map(min, widths)) < 0:
-        return plain_framed(x, widths, value)
+        return NotImplemented
     out = empty_as(x, tuple([before + n + after for (before, after), n in zip(widths, x.shape)]))
     out.fill(value)
     put(out[tuple([slice(before, before + n) for (before, _), n in zip(widths, x.shape)])], x)

@@ -11,7 +11,9 @@ from . import indexing as indexing
 from . import linalg as linalg
 from . import linear as linear
 from . import loss as loss
+from . import nan as nan
 from . import norm as norm
+from . import order as order
 from . import padding as padding
 from . import pool as pool
 from . import product as product
