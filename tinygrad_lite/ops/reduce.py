@@ -209,7 +209,7 @@ def std(
 
     def closure(g: Array) -> Array:
         n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, value))
+        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
         return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
 
     return value, (closure,)
