@@ -187,5 +187,5 @@ def test_float16_is_standardised_in_float32() -> None:
     w = tg.Tensor(np.ones(2, np.float16), requires_grad=True)
     (F.batch_norm(x, None, None, w, w, training=True) + 1).sum().backward()
     np.testing.assert_allclose(w.grad.data.astype(float), np.inf)  # 70,000 is above all float16
-    rms = np.sqrt((x.astype(float) ** 2).mean(1, keepdims=True))
+    rms = np.sqrt((x.astype(float) ** 2).mean(1, keepdims=True) + np.finfo(np.float16).eps)
     np.testing.assert_allclose(F.rms_norm(x, 2), x / rms, atol=2e-3)
