@@ -326,11 +326,11 @@ def with_eigenvalues(w: Array, x: Array, decomposed: Array, constant: bool) -> R
     slopeᵢⱼ = (wⱼ - wᵢ) / (λⱼ - λᵢ), λ the eigenvalues of x.
     """
     n = np.shape(x)[-1]
-    values, (_, v) = eigenvalues(x, decomposed), unpack(decomposed, (1, n), (n, n))
+    _, v = unpack(decomposed, (1, n), (n, n))
 
     def grad(g: Array) -> Array:
         inner = T(v) @ g @ v
-        return v @ ((inner + T(inner)) / 2 * slopes(w, values, constant)) @ T(v)
+        return v @ ((inner + T(inner)) / 2 * slopes(w, eigenvalues(x, decomposed), constant)) @ T(v)
 
     out = (v * np.expand_dims(w, -2)) @ T(v)
     return out, (lambda g: np.sum(v * (g @ v), axis=-2), grad, None)
@@ -412,10 +412,11 @@ def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: b
     u or of v counts too, times s / σ.
     """
     u, _, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
-    k, sigma = np.shape(s)[-1], singular_values(x, decomposed, full_matrices)
+    k = np.shape(s)[-1]
     u, v = u[..., :k], T(vt)[..., :k]
 
     def grad(g: Array) -> Array:
+        sigma = singular_values(x, decomposed, full_matrices)
         gv, inner = g @ v, T(u) @ g @ v
         both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + np.eye(k, dtype=x.dtype)
         ratio = (np.expand_dims(s, -2) + np.expand_dims(s, -1)) / both

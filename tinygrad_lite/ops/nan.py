@@ -56,14 +56,15 @@ def replaced(by: float) -> Way:
 
 
 def extreme(worst: float) -> Way:
-    """Each NaN by what is the last to win; NaN where there is nothing else."""
+    """As `masked`, beside a number that is the last to win; NaN where there is no other."""
 
     def call(function: Callable[..., Any], given: BoundArguments) -> Any:
         x, axis, _, keepdims, initial, where = given.args
-        out = replaced(worst)(function, given)
         if x.dtype.kind != "f" or initial is not None:
-            return out
-        return np.where(np.any(~np.isnan(x) & where, axis=axis, keepdims=keepdims), out, np.nan)
+            return masked(function, given)
+        given.arguments["initial"] = worst
+        some = np.any(~np.isnan(x) & where, axis=axis, keepdims=keepdims)
+        return np.where(some, masked(function, given), np.nan)
 
     return call
 
