@@ -19,7 +19,7 @@ import numpy as np
 from . import errors, random
 from .graph import Node, Rule, identity, op, walk
 from .mode import MODE, using
-from .tensor import Tensor, as_value, wrap
+from .tensor import NumberTaken, Tensor, as_value, wrap
 from .values import Array
 
 Tree = Any  # arrays in nested tuples, lists and dicts
@@ -46,9 +46,9 @@ def flatten(tree: Tree) -> tuple[list[Any], Callable[[Sequence[Any]], Tree]]:
     return [leaf for part, _ in parts for leaf in part], rebuild
 
 
-def _recording() -> AbstractContextManager[None]:
+def _recording(tracing: bool = False) -> AbstractContextManager[None]:
     """A derivative needs the graph of its own function, inside no_grad() as well."""
-    return using(recording=True)
+    return using(recording=True, tracing=tracing or MODE.get().tracing)
 
 
 class _Traced:
@@ -77,8 +77,13 @@ class _Traced:
         args = list(args)
         for i, tree in zip(argnums, self.trees(self.variables)):
             args[i] = tree
-        with _recording():
-            self.out = f(*args, **kwargs)
+        with _recording(tracing=True):
+            try:
+                self.out = f(*args, **kwargs)
+            except ValueError as error:
+                if isinstance(error.__cause__, NumberTaken):  # NumPy hides it, where it writes a number into an array
+                    raise error.__cause__ from None
+                raise
         self.outs, self.build = flatten(self.out)
         for out in self.outs:
             if not isinstance(out, (Tensor, int, float)) and not hasattr(out, "dtype"):
@@ -350,8 +355,8 @@ def checkpoint(f: Function) -> Function:
     """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
 
     `f` returns one tensor, the same each time it is run on the same arguments; random numbers (dropout) are drawn
-    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs. Whatever
-    else it does is done twice: a batch norm in training counts its statistics twice.
+    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs. Running
+    statistics are counted once; whatever else `f` does, it does twice.
 
     Raises:
         TypeError: f returns something other than one tensor.
@@ -383,7 +388,8 @@ def checkpoint(f: Function) -> Function:
 
         def gradients(g: Array, inputs: Sequence[Any]) -> list[Any]:
             now, random.generator.bit_generator.state = random.generator.bit_generator.state, drawn
-            again, variables = on(inputs[: len(places)])
+            with using(repeating=True):
+                again, variables = on(inputs[: len(places)])
             random.generator.bit_generator.state = now
             if any(x.value is not value for x, value in others):
                 raise RuntimeError(
