@@ -87,7 +87,7 @@ class NoGrad:
             wrapper = awaited
         elif inspect.isgeneratorfunction(function):
             wrapper = _stepwise(run)
-        return functools.wraps(function)(wrapper)  # type: ignore[no-any-return]
+        return functools.wraps(function)(wrapper)
 
 
 def _stepwise(function: Callable[..., Any]) -> Callable[..., Any]:
