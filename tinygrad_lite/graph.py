@@ -333,8 +333,10 @@ def made(
         out.age = age()
     else:
         out.requires_grad = False
-        out.op = None
+        out.op = out.scope = None
         out.inputs = out.kept = ()
+        out.kwargs = NO_KEYWORDS
+        out.age = age()
     return out
 
 

@@ -1,4 +1,4 @@
-"""The drawing as HTML: the static picture, and a script that gives it tooltips where scripts may run."""
+"""The drawing as HTML: a static picture, and a script that adds tooltips where scripts run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.resources import files
 
 
 def squeezed(name: str) -> str:
-    """A script of this package without its comments, and without spaces but for those in strings."""
+    """A script of this folder without comments, and without spaces outside strings."""
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     parts = re.split(r'("[^"\n]*"|`[^`]*`)', re.sub(r"(^|\s)//.*$", "", text, flags=re.MULTILINE))
     parts[::2] = [re.sub(r"\s*([^\w\s$])\s*", r"\1", part) for part in parts[::2]]
@@ -22,7 +22,7 @@ STYLE = "body{margin:16px;background:#fff}@media (prefers-color-scheme:dark){bod
 
 
 def fragment(svg: str, uid: str, description: str, script: str = "") -> str:
-    """For a notebook's cell or any page. Without scripts it is an image, which no sanitiser takes apart.
+    """The drawing as part of a page. Where scripts don't run it is an image, which every sanitiser leaves alone.
 
     `script` runs after the drawing's own.
     """
@@ -32,15 +32,20 @@ def fragment(svg: str, uid: str, description: str, script: str = "") -> str:
 
 
 def unique() -> str:
-    """An id for one display: the same drawing may be shown twice on a page."""
+    """A new id for each display: a page may show the same drawing twice."""
     return f"tg{uuid.uuid4().hex[:8]}"
 
 
 def page(svg: str, uid: str, title: str, script: str = "") -> str:
-    """A whole file."""
+    """The drawing as a whole page."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body>{fragment(svg, uid, title, script)}</body></html>\n"
     )
+
+
+def bundle(svg: str, uid: str, description: str, text: str, script: str = "") -> dict[str, str]:
+    """What a notebook stores of a drawing: it shows the first of these that it can."""
+    return {"text/html": fragment(svg, uid, description, script), "image/svg+xml": svg, "text/plain": text}

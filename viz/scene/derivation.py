@@ -1,4 +1,4 @@
-"""derive: the formulas of a function and of its gradients, element by element, out of the code that computes them."""
+"""derive: the formula of every element of a function and its gradients, produced by the code that computes them."""
 
 from __future__ import annotations
 
@@ -13,65 +13,66 @@ from tinygrad_lite.graph import TABLE, backpropagate
 from tinygrad_lite.symbolic import Symbol, SymbolArray, array, sympy
 from tinygrad_lite.tensor import Tensor
 
-from .formula import latex, text
+from .formatting import shape_text
+from .notation import latex, text
 
 
 def derive(f: Callable[..., Any], /, *, order: Mapping[str, Any] | None = None, **arguments: Any) -> Derivation:
-    """Run `f` and its closures on arrays of symbols, and show what comes out: its elements and those of its gradients.
+    """Run `f` and its closures on arrays of symbols, and return the formulas that come out.
 
         derive(tg.conv2d, x=(3, 3), weight=(2, 2), stride=1)
 
     Args:
         f: an op, or any function composed of ops.
-        arguments: for each of its arrays the shape, a tuple; leading axes of 1 (batch, channel) may be left out, and
-            are left out of the result. What is no shape is passed on as it is: an array (the labels of a loss), and for
-            an op everything that is no input (stride, axis). Where there is no tuple at all, an op's inputs may have an
-            integer or a list for a shape.
-        order: for max-pooling and the like, numbers for an argument, by its name, in whose order its symbols stand.
+        arguments: a shape (a tuple) for each array. Leading axes of 1 (batch, channel) may be left out, and are left
+            out of the result. Anything else is passed on as it is: an array (the labels of a loss), and whatever is not
+            an input of the op (stride, axis). If no argument is a tuple, integers and lists are shapes too.
+        order: numbers for an array, by its name, where a result depends on which element is larger (max-pooling):
+            its symbols are taken to be in the order of these numbers.
 
     Returns:
-        A Derivation: shows itself in a notebook as mathematics, prints as text; `.latex()`, `.text()`, `.sympy()`.
+        A Derivation: mathematics in a notebook, text when printed; `.latex()`, `.text()`, `.sympy()`.
 
     Raises:
         ImportError: sympy is not installed.
-        ValueError: f depends on an order that was not given, or on none of the arrays.
+        ValueError: f needs an order that was not given, or depends on none of the arrays.
     """
-    f = TABLE.get(f, f)  # what a Tensor does for NumPy's function
+    f = TABLE.get(f, f)  # the op for NumPy's function
     parameters = inspect.signature(f).parameters
     order = dict(order or {})
     annotated = {name: "Array" in str(parameter.annotation) for name, parameter in parameters.items()}
     static = {name for name, is_array in annotated.items() if not is_array} if any(annotated.values()) else set()
     given, inputs = dict(arguments), {}
     taken = {"o", "g", "L"}
-    shapes = {name: a for name, a in arguments.items() if name not in static and isinstance(a, tuple) and _integers(a)}
+    shapes = {name: a for name, a in arguments.items() if name not in static and isinstance(a, tuple) and integers(a)}
     if not shapes:
         listed = {name: [a] if isinstance(a, int) else a for name, a in arguments.items() if annotated.get(name)}
-        shapes = {name: tuple(a) for name, a in listed.items() if isinstance(a, list) and _integers(a)}
+        shapes = {name: tuple(a) for name, a in listed.items() if isinstance(a, list) and integers(a)}
     for name, shape in shapes.items():
         symbol = name[0] if len(name) > 1 and name[0] not in taken else name
         taken.add(symbol)
         made = array(symbol, shape, order.pop(name, None))
         given[name] = inputs[name] = Tensor(made, requires_grad=True, name=symbol)
     if order:
-        raise ValueError(f"derive: order is given for {', '.join(order)}, which is no array of this call")
+        raise ValueError(f"derive: order is given for {', '.join(order)}, which is not an array of this call")
     if not inputs:
         raise ValueError("derive: give the shape of at least one array, as derive(f, x=(3, 3))")
-    out = _called(f, given, inputs)
+    out = called(f, given, inputs)
     if not isinstance(out, Tensor) or not out.requires_grad:
         raise ValueError("derive: the result does not depend on any of the arrays")
-    shown = _without_leading_ones(out)
+    shown = without_leading_ones(out)
     seed = array("∂L/∂o", shown.shape)
     found = dict(backpropagate(shown, seed[()]))
     gradients = {t.name or name: found[t] for name, t in inputs.items() if t in found}
     return Derivation(f, {t.name or name: t.value for name, t in inputs.items()}, shown.value, gradients)
 
 
-def _integers(a: Any) -> bool:
+def integers(a: Any) -> bool:
     return all(isinstance(n, int) for n in a)
 
 
-def _called(f: Callable[..., Any], given: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
-    """f, with axes of 1 put before each of its arrays of two or more axes until it takes them."""
+def called(f: Callable[..., Any], given: dict[str, Any], inputs: dict[str, Tensor]) -> Any:
+    """f(…), with leading axes of 1 added to its arrays of two or more axes until it accepts them."""
     first: Exception | None = None
     for ones in range(3):
         try:
@@ -83,7 +84,7 @@ def _called(f: Callable[..., Any], given: dict[str, Any], inputs: dict[str, Tens
     raise first
 
 
-def _without_leading_ones(out: Tensor) -> Tensor:
+def without_leading_ones(out: Tensor) -> Tensor:
     shape = out.shape
     while len(shape) > 2 and shape[0] == 1:
         shape = shape[1:]
@@ -91,48 +92,48 @@ def _without_leading_ones(out: Tensor) -> Tensor:
 
 
 class Derivation:
-    """The element formulas of a call and of its gradients. `print` it, or look at it in a notebook."""
+    """The formulas of a call and its gradients by element. Shows itself in a notebook; `print` it elsewhere."""
 
     def __init__(
         self, f: Callable[..., Any], inputs: dict[str, SymbolArray], out: SymbolArray, gradients: dict[str, SymbolArray]
     ) -> None:
         self.name = getattr(f, "__name__", "f").strip("_")
         doc = (inspect.getdoc(f) or "").split("\n\n")[0]
-        self.rule = doc if "∂L/∂" in doc else ""  # an op's docstring begins with its formula
+        self.rule = doc if "∂L/∂" in doc else ""  # an op's docstring starts with its formula
         self.inputs = inputs
-        self.abbreviations: dict[Any, Any] = {}  # p₁ -> the expression it stands for
-        self.out = self._tidied(out)
-        self.gradients = {name: self._tidied(g) for name, g in gradients.items()}
+        self.abbreviations: dict[Any, Any] = {}  # p₁ -> its expression
+        self.out = self.tidied(out)
+        self.gradients = {name: self.tidied(g) for name, g in gradients.items()}
 
-    def _tidied(self, a: Any) -> Any:
-        tidy = np.empty(np.shape(a), object)
+    def tidied(self, a: Any) -> Any:
+        """The array with each expression simplified."""
+        made = np.empty(np.shape(a), object)
         for index, expression in np.ndenumerate(np.asarray(a, object)):
-            tidy[index] = _tidy(expression, self.abbreviations)
-        return tidy
+            made[index] = tidy(expression, self.abbreviations)
+        return made
 
     def equations(self) -> dict[str, list[tuple[Any, Any]]]:
-        """For the output, each input's gradient and the abbreviations: pairs (symbol, expression).
+        """(symbol, expression) pairs for the output, each input's gradient, and the abbreviations.
 
-        In gradients an element of the output goes by its name, o₁; a root of a sum that occurs more than once by r.
+        Gradients refer to an element of the output as o₁, and to a square root that occurs more than once as r.
         """
-        groups = {"o": _equations("o", self.out)}
-        outputs = [(y, o) for o, y in groups["o"] if _is_worth_a_name(y)]
+        groups = {"o": element_equations("o", self.out)}
+        outputs = [(y, o) for o, y in groups["o"] if is_worth_a_name(y)]
         for name, g in self.gradients.items():
-            groups[f"∂L/∂{name}"] = [(x, e.subs(outputs)) for x, e in _equations(f"∂L/∂{name}", g)]
-        roots = _roots(groups, "r" if "r" not in self.inputs else "ρ")
+            groups[f"∂L/∂{name}"] = [(x, e.subs(outputs)) for x, e in element_equations(f"∂L/∂{name}", g)]
+        roots = repeated_roots(groups, "r" if "r" not in self.inputs else "ρ")
         groups = {name: [(x, e.subs(roots)) for x, e in pairs] for name, pairs in groups.items()}
         groups["where"] = [*self.abbreviations.items(), *((r, root) for root, r in roots)]
         return {name: pairs for name, pairs in groups.items() if pairs}
 
     def sympy(self) -> dict[str, Any]:
-        """The expressions as arrays of sympy by name: `o`, and `∂L/∂x` for each input x."""
+        """The sympy expressions as arrays: `o`, and `∂L/∂x` for each input x."""
         return {"o": self.out, **{f"∂L/∂{name}": g for name, g in self.gradients.items()}}
 
     def text(self) -> str:
-        """The formulas in plain text, one element a line."""
-        head = (
-            f"{self.name}({', '.join(f'{n} {_by(a.shape)}' for n, a in self.inputs.items())}) → o {_by(self.out.shape)}"
-        )
+        """The formulas as plain text, one element per line."""
+        inputs = ", ".join(f"{name} {shape_text(a.shape)}" for name, a in self.inputs.items())
+        head = f"{self.name}({inputs}) → o {shape_text(self.out.shape)}"
         names = list(self.inputs)
         blocks = ["\n".join([head, *([self.rule] if self.rule else [])])]
         blocks += [
@@ -141,7 +142,7 @@ class Derivation:
         return "\n\n".join(blocks)
 
     def latex(self) -> str:
-        """The formulas in LaTeX: one `aligned` block for the output and one for each gradient."""
+        """The formulas in LaTeX: an `aligned` block for the output and one for each gradient."""
         names = list(self.inputs)
         return "\n\n".join(
             "\\begin{aligned}\n"
@@ -158,25 +159,21 @@ class Derivation:
         return self.text()
 
 
-def _by(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "scalar"
-
-
-def _equations(name: str, a: Any) -> list[tuple[Any, Any]]:
+def element_equations(name: str, a: Any) -> list[tuple[Any, Any]]:
     return [(Symbol(name, index), expression) for index, expression in np.ndenumerate(a)]
 
 
-# --------------------------------------------------------------------------------------------- as one writes it by hand
+# --------------------------------------------------------------------------------------------- as written by hand
 
 
-def _is_worth_a_name(e: Any) -> bool:
-    """Whether an output is more than a polynomial, a quotient of products, or xʸ: these one differentiates as such."""
+def is_worth_a_name(e: Any) -> bool:
+    """Whether gradients name this output: not if it is a polynomial, a quotient of products or xʸ."""
     quotient = e.is_rational_function() and not e.has(sympy.Add)
     return not (e.is_polynomial() or quotient or e.is_Pow and e.exp.free_symbols)
 
 
-def _roots(groups: dict[str, list[tuple[Any, Any]]], name: str) -> list[tuple[Any, Any]]:
-    """(√(x₁² + …), r) for each root of a sum that occurs in more than one place."""
+def repeated_roots(groups: dict[str, list[tuple[Any, Any]]], name: str) -> list[tuple[Any, Any]]:
+    """(√(x₁² + …), r) for each square root of a sum that occurs more than once."""
     count: Counter[Any] = Counter()
     for pairs in groups.values():
         for _, e in pairs:
@@ -186,26 +183,26 @@ def _roots(groups: dict[str, list[tuple[Any, Any]]], name: str) -> list[tuple[An
     return [(sympy.sqrt(base), Symbol(name, (i,) if len(bases) > 1 else ())) for i, base in enumerate(bases)]
 
 
-def _tidy(expression: Any, abbreviations: dict[Any, Any]) -> Any:
+def tidy(expression: Any, abbreviations: dict[Any, Any]) -> Any:
     e = sympy.nsimplify(sympy.sympify(expression), rational=True)
     for extreme in e.atoms(sympy.Max, sympy.Min):
         m = sympy.Dummy("m", real=True)
         if not e.has(sympy.exp):
             break
         shifted = e.subs(extreme, m)
-        if sympy.simplify(shifted.diff(m)) == 0:  # as softmax: whatever is subtracted, the value is the same
+        if sympy.simplify(shifted.diff(m)) == 0:  # as in softmax: the value is the same whatever is subtracted
             e = shifted.subs(m, 0)
     if e.has(sympy.Piecewise):
         e = sympy.piecewise_fold(e)
     if e.has(sympy.exp):
-        e = _with_shares(sympy.powsimp(e), abbreviations)
+        e = with_shares(sympy.powsimp(e), abbreviations)
     elif e.is_polynomial(*e.free_symbols):
         e = sympy.expand(e)
     return e
 
 
-def _with_shares(e: Any, abbreviations: dict[Any, Any]) -> Any:
-    """eˣ¹ / Σ eˣ as p₁, where that makes it simpler."""
+def with_shares(e: Any, abbreviations: dict[Any, Any]) -> Any:
+    """`e` with p₁ for eˣ¹ / Σ eˣ, if that makes it simpler."""
     for total in e.atoms(sympy.Add):
         if not all(isinstance(t, sympy.exp) and t.args[0].is_Symbol for t in total.args):
             continue

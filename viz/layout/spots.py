@@ -1,4 +1,4 @@
-"""Layers: in which order things stand in them, and how far apart, so that edges cross little and run straight.
+"""Orders and spaces the spots in each layer so that few edges cross and most run straight.
 
 After K. Sugiyama, S. Tagawa and M. Toda, "Methods for visual understanding of hierarchical system structures", 1981.
 """
@@ -11,28 +11,28 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-GAP, NARROW = 22.0, 10.0  # px between neighbours in a layer, and beside an edge that passes
+GAP, NARROW = 22.0, 10.0  # px between neighbours in a layer, and beside an edge that passes through
 SWEEPS = 8
 
 
 @dataclass(eq=False)
 class Spot:
-    """One place in a layer: a box, a port on a frame's border, or a bend of a long edge.
+    """A position in a layer: a box, a port on a frame's border, or a bend of a long edge.
 
-    Its sizes are along the flow (main) and across it (cross). Edges are told apart by their source.
+    Sizes are along the flow (main) and across it (cross). Edges are identified by their source.
     """
 
     main: float = 0.0
     cross: float = 0.0
-    line: float = 0.0  # the cross offset at which edges come and go
-    entries: dict[Any, float] = field(default_factory=dict)  # and of those that do so elsewhere, by their source
+    line: float = 0.0  # the cross offset at which edges enter and leave
+    entries: dict[Any, float] = field(default_factory=dict)  # exceptions to it, by source
     exits: dict[Any, float] = field(default_factory=dict)
-    enter: float = 0.0  # main offsets at which edges meet it
+    enter: float = 0.0  # the main offsets at which edges meet it
     leave: float = 0.0
     is_box: bool = False
     is_bend: bool = False
     rank: int = 0  # its layer
-    start: float = 0.0  # its main and its cross coordinate
+    start: float = 0.0  # its main coordinate, and `at` its cross coordinate
     at: float = 0.0
     before: list[tuple[Spot, Any]] = field(default_factory=list)
     after: list[tuple[Spot, Any]] = field(default_factory=list)
@@ -45,14 +45,14 @@ class Spot:
 
 
 def join(a: Spot, b: Spot, source: Any) -> None:
-    """An edge from one layer to the next."""
+    """Add an edge from one layer to the next."""
     if (b, source) not in a.after:
         a.after.append((b, source))
         b.before.append((a, source))
 
 
 def bends(layer: list[Spot]) -> int:
-    """How many edges out of a layer do not run straight."""
+    """How many edges out of a layer don't run straight."""
     return sum(1 for s in layer for t, source in s.after if abs(s.at + s.exit(source) - t.at - t.entry(source)) > 1)
 
 
@@ -60,7 +60,7 @@ def bends(layer: list[Spot]) -> int:
 
 
 def order(layers: list[list[Spot]]) -> None:
-    """Sort each layer by the middle of its neighbours, back and forth, and keep the order with the fewest crossings."""
+    """Sort each layer by the median of its neighbours, back and forth; keep the order with the fewest crossings."""
     best, fewest = [list(layer) for layer in layers], crossings(layers)
     for sweep in range(SWEEPS):
         if not fewest:
@@ -68,7 +68,7 @@ def order(layers: list[list[Spot]]) -> None:
         back = sweep % 2
         for fixed, layer in pairwise(layers[::-1] if back else layers):
             places = {spot: float(i) for i, spot in enumerate(fixed)}
-            middles = {spot: i * len(fixed) / len(layer) for i, spot in enumerate(layer)}  # for what has no neighbour
+            middles = {spot: i * len(fixed) / len(layer) for i, spot in enumerate(layer)}  # if it has no neighbours
             for spot in layer:
                 near = [
                     places[s] + s.exit(source) / (s.cross + 1) for s, source in (spot.after if back else spot.before)
@@ -83,7 +83,7 @@ def order(layers: list[list[Spot]]) -> None:
 
 
 def crossings(layers: list[list[Spot]]) -> int:
-    """How many pairs of edges cross."""
+    """The number of pairs of edges that cross."""
     total = 0
     for layer, following in pairwise(layers):
         places = {spot: i for i, spot in enumerate(following)}
@@ -96,13 +96,13 @@ def crossings(layers: list[list[Spot]]) -> int:
     return total
 
 
-# --------------------------------------------------------------------------------------------- places in the layers
+# --------------------------------------------------------------------------------------------- positions in the layers
 
 
 def space(layers: list[list[Spot]]) -> None:
-    """Cross coordinates: each spot as near as can be to where its edges run straight, long edges straightest of all.
+    """Choose cross coordinates that keep edges as straight as possible, long edges most of all.
 
-    First by what comes before or after alone, in turns, then by both.
+    At first each sweep looks only at the layer before or after, in turns; then at both.
     """
     for layer in layers:
         y = 0.0
@@ -124,7 +124,7 @@ def space(layers: list[list[Spot]]) -> None:
 
 
 def weight(a: Spot, b: Spot) -> float:
-    """How much an edge wants to be straight: most along the bends of a long one, then from box to box."""
+    """How much straightness counts: most along the bends of a long edge, then from box to box."""
     if a.is_bend and b.is_bend:
         return 8.0
     if a.is_bend or b.is_bend:
@@ -133,9 +133,9 @@ def weight(a: Spot, b: Spot) -> float:
 
 
 def settle(layer: list[Spot], wishes: list[list[tuple[float, float]]]) -> None:
-    """The places nearest to the wishes (in the sum of weighted distances) at which neighbours keep their gap.
+    """Move spots as close to their wishes as possible (in total weighted distance) while neighbours keep their gap.
 
-    Isotonic regression by pooling: neighbours that want to overlap move as one, to the weighted median of their wishes.
+    Isotonic regression by pooling: neighbours that would overlap move together, to the weighted median of their wishes.
     """
     offset = 0.0
     offsets = []
@@ -168,7 +168,7 @@ def weighted_median(wishes: list[tuple[float, float]]) -> float:
 
 
 def straighten(layers: list[list[Spot]], long: list[list[Spot]]) -> None:
-    """All bends of a long edge on one line, where their neighbours leave room for it."""
+    """Put all bends of a long edge on one line, if their neighbours leave room."""
     place = {spot: i for layer in layers for i, spot in enumerate(layer)}
     for edge in long:
         lowest, highest = -1e9, 1e9

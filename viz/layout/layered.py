@@ -1,34 +1,36 @@
-"""Our own layout, with no dependency: a drawing never fails for want of Graphviz.
+"""The built-in layout, which needs no Graphviz.
 
-Each frame is laid out in layers by itself, then stands as one box in the frame around it, so that frames never overlap
-and hold only what is theirs. An edge that crosses a frame's border is drawn in legs that meet at the border.
+Each frame is laid out in layers on its own, and is then one box in the frame around it. So frames never overlap, and
+hold only their own cards. An edge that crosses a frame's border is drawn in legs that meet at the border.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
-from .layers import Spot, bends, join, order, space, straighten
-from .layout import MARGIN, TITLE, Block, Layout, Point, title_width
-from .scene import Box, Card, Edge, Frame, Scene
+from ..scene.cards import Box, Card, Edge, Frame, Scene
+from .docking import Bundle
+from .geometry import Layout, Point, smooth, title_width
+from .spots import Spot, bends, join, order, space, straighten
 
-MOST_BENDS = 20_000  # in one frame; beyond, long edges are drawn without
+TITLE = 26  # px for the title of a frame
+MARGIN = 12  # px inside a frame
+MOST_BENDS = 20_000  # in one frame; with more, long edges run straight through
 
-Leg = tuple[Frame, Box | None, Box | None]  # from a box to a box of a frame; None is the frame's border
+Leg = tuple[Frame, Box | None, Box | None]  # from one box of a frame to another; None is its border
 
 
-def place(scene: Scene, of_card: dict[Card, Block], direction: str) -> Layout:
-    """The layout of the scene in one direction, "LR" or "TB"."""
-    return _Layered(scene, of_card, direction).place()
+def place(scene: Scene, of_card: dict[Card, Bundle], direction: str) -> Layout:
+    """The layout of a scene. The direction is "LR" or "TB"."""
+    return Layered(scene, of_card, direction).place()
 
 
 @dataclass(eq=False)
 class Level:
-    """A frame that has been laid out: its size, its spots, where edges cross its border, and its legs' paths.
+    """A frame that has been laid out: its size, its spots, where edges cross its border, and the paths of its legs.
 
-    All in main and cross coordinates from its corner.
+    Coordinates are along the flow (main) and across it (cross), from the frame's corner.
     """
 
     main: float
@@ -36,11 +38,11 @@ class Level:
     spots: dict[Box, Spot]
     entries: dict[Card, float]
     exits: dict[Card, float]
-    paths: dict[tuple[Card, Box | None], list[Point]]  # of the leg of an edge from this card, to this box or the border
+    paths: dict[tuple[Card, Box | None], list[Point]]  # by an edge's source and the box its leg goes to
 
 
-class _Layered:
-    def __init__(self, scene: Scene, of_card: dict[Card, Block], direction: str) -> None:
+class Layered:
+    def __init__(self, scene: Scene, of_card: dict[Card, Bundle], direction: str) -> None:
         self.scene = scene
         self.of_card = of_card
         self.direction = direction
@@ -57,7 +59,7 @@ class _Layered:
             self.levels[frame] = self.lay_out(frame)
 
     def legs_of(self, edge: Edge) -> list[Leg]:
-        """The parts of an edge, in order: out of the frames around its source, across, into those around its target."""
+        """The legs of an edge: out of the frames around its source, across, and into those around its target."""
         a, b = self.lineage(edge.source), self.lineage(edge.target)
         i = next(i for i, (x, y) in enumerate(zip(a, b)) if x is not y)
         out = [(self.around[x], x, None) for x in a[:i:-1]]
@@ -76,7 +78,7 @@ class _Layered:
         spots = {box: self.spot(box) for box in frame.boxes}
         entering: dict[Card, Spot] = {}
         leaving: dict[Card, Spot] = {}
-        fans: dict[tuple[Spot, Card], dict[Box | None, Spot]] = {}  # from a spot, for a source: where its edges go
+        fans: dict[tuple[Spot, Card], dict[Box | None, Spot]] = {}  # from a spot, for each source: where its edges go
         for a, b, source in self.links[frame]:
             start = spots[a] if a is not None else entering.setdefault(source, Spot())
             fans.setdefault((start, source), {})[b] = spots[b] if b is not None else leaving.setdefault(source, Spot())
@@ -108,9 +110,9 @@ class _Layered:
 
     def spot(self, box: Box) -> Spot:
         if isinstance(box, Card):
-            block = self.of_card[box]
-            main, cross = self.turned((block.width, block.height))
-            return Spot(main, cross, block.line, enter=block.enter, leave=block.leave, is_box=True)
+            bundle = self.of_card[box]
+            main, cross = self.turned((bundle.width, bundle.height))
+            return Spot(main, cross, bundle.line, enter=bundle.enter, leave=bundle.leave, is_box=True)
         level = self.levels[box]
         return Spot(level.main, level.cross, level.cross / 2, level.entries, level.exits, 0.0, level.main, is_box=True)
 
@@ -123,14 +125,14 @@ class _Layered:
         leaving: dict[Card, Spot],
         chains: dict[tuple[Card, Box | None], list[Spot]],
     ) -> Level:
-        """The frame's size and the paths in it, once every spot has its place in its layer."""
+        """The frame's size and the paths in it, once every spot has its position in its layer."""
         everything = [spot for layer in layers for spot in layer]
         lowest = min((s.at for s in everything), default=0.0)
         cross = max((s.at + s.cross for s in everything), default=0.0) - lowest
         widths = [max((s.main for s in layer), default=0.0) for layer in layers]
         gaps = [self.gap(layer, r in borders(layers, entering, leaving)) for r, layer in enumerate(layers[:-1])]
         main = sum(widths) + sum(gaps)
-        x = y = 0.0  # where the first layer starts, and its lowest spot
+        x = y = 0.0  # where the first layer and its first spot start
         if frame.title:
             missing = max(0.0, title_width(frame.title) - (main if self.flows_right else cross)) / 2
             x, y = (MARGIN + missing, TITLE) if self.flows_right else (TITLE, MARGIN + missing)
@@ -159,7 +161,7 @@ class _Layered:
         return Level(main, cross, spots, entries, exits, paths)
 
     def gap(self, layer: list[Spot], at_border: bool) -> float:
-        """Room for the edges out of a layer: more for more that bend. At a frame's border there is a margin already."""
+        """Room for the edges out of a layer, more if many bend. At a frame's border there is already a margin."""
         count = bends(layer)
         if at_border:
             return 14.0 if count else 0.0
@@ -188,18 +190,18 @@ class _Layered:
                 for frame, _, b in legs
                 for main, cross in self.levels[frame].paths[edge.source, b]
             ]
-            found.edges.append([self.turned(point) for point in curves(points)])
+            found.edges.append([self.turned(point) for point in smooth(points)])
         return found
 
     def turned(self, p: Point) -> Point:
-        """(main, cross) as (x, y), and back."""
+        """(main, cross) as (x, y), or the reverse."""
         return p if self.flows_right else (p[1], p[0])
 
 
 def in_layers(
     entering: list[Spot], boxes: list[Spot], leaving: list[Spot], fans: dict[tuple[Spot, Card], dict[Box | None, Spot]]
 ) -> list[list[Spot]]:
-    """The layers: each box as early as it can be, but what starts more than it ends close to what it starts."""
+    """The layers: each box as early as possible, but close to its users if more edges leave it than enter it."""
     after: dict[Spot, set[Spot]] = {}
     before: dict[Spot, set[Spot]] = {}
     for (start, _), goals in fans.items():
@@ -212,7 +214,7 @@ def in_layers(
         following = [x.rank for x in after.get(spot, ()) if x not in leaving]
         if following and len(following) > len(before.get(spot, ())):
             spot.rank = min(following) - 1
-    ranks = sorted({spot.rank for spot in boxes})  # so that none is left empty
+    ranks = sorted({spot.rank for spot in boxes})  # without gaps, so that no layer is empty
     for spot in boxes:
         spot.rank = ranks.index(spot.rank) + bool(entering)
     for spot in leaving:
@@ -224,19 +226,5 @@ def in_layers(
 
 
 def borders(layers: list[list[Spot]], entering: dict[Card, Spot], leaving: dict[Card, Spot]) -> Iterable[int]:
-    """After which layers the frame's border is crossed: the first and the last gap."""
+    """The gaps in which edges cross the frame's border: the first and the last."""
     return {*([0] if entering else []), *([len(layers) - 2] if leaving else [])}
-
-
-def curves(points: list[Point]) -> list[Point]:
-    """A path of cubic curves through points (main, cross), along the flow at each of them."""
-    kept: list[Point] = []
-    for p in points:
-        if len(kept) > 1 and abs(kept[-1][1] - p[1]) < 0.01 and abs(kept[-2][1] - p[1]) < 0.01:
-            kept[-1] = p  # straight on
-        elif not kept or abs(kept[-1][0] - p[0]) + abs(kept[-1][1] - p[1]) > 0.01:
-            kept.append(p)
-    path = kept[:1]
-    for (m0, c0), (m1, c1) in pairwise(kept):
-        path += [((m0 + m1) / 2, c0), ((m0 + m1) / 2, c1), (m1, c1)]
-    return path

@@ -1,4 +1,4 @@
-"""The scene as DOT, Graphviz's language: blocks of fixed size, frames as clusters; and back from the JSON of `dot`."""
+"""Writes a scene in DOT, Graphviz's language (bundles of fixed size, frames as clusters); reads dot's JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import graphviz
 
-from .labels import printable, shape_text, shortened
-from .layout import Block, Layout, Point, straight, title_width
-from .scene import Card, Frame, Scene
+from ..scene.cards import Card, Frame, Scene
+from ..scene.formatting import joined, printable, shape_text, shortened
+from .docking import Bundle
+from .geometry import Layout, Point, straight, title_width
 
 FONT = "Helvetica,Arial,sans-serif"
 COLOURS = {
@@ -21,12 +22,8 @@ COLOURS = {
 }
 
 
-def source(scene: Scene, of_card: dict[Card, Block], direction: str) -> str:
-    return str(digraph(scene, of_card, direction).source)
-
-
-def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphviz.Digraph:
-    """The scene as the graphviz package's own object."""
+def digraph(scene: Scene, of_card: dict[Card, Bundle], direction: str) -> graphviz.Digraph:
+    """The scene as an object of the graphviz package."""
     nodes = {"shape": "plain", "fontname": FONT, "fontsize": "11"}
     graph = graphviz.Digraph("graph", node_attr=nodes, edge_attr={"color": "#848da3", "arrowsize": "0.7"})
     graph.attr(rankdir=direction, nodesep="0.3", ranksep="0.5", fontname=FONT, fontsize="11", pad="0.1")
@@ -38,7 +35,7 @@ def digraph(scene: Scene, of_card: dict[Card, Block], direction: str) -> graphvi
     return graph
 
 
-def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Block], direction: str) -> None:
+def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Bundle], direction: str) -> None:
     for box in frame.boxes:
         if isinstance(box, Card):
             graph.node(f"c{box.key}", label=label(box, of_card[box], direction))
@@ -57,35 +54,35 @@ def add_frame(graph: graphviz.Digraph, frame: Frame, of_card: dict[Card, Block],
                 add_frame(cluster, box, of_card, direction)
 
 
-def label(card: Card, block: Block, direction: str) -> str:
-    """A table as large as the block. The cell with port c stands where the card does, so that edges meet its middle."""
-    x, y = block.at[card]
+def label(card: Card, bundle: Bundle, direction: str) -> str:
+    """A table of the bundle's size. The cell with port c is where the card is, so that edges meet its middle."""
+    x, y = bundle.at[card]
     if direction == "LR":
-        high = 2 * (block.line - y)
-        rows = [row(above(card, block), block.width, y), face_cell(card, block.width, high),
-                row(below(card, block), block.width, block.height - y - high)]  # fmt: skip
+        high = 2 * (bundle.line - y)
+        rows = [row(above(card, bundle), bundle.width, y), face_cell(card, bundle.width, high),
+                row(below(card, bundle), bundle.width, bundle.height - y - high)]  # fmt: skip
         return f"<{table(''.join(f'<TR>{r}</TR>' for r in rows if r))}>"
     stack = table("".join(f"<TR>{face_cell(c)}</TR>" for c in card.docks)) if card.docks else ""
-    left = cell(stack, x, block.height) if x > 0.5 else ""
-    return f"<{table('<TR>' + left + face_cell(card, block.width - x, block.height) + '</TR>')}>"
+    left = cell(stack, x, bundle.height) if x > 0.5 else ""
+    return f"<{table('<TR>' + left + face_cell(card, bundle.width - x, bundle.height) + '</TR>')}>"
 
 
 def row(cards: list[Card], width: float, height: float) -> str:
     return cell(table("".join(map(face_cell, cards))) if cards else "", width, height) if height > 0.5 else ""
 
 
-def above(card: Card, block: Block) -> list[Card]:
-    return [c for c in card.docks if block.at[c][1] < block.at[card][1]]
+def above(card: Card, bundle: Bundle) -> list[Card]:
+    return [c for c in card.docks if bundle.at[c][1] < bundle.at[card][1]]
 
 
-def below(card: Card, block: Block) -> list[Card]:
-    return [c for c in card.docks if block.at[c][1] >= block.at[card][1]]
+def below(card: Card, bundle: Bundle) -> list[Card]:
+    return [c for c in card.docks if bundle.at[c][1] >= bundle.at[card][1]]
 
 
 def face_cell(card: Card, width: float = 0.0, height: float = 0.0) -> str:
     border, fill = COLOURS[card.role]
     text = html(card.pill, 24)
-    name = html("  ".join(filter(None, (card.name, card.kind))), 26)
+    name = html(joined(card.name, card.kind), 26)
     lines = [f"<B>{text}</B>" if text else "", name, html(shape_text(card.shape), 40)]
     more = f' BORDER="1" STYLE="rounded" COLOR="{"#b0367f" if card.output else border}" BGCOLOR="{fill}"'
     return cell("<BR/>".join(filter(None, lines)), width, height, more + (' PORT="c"' if width else ""))
@@ -108,22 +105,22 @@ def html(text: str, most: int) -> str:
 # ------------------------------------------------------------------------------------------------------- and back
 
 
-def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, engine: str) -> Layout:
-    """Positions from `dot -Tjson`, whose y points up. Its JSON may hold bare control characters."""
-    data = json.loads(text, strict=False)
+def parse(text: str, scene: Scene, of_card: dict[Card, Bundle], direction: str, engine: str) -> Layout:
+    """The layout in the output of `dot -Tjson`, whose y axis points up."""
+    data = json.loads(text, strict=False)  # it may hold unescaped control characters
     left, bottom, right, top = map(float, data["bb"].split(","))
     found = Layout(direction, engine, right - left, top - bottom)
     by_name: dict[str, Any] = {o["name"]: o for o in data.get("objects", ())}
-    for card, block in of_card.items():
+    for card, bundle in of_card.items():
         x, y = map(float, by_name[f"c{card.key}"]["pos"].split(","))
-        dx, dy = block.at[card]
-        found.cards[card.key] = (x - left - block.width / 2 + dx, top - y - block.height / 2 + dy)
+        dx, dy = bundle.at[card]
+        found.cards[card.key] = (x - left - bundle.width / 2 + dx, top - y - bundle.height / 2 + dy)
     for frame in scene.frame.frames():
         x0, y0, x1, y1 = map(float, by_name[f"cluster_{frame.key}"]["bb"].split(","))
         found.frames[frame.key] = (x0 - left, top - y1, x1 - x0, y1 - y0)
     paths: dict[str, list[Point]] = {}
     for edge in data.get("edges", ()):
-        places = [p.split(",")[-2:] for p in edge["pos"].split()]  # the first has an "e," before it: the arrow's tip
+        places = [p.split(",")[-2:] for p in edge["pos"].split()]  # the arrow's tip comes first, after an "e,"
         tip, *path = [(float(x) - left, top - float(y)) for x, y in places]
         paths[edge["id"]] = [*path[:-1], tip]
     for i, e in enumerate(scene.edges):
@@ -132,9 +129,9 @@ def parse(text: str, scene: Scene, of_card: dict[Card, Block], direction: str, e
 
 
 def to_cards(
-    path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Block], direction: str
+    path: list[Point], found: Layout, a: Card, b: Card, of_card: dict[Card, Bundle], direction: str
 ) -> list[Point]:
-    """From the border of a block, where the engine lets an edge end, straight on to the card."""
+    """Extend an edge, which ends at a bundle's border, straight on to the card."""
     flow = 0 if direction == "LR" else 1
     first, last = of_card[a], of_card[b]
     start = found.cards[a.key][flow] - first.at[a][flow] + first.leave

@@ -1,7 +1,7 @@
-"""The scene with its layout as SVG: one text, no script, no font, no link to anything outside; light and dark.
+"""The scene with its layout as self-contained SVG, light and dark, without scripts or fonts.
 
-For a program that shows or hides parts of it: each card is `g.c[data-n]`, with its pictures `image.v` and `image.g`,
-its gradient as a number `text.d` and its tooltip `title`; each edge is `g.e[data-s][data-t]`, the data-n of its ends.
+Scripts can find every part: a card is `g.c[data-n]`, with its heat maps `image.v` and `image.g`, its gradient as a
+number `text.d` and its tooltip `title`; an edge is `g.e[data-s][data-t]`, with the data-n of its ends.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from importlib.resources import files
 
 import numpy as np
 
-from .card import PILL, Face, Picture, Text, text_width
+from ..layout.geometry import Layout, Point, shifted, text_width
+from ..scene.cards import Card, Frame, Scene
+from ..scene.formatting import bad_text, printable, shortened, times_text
+from .face import PILL, Face, Picture, TextLine
 from .heatmap import GRADIENT, VALUE, heatmap
-from .labels import bad_text, printable, shortened
-from .layout import Layout, Point
-from .scene import Card, Frame, Scene
 from .tooltip import facts
 
-FITTED = ' style="max-width:100%;height:auto"'  # as wide as the page at most
+FITTED = ' style="max-width:100%;height:auto"'  # at most as wide as the page
 SIDE = 14.0  # px around everything
 LIGHT, DARK = files(__package__).joinpath("drawing.css").read_text(encoding="utf-8").split("/* dark */")
 
 
 def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, uid: str = "") -> str:
-    """The whole picture. `theme` is "light", "dark", or "auto": what the reader's system prefers."""
+    """The whole picture. `theme` is "light", "dark", or "auto" to follow the reader's system."""
     top = SIDE
     head: list[str] = []
     width = layout.width + 2 * SIDE
@@ -81,7 +81,7 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
 
 
 def style(uid: str, theme: str) -> str:
-    """The style sheet, each rule for the drawing `uid` alone."""
+    """The style sheet, with every rule limited to the drawing `uid`."""
 
     def scoped(css: str) -> str:
         rules = (rule.partition("{") for rule in re.sub(r"\s*([{},:;])\s*", r"\1", css.strip()).split("}") if rule)
@@ -96,7 +96,7 @@ def style(uid: str, theme: str) -> str:
 
 
 def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: int) -> Iterator[str]:
-    """The frames inside a frame, each with those inside it; deeper ones are darker."""
+    """All frames inside a frame, at any depth; deeper ones are darker."""
     for frame in around.boxes:
         if isinstance(frame, Frame):
             x, y, width, height = layout.frames[frame.key]
@@ -104,7 +104,8 @@ def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: i
             behind = (8, 4, 0) if frame.times > 1 else (0,)
             boxes = "".join(f'<rect {look} x="{px(x + left + d)}" y="{px(y + top + d)}"/>' for d in behind)
             title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
-            title += said(frame.kind, 40) + (f' <tspan class="k">×{frame.times:,}</tspan>' if frame.times > 1 else "")
+            title += said(frame.kind, 40)
+            title += f' <tspan class="k">{times_text(frame.times)}</tspan>' if frame.times > 1 else ""
             yield f'{boxes}<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
             yield from draw_frames(frame, layout, left, top, depth + 1)
 
@@ -123,7 +124,7 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
         parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]
     parts.append(f"<rect {size}/>")
     for item in face.items:
-        parts.append(draw_text(item) if isinstance(item, Text) else draw_picture(item))
+        parts.append(draw_text(item) if isinstance(item, TextLine) else draw_picture(item))
     if face.pill:
         x = (face.width - face.pill_width) / 2
         at = f'x="{px(x)}" y="{-PILL // 2}" width="{px(face.pill_width)}" height="{PILL}"'
@@ -133,11 +134,11 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
 
 
 def shows_bad(card: Card, face: Face) -> bool:
-    """Whether NaN or infinity is marked: where values are shown at all."""
+    """Whether the card marks a NaN or an infinity, which it does if it shows values."""
     return any(card.bad) and any(isinstance(item, Picture) or item.look == "number" for item in face.items)
 
 
-def draw_text(item: Text) -> str:
+def draw_text(item: TextLine) -> str:
     words = [said(item.text)] if item.text else []
     if item.kind:
         words.append(f'<tspan class="r">{said(item.kind)}</tspan>')
@@ -150,7 +151,7 @@ def draw_picture(item: Picture) -> str:
 
 
 def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
-    """A path of cubic curves with a head at its end."""
+    """A path of cubic curves with an arrowhead at its end."""
     (x0, y0), (x1, y1) = last_direction(path)
     length = max(((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5, 1e-6)
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
@@ -165,16 +166,13 @@ def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
 
 
 def last_direction(path: list[Point]) -> tuple[Point, Point]:
+    """A point before the end of a path, and its end."""
     end = path[-1]
     return next((p for p in reversed(path) if abs(p[0] - end[0]) + abs(p[1] - end[1]) > 0.5), path[0]), end
 
 
-def shifted(path: list[Point], dx: float, dy: float) -> list[Point]:
-    return [(x + dx, y + dy) for x, y in path]
-
-
 def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
-    """(SVG, width) for each kind of thing that is in the picture."""
+    """(SVG, width) for each kind of thing in the picture."""
     cards = scene.cards()
     ramp = np.linspace(-1, 1, 41)[None, :]
     drawn = [c for c in cards if not c.is_scalar]
@@ -200,6 +198,7 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
 
 
 def wrapped(text: str, width: float) -> Iterator[str]:
+    """The lines of a text that is `width` px wide at most."""
     line = ""
     for word in text.split(" ") if text else ():
         longer = f"{line} {word}".strip()
@@ -212,6 +211,7 @@ def wrapped(text: str, width: float) -> Iterator[str]:
 
 
 def said(text: str, most: int = 400) -> str:
+    """`text` as markup, at most so many characters."""
     return escape(printable(shortened(text, most)))
 
 

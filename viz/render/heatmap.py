@@ -1,6 +1,6 @@
-"""Heat maps: an array as a small picture, written as a palette PNG with nothing but zlib and struct.
+"""Heat maps: an array as a small PNG with a palette, written with zlib and struct alone.
 
-Opacity is |value|, so zero is transparent and one picture serves a light and a dark page. The scale is symmetric about
+Opacity is |value|, so zero is transparent and one picture works on light and dark pages. The scale is symmetric about
 0, up to the 99.5th percentile of |value|. NaN and infinities are magenta.
 """
 
@@ -14,23 +14,24 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
+from ..scene.formatting import drawable
+
 Colour = tuple[int, int, int]
 
 VALUE: tuple[Colour, Colour] = ((0, 90, 190), (222, 96, 0))  # negative blue, positive orange
 GRADIENT: tuple[Colour, Colour] = ((112, 48, 168), (0, 130, 84))  # negative purple, positive green
 MAGENTA: Colour = (255, 0, 220)
-LEVELS = 16  # shades of each sign: as many as an eye tells apart in a cell, and few enough to compress well
+LEVELS = 16  # shades of each sign: more can't be told apart in a cell, and compress worse
 BAD, LINE = 2 * LEVELS + 1, 2 * LEVELS + 2  # palette entries after -LEVELS … 0 … +LEVELS
-MOST = 40  # cells along one side of a picture; beyond, cells are pooled
-CELL, TILE = 13, 16  # px: the largest cell, and the least that one image of a grid is given
+MOST = 40  # cells along one side of a picture; more are pooled
+CELL, TILE = 13, 16  # px: the largest cell, and the smallest image of a grid
 WIDTH, HEIGHT = 144, 84  # px for a picture
 GAP = 2  # px between the images of a grid
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A picture of `width` × `height` pixels, and what of the array it leaves out ("" when it shows all of it)."""
+    """A picture of `width` × `height` pixels. `left_out` says which part of the array it shows, "" if all."""
 
     width: int
     height: int
@@ -42,19 +43,11 @@ class HeatMap:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
-def drawable(a: Array) -> np.ndarray[Any, Any] | None:
-    """`a` as real numbers that can be drawn, or None (symbols, for one, cannot)."""
-    if np.iscomplexobj(a):
-        a = np.abs(a)
-    a = np.asarray(a)
-    return a.astype(np.float64) if a.dtype.kind in "fiub" else None
-
-
-def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = WIDTH, height: int = HEIGHT) -> HeatMap | None:
+def heatmap(a: Any, colours: tuple[Colour, Colour], width: int = WIDTH, height: int = HEIGHT) -> HeatMap | None:
     """The picture of `a`, in at most `width` × `height` pixels.
 
-    Vectors become a strip, matrices a matrix, (N, C, H, W) a grid of images, one row for each n; kernels likewise.
-    None for an array without elements, or without numbers.
+    A vector becomes a strip, a matrix a matrix, and (N, C, H, W) a grid of images with one row per n; so do kernels.
+    None if the array holds no elements, or no numbers.
     """
     numbers = drawable(a)
     if numbers is None or not numbers.size:
@@ -64,11 +57,11 @@ def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = WIDTH, height
     gap = GAP if rows * columns > 1 else 0
     factor = min(CELL, ((width + gap) // columns - gap) // wide, ((height + gap) // rows - gap) // high)
     down, across = factor, factor
-    if not gap:  # a long strip is drawn thick enough to be seen
+    if not gap:  # make a long strip thick enough to see
         down, across = max(factor, -(-CELL // high)), max(factor, -(-CELL // wide))
         down, across = (down, factor) if high <= wide else (factor, across)
     cells = shades(tiles, limit(numbers)).repeat(down, 2).repeat(across, 3)
-    if factor >= 6:  # large cells are told apart by a line between them
+    if factor >= 6:  # a line between large cells
         cells[:, :, down - 1 : -1 : down] = cells[:, :, :, across - 1 : -1 : across] = LEVELS
     if gap:
         cells = np.pad(cells, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=LINE)
@@ -78,19 +71,16 @@ def heatmap(a: Array, colours: tuple[Colour, Colour], width: int = WIDTH, height
 
 
 def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarray[Any, Any], str]:
-    """`a` as a grid of images, (rows, columns, height, width), as many as can be seen well, and what was left out."""
+    """As many images as are large enough to see, as (rows, columns, height, width), and a note if there are more."""
     if a.ndim <= 2:
-        return pool(
-            a.reshape(1, 1, *(a.shape if a.ndim == 2 else (1, -1))), min(MOST, height), min(2 * MOST, width)
-        ), ""
+        image = a.reshape(1, 1, *(a.shape if a.ndim == 2 else (1, -1)))
+        return pool(image, min(MOST, height), min(2 * MOST, width)), ""
     many = pool(a.reshape(-1, *a.shape[-3:]), MOST, MOST)
     high, wide = many.shape[2:]
     least = max(1, -(-TILE // max(high, wide)))  # px for a cell
-    most_rows, most_columns = (
-        max(1, (height + GAP) // (high * least + GAP)),
-        max(1, (width + GAP) // (wide * least + GAP)),
-    )
-    if 1 in many.shape[:2]:  # one list of images: in lines, so that it is about twice as wide as high
+    most_rows = max(1, (height + GAP) // (high * least + GAP))
+    most_columns = max(1, (width + GAP) // (wide * least + GAP))
+    if 1 in many.shape[:2]:  # a list of images: wrap it to be about twice as wide as high
         images = many.reshape(-1, high, wide)
         ideal = np.sqrt(2 * len(images) * high / wide)
         columns = min(range(1, most_columns + 1), key=lambda n: unfit(n, len(images), most_rows, ideal))
@@ -98,9 +88,8 @@ def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarr
         shown = images[: rows * columns]
         grid = np.zeros((rows * columns, high, wide))
         grid[: len(shown)] = shown
-        return grid.reshape(rows, columns, high, wide), f"the first {len(shown)} of {len(images)}" if len(shown) < len(
-            images
-        ) else ""
+        left_out = f"the first {len(shown)} of {len(images)}" if len(shown) < len(images) else ""
+        return grid.reshape(rows, columns, high, wide), left_out
     shown = many[:most_rows, :most_columns]
     if shown.shape == many.shape:
         return shown, ""
@@ -108,14 +97,14 @@ def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarr
 
 
 def unfit(columns: int, images: int, most_rows: int, ideal: float) -> tuple[int, float]:
-    """How badly a grid of so many columns suits so many images: those left out, then empty places and an odd format."""
+    """How badly a grid with this many columns fits: images left out, then empty places and an odd aspect ratio."""
     rows = min(most_rows, -(-images // columns))
     empty = max(0, rows * columns - images)
     return max(0, images - rows * columns), empty / columns + abs(float(np.log(columns / ideal)))
 
 
 def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, Any]:
-    """Each image in at most high × wide cells: a cell keeps the element that is largest in size, with its sign."""
+    """Reduce each image to at most high × wide cells; a cell keeps its element of largest |value|, or a NaN."""
     for axis, most in ((2, high), (3, wide)):
         n = tiles.shape[axis]
         if n > most:
@@ -130,21 +119,21 @@ def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, A
 
 
 def limit(a: np.ndarray[Any, Any]) -> float:
-    """The |value| drawn in full colour: the 99.5th percentile of what is finite, or the largest if that is 0."""
+    """The |value| drawn in full colour: the 99.5th percentile of the finite ones, or the largest if that is 0."""
     sizes = np.abs(a[np.isfinite(a)])
     return float(np.percentile(sizes, 99.5, method="lower") or sizes.max()) if sizes.size else 0.0
 
 
 def shades(a: np.ndarray[Any, Any], largest: float) -> np.ndarray[Any, Any]:
-    """The palette entry of each element."""
+    """The palette index of each element."""
     finite = np.isfinite(a)
     parts = np.clip(np.where(finite, a, 0), -largest, largest) / (largest or 1.0) * LEVELS
-    # Away from zero: what is small but not 0 is still seen.
+    # Rounded away from zero, so that small values are still visible.
     return np.where(finite, LEVELS + np.sign(parts) * np.ceil(np.abs(parts)), BAD).astype(np.uint8)
 
 
 def png(picture: np.ndarray[Any, Any], colours: tuple[Colour, Colour]) -> bytes:
-    """The PNG of palette entries; rows that repeat the one above cost nothing (filter 2)."""
+    """The PNG of palette indices. Rows that repeat the one above take almost no space (filter 2)."""
     negative, positive = colours
     palette = bytes(np.array([negative] * LEVELS + [positive] * (LEVELS + 1) + [MAGENTA, (128, 138, 154)], np.uint8))
     alpha = [round(255 * (abs(i) / LEVELS) ** 0.8) for i in range(-LEVELS, LEVELS + 1)]

@@ -1,8 +1,8 @@
-"""Folding: a graph that is too large to look at becomes one that isn't.
+"""Folding: makes a graph small enough to look at.
 
-First what repeats is drawn once ("block ×12", the last one shown); then groups collapse into one card each, the deepest
-first; then, where there are no groups, all ops of about the same depth become one card. Items that were computed one
-after the other can always stand as one: nothing outside both depends on them and is needed by them.
+First, a pattern that repeats is drawn once ("block ×12", showing the last). Then groups collapse into one card each,
+deepest first. Where there are no groups, ops of about the same depth share a card. Consecutive items can always be
+merged: nothing outside them both depends on one and is needed by another.
 """
 
 from __future__ import annotations
@@ -13,40 +13,43 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Group, Item, Part, depth, lineage
+from .recorded import Group, Item, RecordedGraph, Vertex, depth, lineage
 
-BINS = 16  # cards for a graph that has neither modules nor repeats
-PERIOD = 64  # the longest pattern that is looked for
-MOST = 2000  # more cards than this are never drawn
+BINS = 16  # cards for a graph without modules or repeats
+PERIOD = 64  # items in the longest pattern that is searched for
+MOST = 2000  # cards in the largest drawing
 
 
-def fold(graph: Graph, levels: int | str | None, most: int) -> None:
-    """Fold until at most `most` items are seen, and to `levels` of modules (or all but the module of that name)."""
+def fold(graph: RecordedGraph, levels: int | str | None, most: int) -> None:
+    """Fold until at most `most` tensors are drawn.
+
+    `levels` opens that many levels of modules, or the module of that name; the others collapse.
+    """
     root = graph.root
     if levels is not None:
         collapse_to(root, levels)
-    elif seen(root) <= most:
+    elif card_count(root) <= most:
         return
     fold_repeats(graph, levels is not None)
     for deepest in range(max(map(depth, root.groups())), 0, -1):
-        if seen(root) <= most:
+        if card_count(root) <= most:
             return
         for group in list(root.groups()):
             if depth(group) == deepest and not group.opened:
                 group.collapsed = True
-    if seen(root) > most:
+    if card_count(root) > most:
         gather(graph, most)
 
 
-def seen(group: Group) -> int:
-    """How many tensors would be drawn."""
+def card_count(group: Group) -> int:
+    """How many cards would be drawn for a group."""
     count, stack = 0, [group]
     while stack:
         for item in stack.pop().items:
             if isinstance(item, Group) and not item.collapsed:
                 stack.append(item)
             else:
-                count += 1 + (len(item.docks) if isinstance(item, Part) else 0)
+                count += 1 + (len(item.docks) if isinstance(item, Vertex) else 0)
     return count
 
 
@@ -55,8 +58,8 @@ def collapse_to(root: Group, levels: int | str) -> None:
     if isinstance(levels, str):
         asked = [g for g in groups if g.path == levels]
         if not asked:
-            known = ", ".join(sorted({repr(g.path) for g in groups if g.path})[:20]) or "none: no module was called"
-            raise ValueError(f"draw: depth={levels!r} is no module of this graph; its modules are {known}")
+            known = ", ".join(sorted({repr(g.path) for g in groups if g.path})[:20]) or "none (no module was called)"
+            raise ValueError(f"draw: depth={levels!r} matches no module of this graph; its modules are {known}")
         for group in asked:
             around: Group | None = group
             while around is not None:
@@ -73,16 +76,16 @@ def collapse_to(root: Group, levels: int | str) -> None:
 # ---------------------------------------------------------------------------------------------------- what repeats
 
 
-def fold_repeats(graph: Graph, groups_only: bool) -> None:
-    """Wherever a pattern of items repeats, keep the last and note how many there were."""
+def fold_repeats(graph: RecordedGraph, groups_only: bool) -> None:
+    """Where a pattern of items repeats, keep its last turn and count the turns."""
     ids: dict[Any, int] = {}
-    contents: dict[Group, list[int]] = {}  # one number for each item of a group: alike items have the same
+    contents: dict[Group, list[int]] = {}  # a number per item; identical items share it
     for group in reversed(list(graph.root.groups())):  # inner before outer
         places = {item: i for i, item in enumerate(group.items)}
         contents[group] = content = []
         uses = Counter(x for item in group.items for x in graph.needs.get(item, ()))
         for i, item in enumerate(group.items):
-            # Where each input comes from: so many items before, or, if many use it, this very item.
+            # Where each input comes from: how many items back, or, if many use it, which item.
             sources = tuple(
                 [-places[x] if is_shared(x, uses) else i - places[x] for x in graph.needs.get(item, ()) if x in places]
             )
@@ -99,16 +102,15 @@ def fold_repeats(graph: Graph, groups_only: bool) -> None:
 
 
 def is_shared(item: Item, uses: Counter[Item]) -> bool:
-    return uses[item] > (3 if isinstance(item, Group) or item.is_op else 1)
+    return uses[item] > (3 if isinstance(item, Group) or item.op is not None else 1)
 
 
-def look(part: Part) -> Any:
-    """What makes two parts alike."""
-    op = part.node.op.name if part.node is not None and part.node.op is not None else None
-    return op, np.shape(part.value), getattr(part.value, "dtype", None)
+def look(vertex: Vertex) -> Any:
+    """What two vertices must share to count as identical."""
+    return vertex.op and vertex.op.name, np.shape(vertex.value), getattr(vertex.value, "dtype", None)
 
 
-def fold_runs(graph: Graph, group: Group, signatures: np.ndarray[Any, Any], groups_only: bool) -> None:
+def fold_runs(graph: RecordedGraph, group: Group, signatures: np.ndarray[Any, Any], groups_only: bool) -> None:
     items = group.items
     if not len(signatures):
         return
@@ -133,8 +135,8 @@ def fold_runs(graph: Graph, group: Group, signatures: np.ndarray[Any, Any], grou
     group.items = folded + items[position:]
 
 
-def is_chain_or_fan(graph: Graph, turn: list[Item], following: list[Item]) -> bool:
-    """Whether what comes next builds on this turn, or both go to the same place (as the heads of an attention do)."""
+def is_chain_or_fan(graph: RecordedGraph, turn: list[Item], following: list[Item]) -> bool:
+    """Whether the next turn builds on this one, or the same items use both (as with the heads of an attention)."""
     if any(x in turn for item in following for x in graph.needs.get(item, ())):
         return True
     users, others = ({u for item in items for u in graph.users(item)} - {*items} for items in (turn, following))
@@ -142,7 +144,7 @@ def is_chain_or_fan(graph: Graph, turn: list[Item], following: list[Item]) -> bo
 
 
 def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
-    """(start, period, times) of every stretch that repeats."""
+    """(start, period, times) of every stretch in which a pattern repeats."""
     found = []
     for period in range(1, min(PERIOD, len(signatures) // 2) + 1):
         same = np.concatenate([[False], signatures[:-period] == signatures[period:], [False]])
@@ -155,7 +157,7 @@ def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
 
 
 def repeated(around: Group, turns: list[list[Item]]) -> Group:
-    """One group for all turns of a pattern: the last is shown, and what is hidden is drawn as its counterpart there."""
+    """One group for all turns of a pattern. It shows the last turn, which stands for the others."""
     last = turns[-1]
     if len(last) == 1 and isinstance(last[0], Group):
         group = last[0]
@@ -170,10 +172,8 @@ def repeated(around: Group, turns: list[list[Item]]) -> Group:
         for item, counterpart in zip(turn, last):
             item.repeat = (group, i)
             if item is not counterpart:
-                hidden = item.parts() if isinstance(item, Group) else [item]
-                shown = counterpart.parts() if isinstance(counterpart, Group) else [counterpart]
-                for a, b in zip(hidden, shown):
-                    a.shown_as = b
+                for hidden, shown in zip(item.vertices(), counterpart.vertices()):
+                    hidden.shown_as = shown
     return group
 
 
@@ -186,11 +186,11 @@ def name_of_run(names: list[str]) -> str:
     return first if first == last else f"{first} … {last}"
 
 
-# ------------------------------------------------------------------------------------------- when all else is too large
+# ------------------------------------------------------------------------------------------- what is still too large
 
 
-def gather(graph: Graph, most: int) -> None:
-    """One card for all items of about the same depth (how many ops lie before them). The last stay as they are."""
+def gather(graph: RecordedGraph, most: int) -> None:
+    """Merge items of about the same depth (how many ops come before them) into one card, except the last few."""
     root = graph.root
     needs: dict[Item, set[Item]] = {}
     for item, sources in graph.needs.items():
@@ -199,12 +199,12 @@ def gather(graph: Graph, most: int) -> None:
     depths: dict[Item, int] = {}
     for item in root.items:
         depths[item] = max((depths[x] + 1 for x in needs.get(item, ()) if x in depths), default=0)
-    for item in reversed(root.items):  # what needs nothing belongs to what needs it
+    for item in reversed(root.items):  # an item without inputs goes with what uses it
         for x in needs.get(item, ()):
             if x in depths and not needs.get(x):
                 depths[x] = max(depths[x], depths[item] - 1)
     kept: list[Item] = sorted(root.items, key=lambda item: depths[item])[-min(BINS // 2, most // 2) :]
-    last = depths[kept[0]]  # a depth is kept whole or not at all
+    last = depths[kept[0]]  # keep all items of a depth or none
     kept = [item for item in root.items if depths[item] > last]
     if len(kept) > most // 2:
         kept, last = [], max(depths.values())
@@ -227,6 +227,6 @@ def gather(graph: Graph, most: int) -> None:
 
 
 def outermost(item: Item) -> Item:
-    """The item of the outermost group that this one is shown in."""
+    """The item of the root group that this one is shown in."""
     line = lineage(item)[1]
     return line.repeat[0] if line.repeat is not None and line.repeat[0].group is line.group else line

@@ -1,4 +1,4 @@
-"""Two pictures for every day, with matplotlib: how training went, and how large the gradient is from layer to layer."""
+"""Two plots with matplotlib: how training went, and how large the gradient is from layer to layer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lite import Tensor
-from tinygrad_lite.graph import backpropagate
 
-from .graph import Graph
-from .labels import printable, shape_text, shortened
+from ..scene.formatting import norm, printable, shape_text, shortened
+from ..scene.recorded import RecordedGraph, walk_back
 
 try:
     from matplotlib.figure import Figure
@@ -26,7 +25,7 @@ MOST_LABELS = 40
 
 
 class Plot(Figure):
-    """A matplotlib figure that shows itself in a notebook without pyplot; `.savefig(path)` writes it."""
+    """A matplotlib figure that shows itself in a notebook; `.savefig(path)` writes it."""
 
     def _repr_png_(self) -> bytes:
         out = io.BytesIO()
@@ -35,16 +34,16 @@ class Plot(Figure):
 
 
 def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, float]]) -> Plot:
-    """How training went: a curve for each quantity by epoch, those of one kind ("loss", "test loss") in one panel.
+    """Plot each quantity by epoch, with those of one kind ("loss", "test loss") in one panel.
 
     Args:
-        history: {"loss": [2.3, 0.4, …], "test accuracy": [0.91, 0.95, …]}, or one mapping of numbers for each epoch.
+        history: {"loss": [2.3, 0.4, …], "test accuracy": [0.91, 0.95, …]}, or an iterable with a dict per epoch.
 
     Returns:
-        The figure. A quantity whose name ends in "accuracy" is shown in percent.
+        The figure. A quantity whose name ends in "accuracy" is in percent.
 
     Raises:
-        ValueError: there is nothing to show.
+        ValueError: `history` holds no values.
     """
     if not isinstance(history, Mapping):
         epochs = list(history)
@@ -86,26 +85,26 @@ def _last(values: Sequence[float], kind: str) -> str:
 
 
 def gradient_flow(loss: Tensor) -> Plot:
-    """The norm of the gradient from layer to layer, on a log scale: vanishing and exploding seen at a glance.
+    """Plot the norm of the gradient from layer to layer on a log scale: shows vanishing and exploding gradients.
 
-    A bar for each parameter, ‖∂L/∂w‖, and a line for what its layer computed, ‖∂L/∂out‖. A triangle at the foot: 0, or
-    ten decades below the largest; a cross at the top: NaN or infinities. No `.grad` is touched.
+    A bar shows ‖∂L/∂w‖ for each parameter, a line ‖∂L/∂out‖ for its layer's output. A triangle at the bottom marks a
+    norm of 0 or ten decades below the largest; a cross at the top marks NaN or infinity. Every `.grad` stays as it is.
 
     Args:
         loss: a scalar with a graph.
 
     Raises:
-        ValueError: `loss` has no graph, or more than one element.
+        ValueError: `loss` has no graph, or has more than one element.
     """
     if not isinstance(loss, Tensor) or loss.op is None or loss.size != 1:
-        raise ValueError("gradient_flow: needs a scalar that came out of a graph, such as a loss")
-    norms = {node: float(np.linalg.norm(np.ravel(g))) for node, g in backpropagate(loss, np.ones_like(loss.value)[()])}
+        raise ValueError("gradient_flow: needs a scalar with a graph, such as a loss")
+    norms = {node: norm(g) for node, g in walk_back([loss])}
     layers: list[tuple[str, float, float]] = []
-    for part in Graph([loss], {}).parts.values():
-        for x in part.inputs:
-            if part.node in norms and x.node in norms and not x.is_op:
+    for vertex in RecordedGraph([loss], {}).vertices.values():
+        for x in vertex.inputs:
+            if vertex.node in norms and x.node in norms and x.op is None:
                 name = printable(shortened(x.name, 28)) or shape_text(np.shape(x.value))
-                layers.append((name, norms[x.node], norms[part.node]))
+                layers.append((name, norms[x.node], norms[vertex.node]))
     figure = Plot(figsize=(min(14.0, max(5.0, 1.5 + 0.42 * len(layers))), 4.2), layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(len(layers))

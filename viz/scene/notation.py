@@ -1,4 +1,4 @@
-"""Expressions as one writes them: gradients first in a product, terms in the order of their indices, with · and x²."""
+"""Prints sympy expressions as one writes them: gradients first in a product, terms by index, with · and x²."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tinygrad_lite.symbolic import sympy
 from tinygrad_lite.typography import SUPERSCRIPT
 
 
-class _Order:
-    """The order of terms and factors: gradients, then the inputs as they were given, then the rest; by index."""
+class Ordering:
+    """The order of terms and factors: gradients, then inputs in their order, then the rest; each by index."""
 
     def __init__(self, names: list[str]) -> None:
         super().__init__()
         self.names = names
 
     def place(self, e: Any) -> Any:
-        """Where a factor or a term stands: by the symbols in it."""
+        """The sort key of a factor or term: the symbols in it."""
         return sorted(self._symbol_place(s) for s in e.free_symbols) or [(3, 0, "", ())]
 
     def _symbol_place(self, s: Any) -> Any:
@@ -35,7 +35,7 @@ class _Order:
         return sorted(e.args, key=lambda t: (t.could_extract_minus_sign(), self.place(t)))
 
     def fraction(self, e: Any) -> tuple[Any, list[Any], list[Any]]:
-        """A product as sign, factors above and factors below the line."""
+        """A product as its sign, the factors above the line and those below."""
         coefficient, rest = e.as_coeff_Mul()
         above, below = [], []
         for factor in sympy.Mul.make_args(rest):
@@ -53,7 +53,7 @@ class _Order:
         return coefficient < 0, above, below
 
 
-class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
+class TextPrinter(Ordering, StrPrinter):  # type: ignore[misc]
     def _print_Mul(self, e: Any) -> str:
         if not e.as_coeff_Mul()[0].is_Rational:
             return str(super()._print_Mul(e))
@@ -93,7 +93,7 @@ class TextPrinter(_Order, StrPrinter):  # type: ignore[misc]
         return "{ " + "; ".join(cases) + " }"
 
 
-class MathPrinter(_Order, LatexPrinter):  # type: ignore[misc]
+class MathPrinter(Ordering, LatexPrinter):  # type: ignore[misc]
     def _print_Mul(self, e: Any) -> str:
         if not e.as_coeff_Mul()[0].is_Rational:
             return str(super()._print_Mul(e))
@@ -105,10 +105,10 @@ class MathPrinter(_Order, LatexPrinter):  # type: ignore[misc]
 
 
 def text(e: Any, names: list[str]) -> str:
-    """An expression as text; `names` are the inputs in their order."""
+    """An expression as text. `names` are the inputs in their order."""
     return str(TextPrinter(names).doprint(sympy.sympify(e)))
 
 
 def latex(e: Any, names: list[str]) -> str:
-    """An expression in LaTeX; `names` are the inputs in their order."""
+    """An expression in LaTeX. `names` are the inputs in their order."""
     return str(MathPrinter(names).doprint(sympy.sympify(e)))
