@@ -1,13 +1,16 @@
-"""The graphs that the drawings are tested on."""
+"""The graphs that the drawings are tested on, and short ways to draw them."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
+from tinygrad_lite.viz import Drawing, draw
+from tinygrad_lite.viz.scene.cards import Card, Scene
 
 
 def scalars() -> Tensor:
@@ -182,3 +185,18 @@ def tangle(n: int) -> Tensor:
 
 
 ALL = {"scalars": scalars, "convnet": convnet, "transformer": transformer, "residual": residual, "nan": nan}
+
+
+@cache
+def drawing(name: str, engine: str) -> Drawing:
+    return draw(ALL[name](), engine=engine)
+
+
+def card(scene: Scene, path: str) -> Card:
+    """The card with this path."""
+    return next(c for c in scene.cards() if c.path == path)
+
+
+def variable(value: Any, name: str | None = None) -> Tensor:
+    """A leaf that requires a gradient."""
+    return Tensor(value, requires_grad=True, name=name)

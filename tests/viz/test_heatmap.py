@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz.heatmap import GRADIENT, HEIGHT, VALUE, WIDTH, heatmap, limit, pool
+
+from tinygrad_lite.viz.render.heatmap import GRADIENT, HEIGHT, VALUE, WIDTH, heatmap, limit, pool
 
 
 def pixels(a: Any, colours: Any = VALUE) -> Any:

@@ -62,12 +62,7 @@ def ask(command: str, scene: Scene, of_card: dict[Card, Bundle], direction: str)
     source = str(dot.digraph(scene, of_card, direction).source)
     try:
         done = subprocess.run(
-            [command, "-Tjson"],
-            input=source.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT,
-            check=True,
+            [command, "-Tjson"], input=source.encode(), capture_output=True, timeout=TIMEOUT, check=True
         )
         return dot.parse(done.stdout.decode(errors="replace"), scene, of_card, direction, Path(command).stem)
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):

@@ -84,14 +84,12 @@ class Layered:
             fans.setdefault((start, source), {})[b] = spots[b] if b is not None else leaving.setdefault(source, Spot())
         layers = in_layers(list(entering.values()), list(spots.values()), list(leaving.values()), fans)
         chains: dict[tuple[Card, Box | None], list[Spot]] = {}
-        bent = (
-            sum(max(goal.rank for goal in goals.values()) - start.rank for (start, _), goals in fans.items())
-            < MOST_BENDS
-        )
+        last = {start: max(goal.rank for goal in goals.values()) for start, goals in fans.items()}
+        bent = sum(rank - start.rank for (start, _), rank in last.items()) < MOST_BENDS
         long = []
         for (start, source), goals in fans.items():
             chain = [start]
-            for rank in range(start.rank + 1, max(goal.rank for goal in goals.values()) if bent else 0):
+            for rank in range(start.rank + 1, last[start, source] if bent else 0):
                 bend = Spot(cross=6.0, line=3.0, is_bend=True, rank=rank)
                 layers[rank].append(bend)
                 join(chain[-1], bend, source)
@@ -150,13 +148,8 @@ class Layered:
             left = 0.0 if first in entering.values() else first.start + first.leave
             right = main if b is None else goal.start + goal.enter
             through = [(x, bend.at + bend.line) for bend in chain[1:-1] for x in ends[bend.rank]]
-            paths[source, b] = [
-                (left, out),
-                (ends[first.rank][1], out),
-                *through,
-                (ends[goal.rank][0], into),
-                (right, into),
-            ]
+            leaving_layer, entering_layer = (ends[first.rank][1], out), (ends[goal.rank][0], into)
+            paths[source, b] = [(left, out), leaving_layer, *through, entering_layer, (right, into)]
         entries, exits = ({source: spot.at for source, spot in ports.items()} for ports in (entering, leaving))
         return Level(main, cross, spots, entries, exits, paths)
 

@@ -18,7 +18,7 @@ def converted(picture: str, kind: str) -> bytes:
         import cairosvg
     except (ImportError, OSError):  # OSError: the package is installed, the cairo library isn't
         raise RuntimeError(
-            f"save: .{kind} needs a converter: `pip install cairosvg`, or rsvg-convert on the PATH "
+            f"save: .{kind} needs an SVG converter: `pip install cairosvg`, or rsvg-convert on the PATH "
             "(Debian: apt install librsvg2-bin). .svg, .html and .gv need none."
         ) from None
     convert = cairosvg.svg2png if kind == "png" else cairosvg.svg2pdf

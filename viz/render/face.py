@@ -1,4 +1,4 @@
-"""A card's face: what is on it and where, and so how large it is. Layout and SVG both read it."""
+"""A card's face: what is on it and where, and therefore its size. The layout and the SVG both read it."""
 
 from __future__ import annotations
 

@@ -59,26 +59,19 @@ def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, 
     for i, (kind, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), i + 1)
         for j, (name, values) in enumerate(curves.items()):
-            label = f"{name.replace('_', ' ')}: {_last(values, kind)}"
-            marker = "o" if len(values) <= 40 else None
-            axes.plot(
-                range(1, len(values) + 1),
-                values,
-                color=COLOURS[(i + j) % len(COLOURS)],
-                marker=marker,
-                markersize=3.5,
-                label=label,
-            )
+            look: dict[str, Any] = {"color": COLOURS[(i + j) % len(COLOURS)], "marker": "o" if len(values) <= 40 else None}
+            label = f"{name.replace('_', ' ')}: {last_value(values, kind)}"
+            axes.plot(range(1, len(values) + 1), values, markersize=3.5, label=label, **look)
         axes.set(xlabel="epoch", title=kind)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if kind == "accuracy":
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        _plain(axes)
+        without_box(axes)
         axes.legend(frameon=False)
     return figure
 
 
-def _last(values: Sequence[float], kind: str) -> str:
+def last_value(values: Sequence[float], kind: str) -> str:
     if not len(values):
         return "–"
     return f"{values[-1]:.2%}" if kind == "accuracy" else f"{values[-1]:.4g}"
@@ -122,21 +115,19 @@ def gradient_flow(loss: Tensor) -> Plot:
             (~np.isfinite(values), high / 1.3, "x", MAGENTA, "NaN or Inf"),
         ):  # fmt: skip
             if which.any():
-                known = axes.get_legend_handles_labels()[1]
-                axes.plot(
-                    places[which], np.full(which.sum(), y), look, color=colour, label=None if label in known else label
-                )
+                new = label not in axes.get_legend_handles_labels()[1]
+                axes.plot(places[which], np.full(which.sum(), y), look, color=colour, label=label if new else None)
     step = max(1, -(-len(layers) // MOST_LABELS))
     turned: dict[str, Any] = {"rotation": 60, "ha": "right"} if len(layers) > 4 else {}
     axes.set_xticks(places[::step], [name for name, _, _ in layers][::step], fontsize=8, **turned)
     axes.set(ylim=(low, high), xlim=(-1, len(layers)), xlabel="from the input to the loss")
     axes.set_title("gradient flow", loc="left")
-    _plain(axes)
+    without_box(axes)
     axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0)
     return figure
 
 
-def _plain(axes: Any) -> None:
+def without_box(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25)
     axes.set_axisbelow(True)

@@ -13,8 +13,8 @@ from ..scene.formatting import (
     joined,
     norm,
     number,
+    number_or_text,
     printable,
-    scalar,
     shape_text,
     shortened,
     times_text,
@@ -66,10 +66,10 @@ def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str,
         finite = numbers[np.isfinite(numbers)]
         span = f"{number(finite.min())} … {number(finite.max())}" if finite.size else ""
         value = " ".join(filter(None, (span, bad_text(numbers))))
-    if card.gradient is not None:
-        g = scalar(card.gradient) if card.is_scalar else drawable(card.gradient)
-        if g is not None:
-            gradient = f"∂ {number(g)}" if card.is_scalar else f"‖∂‖ {number(norm(g))}"
+    if card.gradient is not None and card.is_scalar:
+        gradient = f"∂ {number_or_text(card.gradient)}"
+    elif card.gradient is not None and (g := drawable(card.gradient)) is not None:
+        gradient = f"‖∂‖ {number(norm(g))}"
     return f"{indent}{shown}", shape_text(card.shape), value, gradient
 
 

@@ -27,9 +27,9 @@ class Visit:
     """One node of the walk: the gradient that arrived there, and the time its closures took."""
 
     node: Node
+    name: str
     gradient: Any
     seconds: float
-    name: str = ""
 
     @property
     def norm(self) -> float:
@@ -69,9 +69,9 @@ def explain(loss: Tensor, of: Tensor | None = None, grad: Any = None) -> Explana
     for x in (loss,) if of is None else (loss, of):
         if not isinstance(x, Tensor):
             raise TypeError(f"explain: needs a Tensor, not a {type(x).__name__}")
-    visits = list(timed(loss, seed_of(loss, grad)))
-    names = names_of(loss, [visit.node for visit in visits])
-    visits = [Visit(visit.node, visit.gradient, visit.seconds, names[visit.node]) for visit in visits]
+    walked = list(timed(loss, seed_of(loss, grad)))
+    names = names_of(loss, [node for node, _, _ in walked])
+    visits = [Visit(node, names[node], g, seconds) for node, g, seconds in walked]
     if of is None:
         return Explanation(visits, "")
     on_path: set[Node] = {of}
@@ -102,15 +102,15 @@ def seed_of(loss: Tensor, grad: Any) -> Any:
     return seed.value
 
 
-def timed(loss: Tensor, seed: Any) -> Iterator[Visit]:
-    """Each visit of the walk, which runs a node's closures when it is asked for the next node."""
+def timed(loss: Tensor, seed: Any) -> Iterator[tuple[Node, Any, float]]:
+    """Each node of the walk, its gradient, and the seconds that its closures took."""
     walk = backpropagate(loss, seed)
     visit = next(walk, None)
     while visit is not None:
         node, g = visit
         start = time.perf_counter()
-        visit = next(walk, None)
-        yield Visit(node, g, time.perf_counter() - start if node.op is not None else 0.0)
+        visit = next(walk, None)  # runs the closures of this node
+        yield node, g, time.perf_counter() - start if node.op is not None else 0.0
 
 
 def names_of(loss: Tensor, nodes: list[Node]) -> dict[Node, str]:

@@ -1,4 +1,4 @@
-"""Layout: every engine gives places without overlap; none that is missing, slow or broken stops a drawing."""
+"""Every engine places cards without overlap; a missing, slow or broken one stops no drawing."""
 
 from __future__ import annotations
 
@@ -12,32 +12,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import Drawing, draw
-from tinygrad_lite.viz import engine as engines
 
 from tinygrad_lite import Tensor
+from tinygrad_lite.viz import draw
+from tinygrad_lite.viz.layout import engines
 
 from .examples import ALL, convnet, scalars, tangle
+from .faults import overlaps
 
 HAS_DOT = shutil.which("dot") is not None
+
+
 WITH = [pytest.param("dot", marks=pytest.mark.skipif(not HAS_DOT, reason="Graphviz is not installed")), "layered"]
-
-
-def overlaps(drawing: Drawing) -> list[tuple[str, str]]:
-    layout, faces = drawing.layout, drawing.faces
-    boxes = []
-    for card in drawing.scene.cards():
-        x, y = layout.cards[card.key]
-        boxes.append((card.path or card.pill, x, y - faces[card].above, x + faces[card].width, y + faces[card].height))
-    boxes.sort(key=lambda b: b[1])
-    found = []
-    for i, a in enumerate(boxes):
-        for b in boxes[i + 1 :]:
-            if b[1] >= a[3] - 0.5:
-                break
-            if a[2] < b[4] - 0.5 and b[2] < a[4] - 0.5:
-                found.append((a[0], b[0]))
-    return found
 
 
 @pytest.mark.parametrize("engine", WITH)
@@ -46,10 +32,6 @@ def test_no_cards_overlap(name: str, engine: str) -> None:
     drawing = draw(ALL[name](), engine=engine)
     assert drawing.layout.engine == engine
     assert overlaps(drawing) == []
-
-
-def test_a_thousand_cards_in_a_tangle_do_not_overlap() -> None:
-    assert overlaps(draw(tangle(1000), max_nodes=2000, engine="layered")) == []
 
 
 @pytest.mark.parametrize("engine", WITH)
@@ -65,11 +47,6 @@ def test_edges_go_along_the_flow(direction: str, engine: str) -> None:
         assert path[-1][flow] == pytest.approx(
             end[flow] - (0 if flow == 0 else drawing.faces[edge.target].above), abs=2
         )
-
-
-def test_the_layered_path_of_the_data_is_a_straight_line() -> None:
-    drawing = draw(convnet(), engine="layered", direction="LR")
-    assert len({round(y, 3) for path in drawing.layout.edges for _, y in path}) == 1
 
 
 def test_left_to_right_while_it_is_narrow_enough() -> None:
