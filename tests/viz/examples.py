@@ -6,11 +6,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from tinygrad_lite.viz import Drawing, draw
+from tinygrad_lite.viz.scene.cards import Card, Scene
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
-from tinygrad_lite.viz import Drawing, draw
-from tinygrad_lite.viz.scene.cards import Card, Scene
 
 
 def scalars() -> Tensor:
@@ -150,7 +150,7 @@ def residual() -> Tensor:
 
 
 def nan() -> Tensor:
-    """A graph in which a logarithm goes wrong."""
+    """A graph with logarithms of negative numbers."""
     rng = np.random.default_rng(1)
     x = Tensor(rng.normal(size=(6, 8)), name="x")
     w = Tensor(rng.normal(size=(8, 5)), requires_grad=True, name="w")
@@ -174,7 +174,7 @@ def chain(n: int) -> Tensor:
 
 
 def tangle(n: int) -> Tensor:
-    """n ops without modules, each on two results that came shortly before."""
+    """n ops without modules, each on two recent results."""
     rng = np.random.default_rng(0)
     made: list[Any] = [Tensor(rng.normal(size=(3, 3)), requires_grad=True, name=f"x{i}") for i in range(8)]
     while len(made) < n:

@@ -1,4 +1,4 @@
-"""The tables that textbooks print come out of the ops that train the network."""
+"""derive gives the tables that textbooks print, from the same ops that train a network."""
 
 from __future__ import annotations
 

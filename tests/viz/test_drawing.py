@@ -1,4 +1,4 @@
-"""What a Drawing can do: files, a notebook's output, DOT, text; with names that hold anything, and in time."""
+"""draw() and its Drawing: files, notebook output, names with any characters, time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tinygrad_lite.viz import Drawing, draw, drawing
 
 from tinygrad_lite import Tensor, nn
-from tinygrad_lite.viz import Drawing, draw, drawing
 
 from .examples import ConvNet, batch, card, chain, convnet, nan, residual, scalars, tangle, transformer, variable
 
@@ -155,16 +155,16 @@ def random_names(seed: int, n: int) -> list[str]:
 def test_whatever_a_name_holds_it_stays_text(i: int) -> None:
     name = (NASTY + random_names(0, 40))[i]
 
-    class Module(nn.Module):
+    class Holder(nn.Module):
         def __init__(self) -> None:
             self.inner = {name: nn.Linear(2, 2)}
 
         def forward(self, x: Any) -> Any:
             return self.inner[name](x)
 
-    Module.__name__ = name.encode(errors="replace").decode().replace("\x00", "")  # what Python takes for a class
+    Holder.__name__ = name.encode(errors="replace").decode().replace("\x00", "")  # what Python accepts as a class name
     x = Tensor(np.ones((2, 2)), name=name)
-    y = np.tanh(Module()(x)) * Tensor(2.0, requires_grad=True, name=name)
+    y = np.tanh(Holder()(x)) * Tensor(2.0, requires_grad=True, name=name)
     y.name = name
     picture = draw(y.sum(), engine="layered")
     root = ET.fromstring(picture.svg().encode())
@@ -185,7 +185,7 @@ def test_whatever_a_name_holds_it_stays_text(i: int) -> None:
 
 
 def seconds(f: Callable[[], Any]) -> float:
-    """Processor time, so that other work on the machine does not count."""
+    """Processor time, so that other work on the machine doesn't count."""
     start = time.process_time()
     f()
     return time.process_time() - start
@@ -203,7 +203,7 @@ def seconds(f: Callable[[], Any]) -> float:
     ids=["conv net", "1,000 unfolded", "10,000 folded", "transformer", "chain of 100,000"],
 )
 def test_time(make: Callable[[], Tensor], options: dict[str, Any], most: float) -> None:
-    """Twice the time that is asked for, since machines differ: what grows faster than its graph takes far more."""
+    """The limit is twice the target, since machines differ; anything worse than linear takes far longer."""
     loss = make()
     assert seconds(lambda: draw(loss, engine="layered", **options).svg()) < 2 * most
 

@@ -1,4 +1,4 @@
-"""Every engine places cards without overlap; a missing, slow or broken one stops no drawing."""
+"""No engine makes cards overlap, and a drawing survives one that is missing, slow or broken."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from tinygrad_lite import Tensor
 from tinygrad_lite.viz import draw
 from tinygrad_lite.viz.layout import engines
+
+from tinygrad_lite import Tensor
 
 from .examples import ALL, convnet, scalars, tangle
 from .faults import overlaps
@@ -80,7 +80,7 @@ def test_an_engine_that_was_asked_for_and_is_missing_is_named(monkeypatch: pytes
 
 @pytest.fixture
 def fake_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A `dot` that does what it is told."""
+    """Puts a script called `dot` on the PATH."""
 
     def make(body: str) -> None:
         path = tmp_path / "dot"

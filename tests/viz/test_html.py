@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tinygrad_lite.viz import draw
 
 from tinygrad_lite import Tensor
-from tinygrad_lite.viz import draw
 
 from .browser import ask, needs_chromium, screenshot
 from .examples import drawing
@@ -55,7 +55,7 @@ def test_with_scripts_off_the_static_picture_is_the_same(tmp_path: Path) -> None
 
 
 def test_a_notebook_through_nbconvert(tmp_path: Path) -> None:
-    """Executed, exported to HTML: two drawings on one page, both alive."""
+    """Run a notebook and export it to HTML: two drawings on one page both work."""
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     nbconvert = pytest.importorskip("nbconvert")
@@ -78,7 +78,7 @@ def test_a_notebook_through_nbconvert(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["true", "false"])
 def test_a_notebook_s_own_theme_goes_before_the_system_s(theme: str, tmp_path: Path) -> None:
-    """JupyterLab says on the body whether its theme is light."""
+    """JupyterLab marks on the page's body whether its theme is light."""
     html = drawing("scalars", "layered").html().replace("<body>", f'<body data-jp-theme-light="{theme}">')
     script = "return getComputedStyle(document.querySelector('svg .bg')).fill;"
     expected = "rgb(255, 255, 255)" if theme == "true" else "rgb(13, 17, 23)"

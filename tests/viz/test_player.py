@@ -1,4 +1,4 @@
-"""The stepper as a person uses it, in headless Chromium: by slider, by keys, with less motion, without scripts."""
+"""The player in headless Chromium: slider, keys, reduced motion, without scripts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from tinygrad_lite import Tensor
 from tinygrad_lite.viz import Player, draw
 from tinygrad_lite.viz.render import html, stepper
+
+from tinygrad_lite import Tensor
 
 from .browser import ask, needs_chromium, screenshot
 from .examples import ALL, convnet, scalars, transformer
@@ -46,7 +46,7 @@ def player(name: str, engine: str = "layered") -> Player:
 
 
 def test_the_code_is_under_10_kb() -> None:
-    """All that makes a stepper of an SVG, the tooltips' script with it; what the steps say grows with the graph."""
+    """All code on the page, including that of the tooltips; only the steps' texts grow with the graph."""
     code = (html.SCRIPT, stepper.SCRIPT, stepper.STYLE)
     assert sum(len(part.encode()) for part in code) < 10_000
     page = player("convnet").html()
@@ -86,7 +86,7 @@ def test_what_a_notebook_gets() -> None:
 
 @needs_chromium
 def test_every_state_of_the_conv_net(tmp_path: Path) -> None:
-    """First, middle, last and all between: what is seen is what has been computed, and no more."""
+    """Every state shows what has been computed so far, and nothing else."""
     these = player("convnet")
     found = ask(
         these.html(),
@@ -294,7 +294,7 @@ def test_no_name_becomes_markup_or_script(tmp_path: Path) -> None:
 
 @needs_chromium
 def test_a_notebook_through_nbconvert(tmp_path: Path) -> None:
-    """Executed, exported to HTML: two steppers on one page, each with its own slider; without scripts, two pictures."""
+    """Run a notebook and export it: two players on one page, each with its own slider; without scripts, two images."""
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     nbconvert = pytest.importorskip("nbconvert")

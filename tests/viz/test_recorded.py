@@ -30,7 +30,7 @@ def test_parameters_have_their_path_and_stand_beside_their_op_in_the_box_of_thei
 
 
 def test_the_path_of_the_data_runs_straight_through() -> None:
-    """One edge into every op: all else is docked."""
+    """One edge goes into every op; everything else is docked."""
     scene = draw(convnet()).scene
     arriving: dict[Card, int] = {}
     for edge in scene.edges:

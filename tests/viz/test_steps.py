@@ -1,4 +1,4 @@
-"""What the steps say and show: the numbers are those of the engine, in the order of its walk."""
+"""Steps say and show the engine's own numbers, in the order of its walk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tinygrad_lite.viz import draw
+from tinygrad_lite.viz.scene.steps import Step, around_largest, order
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor
 from tinygrad_lite.graph import backpropagate
-from tinygrad_lite.viz import draw
-from tinygrad_lite.viz.scene.steps import Step, around_largest, order
 
 from .examples import ALL, ConvNet, batch, chain, convnet, scalars, tangle
 
@@ -107,7 +107,7 @@ def test_each_closure_is_a_step() -> None:
 
 
 def test_the_numbers_put_in_give_the_result() -> None:
-    """micrograd's expression has +, −, ·, ÷, powers and relu: what each closure's line says is true."""
+    """In micrograd's expression (+, −, ·, ÷, powers, relu) the arithmetic in each closure's line is right."""
     checked = 0
     for step in of("backward", steps(scalars()))[1:]:
         said, _, result = step.lines[1].strip(" =").rpartition(" = ")

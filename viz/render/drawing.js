@@ -3,7 +3,7 @@
   if (!img) return;
   var bytes = Uint8Array.from(atob(img.src.split(",")[1]), function (c) { return c.charCodeAt(0); });
   var text = new TextDecoder().decode(bytes), dark = "@media (prefers-color-scheme:dark)";
-  // A notebook's own theme goes before the system's.
+  // A notebook's own theme overrides the system's.
   var theme = document.body.dataset.jpThemeLight || document.body.dataset.vscodeThemeKind;
   if (theme) text = text.replace(dark, /false|dark/.test(theme) ? "@media all" : "@media not all");
   var svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
@@ -32,7 +32,7 @@
     trace(card.dataset.n);
   }
   function hide() { tip.style.display = "none"; trace(null); }
-  // The edges of the card in hand stand out.
+  // Fade all edges but the card's own.
   function trace(n) {
     svg.querySelectorAll(".e").forEach(function (e) {
       e.style.opacity = n === null || e.dataset.s === n || e.dataset.t === n ? "" : .25;

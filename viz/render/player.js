@@ -11,7 +11,7 @@
   const root = make("div", "tp" + (wide ? " wide" : ""));
   root.role = "group";
   root.ariaLabel = "Step by step";
-  root.dataset.lmSuppressShortcuts = "true"; // in JupyterLab the keys are ours
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys to us
   make("style", "", root, css.replace(/&/g, "#" + id));
   const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
   const button = (text, label, act) => {
@@ -84,7 +84,7 @@
       e.classList.toggle("on", on);
       e.classList.toggle("wait", !values[e.dataset.t]);
       head.style.display = "";
-      if (on && back) { // the gradient goes against the arrow: a head at its other end
+      if (on && back) { // the gradient flows against the arrow: draw a head at its other end
         const p = shaft.getPointAtLength(0), q = shaft.getPointAtLength(8);
         const arrow = e.appendChild(head.cloneNode());
         head.style.display = "none";
@@ -123,17 +123,17 @@
     e.stopPropagation();
   }
   root.addEventListener("keydown", keys);
-  // Alone on its page it takes the arrow keys without being focused.
+  // The only player on a page responds to arrow keys without being focused.
   document.addEventListener("keydown", e => {
     if (e.target === document.body && document.querySelectorAll(".tp").length === 1 && e.key.startsWith("Arrow")) keys(e);
   });
 
   function settle() {
-    // A small graph can be seen from afar.
+    // Enlarge a small graph.
     const own = svg.viewBox.baseVal.width;
     svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 454)) + "px";
     root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
-    // Above the drawing, the panel keeps the height of its tallest step: the drawing stands still.
+    // Above the drawing, the panel keeps the height of its tallest step, so that the drawing does not jump.
     const over = view.offsetTop > told.offsetTop + 9;
     let most = 0;
     root.classList.toggle("over", over && told.offsetWidth > 700);

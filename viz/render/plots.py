@@ -59,9 +59,10 @@ def plot_history(history: Mapping[str, Sequence[float]] | Iterable[Mapping[str, 
     for i, (kind, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), i + 1)
         for j, (name, values) in enumerate(curves.items()):
-            look: dict[str, Any] = {"color": COLOURS[(i + j) % len(COLOURS)], "marker": "o" if len(values) <= 40 else None}
             label = f"{name.replace('_', ' ')}: {last_value(values, kind)}"
-            axes.plot(range(1, len(values) + 1), values, markersize=3.5, label=label, **look)
+            (line,) = axes.plot(range(1, len(values) + 1), values, color=COLOURS[(i + j) % len(COLOURS)], label=label)
+            if len(values) <= 40:
+                line.set(marker="o", markersize=3.5)
         axes.set(xlabel="epoch", title=kind)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if kind == "accuracy":
