@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tinygrad_lite import Tensor
 from tinygrad_lite.viz import draw
 from tinygrad_lite.viz.scene.cards import Frame
+
+from tinygrad_lite import Tensor
 
 from .examples import card, convnet, scalars, variable
 

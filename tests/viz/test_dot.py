@@ -7,7 +7,6 @@ import subprocess
 
 import graphviz
 import pytest
-
 from tinygrad_lite.viz import Drawing, draw
 
 from .examples import ALL, convnet

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tinygrad_lite.viz import draw
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor
-from tinygrad_lite.viz import draw
 
 from .examples import Transformer, chain, convnet, scalars, variable
 

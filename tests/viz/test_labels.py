@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from tinygrad_lite import Tensor
 from tinygrad_lite.viz import draw
 from tinygrad_lite.viz.scene.cards import Scene
+
+from tinygrad_lite import Tensor
 
 from .examples import variable
 

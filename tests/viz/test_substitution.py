@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tinygrad_lite.viz.scene.substitution import substitute
 
 

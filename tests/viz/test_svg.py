@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tinygrad_lite.viz import draw
 
 from .browser import ask, needs_chromium, screenshot

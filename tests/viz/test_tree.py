@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-
 from tinygrad_lite.viz import Drawing, draw
 
 from .examples import convnet
