@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 
 from .benchmarks.__main__ import difference, main, measure
 from .benchmarks.libraries import tinygrad_lite
-from .benchmarks.report import readme, table
+from .benchmarks.report import duration, readme, table
 from .benchmarks.workloads import WORKLOADS
 
+HERE = Path(__file__).parent / "benchmarks"
+RECORD: dict[str, Any] = json.loads((HERE / "results.json").read_text("utf-8"))
 SMALL = [name for name in WORKLOADS if not any(part in name for part in ("100,000", "batch 256", "32×64×32"))]
 
 
@@ -29,7 +32,7 @@ def test_every_workload_runs_and_its_gradients_have_the_shapes_of_its_inputs(nam
 
 def test_the_command_measures_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results, text = tmp_path / "results.json", tmp_path / "README.md"
-    text.write_text("before\n<!-- benchmarks -->old<!-- /benchmarks -->\nafter\n")
+    text.write_text("before\n<!-- benchmarks -->old<!-- /benchmarks -->\nafter\n", "utf-8")
     arguments = [
         "--threads",
         "1",
@@ -43,12 +46,12 @@ def test_the_command_measures_and_reports(tmp_path: Path, capsys: pytest.Capture
         "c, 10",
     ]
     assert main([*arguments, "--json", str(results), "--readme", str(text)]) == 0
-    kept = json.loads(results.read_text())
+    kept = json.loads(results.read_text("utf-8"))
     assert kept["system"]["threads"] == 1
     assert 0 < kept["workloads"]["Σ a·b + c, 10"]["tinygrad_lite"]["seconds"] < 0.1
     assert "Σ a·b + c, 10 |" in capsys.readouterr().out
-    assert text.read_text().startswith("before\n<!-- benchmarks -->\n| workload")
-    assert text.read_text().endswith("<!-- /benchmarks -->\nafter\n")
+    assert text.read_text("utf-8").startswith("before\n<!-- benchmarks -->\n| workload")
+    assert text.read_text("utf-8").endswith("<!-- /benchmarks -->\nafter\n")
 
 
 class Told:
@@ -100,3 +103,21 @@ def test_the_table_says_what_is_missing() -> None:
     }
     row = {"tinygrad_lite": {"seconds": 0.5}, "torch": {"missing": "x"}}
     assert "| w | 500 ms | – |" in table({"system": system, "workloads": {"w": row}})
+
+
+def test_the_page_holds_what_was_measured() -> None:
+    page = (HERE / "README.md").read_text("utf-8")
+    assert f"<!-- benchmarks -->\n{table(RECORD)}\n<!-- /benchmarks -->" in page, (
+        "stale: python -m tests.benchmarks --report --readme --plot"
+    )
+
+
+def test_the_rows_in_the_front_readme_are_the_record_s() -> None:
+    text = (HERE.parent.parent / "README.md").read_text("utf-8").partition("## Speed")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| ([\d.]+) \|$", text, re.MULTILINE)
+    assert len(rows) == 6
+    for name, time, ratio in rows:
+        row = RECORD["workloads"][name]
+        assert (time, ratio) == (duration(row["tinygrad_lite"]["seconds"]), f"{row['torch']['ratio']:.2f}"), name
+    assert RECORD["system"]["processor"] in text
+    assert RECORD["system"]["threads"] == 2 and "two threads" in text

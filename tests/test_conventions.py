@@ -1,7 +1,8 @@
-"""The README's conventions, one test each."""
+"""The conventions in tinygrad_lite/ops/README.md, one test each."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,3 +52,31 @@ def test_a_result_without_axes_is_a_scalar_tensor_and_what_has_no_derivative_is_
     assert isinstance(t.sum().data, np.float64)
     assert isinstance(np.argmax(t), np.integer)
     assert type(t > 0) is np.ndarray
+
+
+def test_an_array_in_a_graph_never_changes() -> None:
+    t, array = tg.Tensor([1.0, 3.0], requires_grad=True), np.ones(2)
+    product = t * array
+    array[0] = 5  # the graph has its own copy
+    product.sum().backward()
+    assert t.grad is not None and t.grad.data.tolist() == [1, 1]
+    assert not product.data.flags.writeable
+    with pytest.raises(TypeError, match="never changes"):
+        t[0] = 1
+    before = t
+    t += 1
+    assert t is not before and before.data.tolist() == [1, 3]
+
+
+def test_gradients_stop_at_plain_numbers() -> None:
+    t, array = tg.Tensor(2.0, requires_grad=True), np.zeros(1)
+    array[0] = t
+    assert type(float(t)) is type(t.item()) is type(math.exp(t)) is float
+    assert array.tolist() == [2]
+
+
+def test_a_function_without_a_rule_and_complex_numbers_are_refused() -> None:
+    with pytest.raises(TypeError, match="no rule for a Tensor"):
+        np.fft.fft(tg.Tensor([1.0, 3.0]))
+    with pytest.raises(TypeError, match="make it floating"):
+        tg.Tensor([1j], requires_grad=True)

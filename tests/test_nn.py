@@ -13,7 +13,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import nn
-from tinygrad_lite.graph import THREAD
+from tinygrad_lite.mode import MODE
 
 
 class Net(nn.Module):
@@ -211,7 +211,7 @@ def test_nodes_know_the_modules_that_made_them() -> None:
 def test_a_scope_ends_with_an_exception() -> None:
     with pytest.raises(ValueError, match="linear"):
         nn.Sequential(nn.Linear(3, 4))(np.ones((1, 5)))
-    assert THREAD.mode.scope is None
+    assert MODE.get().scope is None
 
 
 def test_a_graph_with_scopes_is_freed_without_the_garbage_collector() -> None:

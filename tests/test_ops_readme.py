@@ -20,15 +20,36 @@ README = Path(tg.__file__).parent / "ops" / "README.md"
 
 HEAD = """# The ops
 
-Made from the code by `python -m tests.test_ops_readme`; a test fails when it is stale. g is ∂L/∂out. Every rule is
-checked against central differences to the order given, in every shape of its cases in `tests/cases/`. `F` is
-`tinygrad_lite.nn.functional`.
+`python -m tests.test_ops_readme` writes this page from the code; a test fails when it is stale.
+
+## Conventions
+
+- **Ties.** `max`, `min` and `np.maximum` share the gradient equally. Max-pooling and `sort` give it to the first.
+- **Kinks.** The derivative at 0 is 0 for `abs`, `relu` and `norm`. For `sqrt` it is infinite, as NumPy divides.
+- **dtypes.** Results have NumPy's dtype: float32 stays float32, and a Python number takes the other operand's. A
+  gradient has its tensor's dtype. A tensor of integers cannot require a gradient.
+- **Scalars.** A result without axes is a tensor that holds a NumPy scalar. What has no derivative is plain NumPy:
+  `np.argmax(t)`, `t > 0`, `t.shape`.
+- **Read-only arrays.** An array in a graph never changes. So `t += 1` makes a new tensor, `t[0] = 1` is refused, and an
+  array that you could still write to is copied when a graph keeps it. To update a parameter, assign a new array:
+  `p.data = p.data - lr * g`.
+- **Numbers.** Gradients stop at plain numbers: `float(t)`, `t.item()` and `math.exp(t)` return one, and `array[0] = t`
+  stores one.
+- **Missing rules.** A NumPy function without a rule raises an error that says so.
+
+What this library is not for: large models (it runs on the CPU, through NumPy) and complex numbers (gradients are of
+real floating-point tensors; compute with real and imaginary parts).
+
+## How to read the tables
+
+g is ∂L/∂out. `F` is `tinygrad_lite.nn.functional`. Every rule is checked against central differences up to the order
+given, for each of its cases in `tests/cases/`.
 """
 
 COMPOSED = """
 ## Composed of these
 
-NumPy's functions that a Tensor takes and that need no rule of their own, and the functional names likewise.
+These functions accept Tensors too. They are made of the ops above and need no rule of their own.
 """
 
 

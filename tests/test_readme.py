@@ -1,4 +1,4 @@
-"""The README's code gives the output that stands below it, and what it names is there."""
+"""The README's code prints what stands below it, and everything that it names exists."""
 
 from __future__ import annotations
 
@@ -6,47 +6,51 @@ import configparser
 import contextlib
 import io
 import re
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tinygrad_lite as tg
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n+```\n(.*?)```", README, re.DOTALL)
+PERCENT = re.compile(r"\d+(?=%)")
 
 
 def test_every_piece_of_python_has_its_output_below() -> None:
-    assert len(EXAMPLES) == README.count("```python") >= 2
+    assert len(EXAMPLES) == README.count("```python") >= 3
 
 
 @pytest.mark.parametrize(("code", "output"), EXAMPLES)
-def test_the_output_is_what_the_code_prints(code: str, output: str) -> None:
+def test_the_output_is_what_the_code_prints(
+    code: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the training loop saves its weights
     printed = io.StringIO()
-    scope: dict[str, Any] = {}
+    scope: dict[str, Any] = {"__name__": "readme"}
     with contextlib.redirect_stdout(printed):
         exec(code, scope)
-    assert printed.getvalue() == output
+    assert PERCENT.sub("", printed.getvalue()) == PERCENT.sub("", output)
+    for found, shown in zip(PERCENT.findall(printed.getvalue()), PERCENT.findall(output), strict=True):
+        assert abs(int(found) - int(shown)) <= 2  # training amplifies the rounding of one processor or another
+    assert [path.name for path in tmp_path.iterdir()] == re.findall(r'tg\.save\(.*, "(.+)"\)', code)
 
 
-def test_the_first_example_is_six_lines() -> None:
+def test_the_first_example_is_six_lines_and_the_training_loop_about_fifteen() -> None:
     assert len(EXAMPLES[0][0].splitlines()) == 6
+    assert 13 <= len(EXAMPLES[1][0].splitlines()) <= 17
 
 
-def test_the_picture_is_there_and_the_map_is_whole() -> None:
+def test_it_is_short() -> None:
+    assert len(README.split()) <= 800
+
+
+def test_the_picture_is_there() -> None:
     picture = re.search(r"!\[.+\]\((.+?)\)", README)
     assert picture and (ROOT / picture[1]).is_file()
-    rows = re.findall(r"^\| (`.+?) \|", README.partition("## The map")[2], re.MULTILINE)
-    named = set()
-    for row in rows:
-        folder = ROOT
-        for name in re.findall("`(.+?)`", row):
-            path = ROOT / name if (ROOT / name).exists() else folder / name
-            assert path.exists(), name
-            folder = path.parent
-            named.add(path)
-    core = {p for p in (ROOT / "tinygrad_lite").iterdir() if p.name != "__pycache__" and p.name != "py.typed"}
-    assert core - named == {ROOT / "tinygrad_lite" / "__init__.py"}
 
 
 def test_each_command_stands_alone_on_a_line_that_can_be_copied() -> None:
@@ -57,8 +61,33 @@ def test_each_command_stands_alone_on_a_line_that_can_be_copied() -> None:
         assert command.startswith(f"{install} && .venv/bin/python -m ")
 
 
-def test_every_extra_is_named_with_its_reason() -> None:
+def test_every_function_that_it_names_exists() -> None:
+    names = set(re.findall(r"\btg\.([a-z][\w.]*\w)", README, re.IGNORECASE))
+    assert {"viz.draw", "nn", "gradcheck"} <= names
+    for name in names:
+        assert reduce(getattr, name.split("."), tg), name
+
+
+def test_every_library_that_users_install_is_named() -> None:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
-    named = {name for row in re.findall(r"^\| (`.+?) \|", README, re.MULTILINE) for name in re.findall("`(.+?)`", row)}
-    assert set(settings["options.extras_require"]) <= named
+    extras = settings["options.extras_require"]
+    users = ("train", "sympy", "dask", "scipy", "safetensors")
+    listed = [settings["options"]["install_requires"], *(extras[name] for name in users)]
+    libraries = {re.split(r"[\[>=]", line)[0] for text in listed for line in text.split() if "%" not in line}
+    assert libraries - {"distributed"} <= set(README.lower().replace(",", " ").split())  # distributed is Dask's
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", ".github/CONTRIBUTING.md", "tests/benchmarks/README.md", "tinygrad_lite/ops/README.md"]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not link.startswith("https://"):
+            path, _, section = link.partition("#")
+            target = (ROOT / page).parent / path if path else ROOT / page
+            assert target.exists(), link
+            if section:
+                headings = re.findall("^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+                assert section in [heading.lower().replace(" ", "-") for heading in headings], link

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -28,26 +28,27 @@ def numpy_name(function: Any) -> str:
     return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
 
 
-def named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: tuple[Any, ...]) -> Exception:
-    """`error` in a sentence that begins with the op and ends with what it saw. Named once, by the innermost op."""
+def raise_named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: tuple[Any, ...]) -> NoReturn:
+    """Raise `error` as a sentence that begins with the op and ends with what it saw. The innermost op names it."""
     if getattr(error, "op", None):
-        return error
+        raise error
     names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     names += [names[-1]] * (len(args) - len(names)) if names else [""] * len(args)
     seen = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, args))
     message = str(error).strip().lstrip("_").removeprefix(f"{op}() ")
     if not message.startswith(f"{op}: "):
         message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")
-    return _named(error, op, message)
+    raise _named(error, op, message) from error
 
 
-def in_gradient(error: Exception, node: Any, x: Any) -> Exception:
-    """`error` of a closure of `node`, in a sentence that begins with the op and the input whose gradient it is."""
+def raise_in_gradient(error: Exception, node: Any, x: Any) -> NoReturn:
+    """Raise the `error` of a closure as a sentence that begins with the op and the input whose gradient it is."""
     if getattr(error, "op", None):
-        return error
+        raise error
     names = [*node.op.parameters]
     place = next(i for i, a in enumerate(node.args) if a is x)
-    return _named(error, node.op.name, f"{node.op.name}: ∂L/∂{names[min(place, len(names) - 1)]}: {error}")
+    message = f"{node.op.name}: ∂L/∂{names[min(place, len(names) - 1)]}: {error}"
+    raise _named(error, node.op.name, message) from error
 
 
 def _named(error: Exception, op: str, message: str) -> Exception:

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .graph import Array
 from .tensor import Tensor
+from .values import Array
 
 Name = str | os.PathLike[str]
 

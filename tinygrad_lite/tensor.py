@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import operator
+import threading
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any, SupportsIndex
+from typing import Any, ParamSpec, SupportsIndex
 
 import numpy as np
 
 from . import errors
-from .graph import (
-    BOTH,
-    FIRST,
-    IMMUTABLE,
-    NO_KEYWORDS,
-    SECOND,
-    TABLE,
-    THREAD,
-    Array,
-    Node,
-    backpropagate,
-    frozen,
-    made,
-)
-from .kernels.layout import ordered_as
+from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, backpropagate
+from .mode import MODE
+from .values import IMMUTABLE, Array, frozen
+
+P = ParamSpec("P")
 
 # NumPy functions without a derivative: on a Tensor they give what they give on its array, as plain NumPy.
 PLAIN: set[Callable[..., Any]] = {
@@ -43,6 +36,8 @@ PLAIN: set[Callable[..., Any]] = {
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
+
+_ADDING = threading.Lock()  # threads that share a leaf add to its gradient in turns
 
 # Methods of ufuncs that are functions of NumPy's under another name. By default they reduce the first axis alone.
 UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
@@ -65,8 +60,7 @@ def as_value(data: Any, dtype: Any = None) -> Array:
         given, data = data, np.array(data)
         if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
             raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
-    if isinstance(data, (np.ma.MaskedArray, np.matrix)):
-        raise TypeError(f"Tensor: a {type(data).__name__} calculates by rules of its own: give np.asarray of it")
+    _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
     if isinstance(data, np.ndarray):
@@ -75,14 +69,46 @@ def as_value(data: Any, dtype: Any = None) -> Array:
 
 
 def operand(a: Any) -> Any:
-    """What stands beside a tensor in arithmetic: a list becomes an array, and one tensor if there are tensors in it."""
-    if a.__class__ not in SEQUENCES:
+    """The other operand, as `Tensor(a)` would hold it: a list becomes an array, or a tensor if it holds any."""
+    if a.__class__ in IMMUTABLE or isinstance(a, (Node, np.generic)):
         return a
-    items = [operand(item) for item in a]
-    return TABLE[np.stack](items) if any(isinstance(item, Tensor) for item in items) else np.array(a)
+    if a.__class__ in SEQUENCES:
+        items = [operand(item) for item in a]
+        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else np.array(a)
+    if isinstance(a, np.ndarray):
+        if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
+            return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
+        return _calculable(a)
+    return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+
+
+def _calculable(a: Any) -> Any:
+    """An array, unless it is of a subclass in which `*` or a missing element means something else."""
+    if isinstance(a, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(f"Tensor: a {type(a).__name__} calculates by rules of its own: give np.asarray of it")
+    return a
 
 
 SEQUENCES = {list, tuple}
+
+
+def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
+    """Register a composite function for these NumPy functions. Its errors are named after it, as an op's are."""
+
+    def enter(function: Callable[P, Any]) -> Callable[P, Any]:
+        name = function.__name__.strip("_")
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except (ValueError, TypeError, IndexError) as error:
+                errors.raise_named(error, name, inspect.signature(function).parameters, args)
+
+        TABLE.update(dict.fromkeys(numpy_functions, call))
+        return call
+
+    return enter
 
 
 def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -96,64 +122,55 @@ def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
     return call
 
 
-def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
-    """An operator and its reflection.
+def method_of_op(name: str) -> Callable[..., Any]:
+    """A method that is the op of the same name, applied to the tensor."""
 
-    What an op does when it is applied is here unrolled for a tensor and what stands beside it, with all that is rare
-    left to the op: of a product of scalars, nearly all of it the engine's own cost, this takes off a third.
-    """
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return OPS[name].apply(self, *args, **kwargs)
 
-    def forward(x: Any, y: Any) -> Any:
-        op: Any = TABLE[function]
-        mode = THREAD.mode
-        if isinstance(x, Node):
-            kind, x_value, x_flows = x.__class__, x.value, x.requires_grad
-        elif x.__class__ in IMMUTABLE:
-            x_value, x_flows = x, False
-        else:
-            return op(operand(x), y)
-        if isinstance(y, Node):
-            kind, y_value, y_flows = y.__class__, y.value, y.requires_grad
-        elif y.__class__ in IMMUTABLE:
-            y_value, y_flows = y, False
-        else:
-            return op(x, operand(y))
-        if not (x_flows or y_flows) or not mode.recording or mode.again is not None or mode.watch is not None:
-            return op(x, y)
-        this = op.op
-        kept: Any
-        try:
-            if this.operator is not None and x_value.__class__ in IMMUTABLE and y_value.__class__ in IMMUTABLE:
-                value = this.operator(x_value, y_value)
-                kept = (BOTH if x_flows else SECOND) if y_flows else FIRST
-            else:
-                value, kept = this.rule(x_value, y_value)
-                dx, dy = kept
-                if not (x_flows and y_flows):
-                    kept = (dx, None) if x_flows else (None, dy)
-                    kept = kept if any(kept) else ()
-        except (ValueError, TypeError, IndexError):
-            return op(x, y)  # says what is wrong
-        return made(kind, value, this, (x, y, x_value, y_value), NO_KEYWORDS, kept, mode.scope)
+    call.__name__ = name
+    call.__doc__ = f"`tg.{name}` of this tensor."
+    return call
+
+
+Operator = Callable[[Any, Any], Any]
+OPERATORS: dict[str, tuple[str, Callable[..., Any]]] = {}  # a method's name -> its symbol and NumPy's function
+
+
+def arithmetic(name: str, symbol: str, function: Callable[..., Any]) -> tuple[Operator, Operator, Operator]:
+    """x + y, its reflection, and x += y, as three methods."""
+    OPERATORS[name] = symbol, function
+
+    def operation(x: Any, y: Any) -> Any:
+        return TABLE[function](x, operand(y))
 
     def reflected(y: Any, x: Any) -> Any:
-        return forward(x, y)
+        return TABLE[function](operand(x), y)
 
-    return forward, reflected
+    return operation, reflected, rebinding(operation, symbol)
 
 
-def rebinding(forward: Callable[[Any, Any], Any], symbol: str) -> Callable[[Any, Any], Any]:
-    """`x += y` makes a new tensor and calls it x: no way to update a parameter, and so refused under no_grad."""
+def rebinding(operation: Operator, symbol: str) -> Operator:
+    """`x += y` makes a new tensor and calls it x. That updates no parameter, so it is refused under no_grad."""
 
     def rebind(self: Tensor, other: Any) -> Any:
-        if self.requires_grad and self.op is None and not THREAD.mode.recording:
+        if self.requires_grad and self.op is None and not MODE.get().recording:
             raise RuntimeError(
-                f"{symbol}: this would give the name to a new tensor and leave this one as it is: to update it, "
+                f"{symbol}=: this would give the name to a new tensor and leave this one as it is: to update it, "
                 "write w.data = w.data - lr * w.grad.data"
             )
-        return forward(self, other)
+        return operation(self, other)
 
     return rebind
+
+
+def operate_with(binary: Callable[[Callable[..., Any]], tuple[Operator, Operator]]) -> None:
+    """Let `binary`, which makes an operator and its reflection of NumPy's function, make the arithmetic of tensors."""
+    for name, (symbol, function) in OPERATORS.items():
+        operation, reflected = binary(function)
+        setattr(Tensor, f"__{name}__", operation)
+        setattr(Tensor, f"__r{name}__", reflected)
+        setattr(Tensor, f"__i{name}__", rebinding(operation, symbol))
 
 
 def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -163,6 +180,10 @@ def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         return operation(self.value, other.value if isinstance(other, Tensor) else other)
 
     return compute
+
+
+class NumberTaken(TypeError):
+    """A plain number was taken out of a tensor whose gradient is being computed."""
 
 
 class Tensor(Node):
@@ -182,6 +203,7 @@ class Tensor(Node):
 
     __slots__ = ()
     __array_priority__ = 1000.0
+    __pandas_priority__ = 5000  # above a DataFrame's: series + t is t's to compute
     __hash__ = object.__hash__
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
@@ -197,7 +219,9 @@ class Tensor(Node):
         self.grad = self.op = self.scope = None
         self.name = name
         self.inputs = self.kept = ()
+        self.kwargs = NO_KEYWORDS
         self.requires_grad = False
+        self.age = age()
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set whether this tensor is to get a gradient, in place; returns it."""
@@ -313,15 +337,14 @@ class Tensor(Node):
         seed = self._seed(grad)
         if create_graph:
             seed = seed if isinstance(seed, Tensor) else Tensor(seed)
-        else:
-            given = seed.value if isinstance(seed, Tensor) else seed
-            seed = ordered_as(self.value, given)
-            if seed is not given:
-                seed = wrap(seed).value  # made here: the walk need not copy it
+        elif isinstance(seed, Tensor):
+            seed = seed.value
         # All gradients first: if a rule fails, no leaf is left with half of them.
-        for leaf, g in [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]:
-            g = g if isinstance(g, Tensor) else wrap(g)
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
+        found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
+        with _ADDING:
+            for leaf, g in found:
+                g = g if isinstance(g, Tensor) else wrap(g)
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
 
     def _seed(self, grad: Any, caller: str = "backward") -> Any:
         if grad is None:
@@ -345,16 +368,14 @@ class Tensor(Node):
 
     # ---------------------------------------------------------------------------------- operators, as NumPy has them
 
-    __add__, __radd__ = binary(np.add)
-    __sub__, __rsub__ = binary(np.subtract)
-    __mul__, __rmul__ = binary(np.multiply)
-    __truediv__, __rtruediv__ = binary(np.divide)
-    __floordiv__, __rfloordiv__ = binary(np.floor_divide)
-    __mod__, __rmod__ = binary(np.remainder)
-    __pow__, __rpow__ = binary(np.power)
-    __matmul__, __rmatmul__ = binary(np.matmul)
-    __iadd__, __isub__ = rebinding(__add__, "+="), rebinding(__sub__, "-=")
-    __imul__, __itruediv__ = rebinding(__mul__, "*="), rebinding(__truediv__, "/=")
+    __add__, __radd__, __iadd__ = arithmetic("add", "+", np.add)
+    __sub__, __rsub__, __isub__ = arithmetic("sub", "-", np.subtract)
+    __mul__, __rmul__, __imul__ = arithmetic("mul", "*", np.multiply)
+    __truediv__, __rtruediv__, __itruediv__ = arithmetic("truediv", "/", np.divide)
+    __floordiv__, __rfloordiv__, __ifloordiv__ = arithmetic("floordiv", "//", np.floor_divide)
+    __mod__, __rmod__, __imod__ = arithmetic("mod", "%", np.remainder)
+    __pow__, __rpow__, __ipow__ = arithmetic("pow", "**", np.power)
+    __matmul__, __rmatmul__, __imatmul__ = arithmetic("matmul", "@", np.matmul)
     __neg__ = method(np.negative)
     __pos__ = method(np.positive)
     __abs__ = method(np.absolute)
@@ -391,11 +412,22 @@ class Tensor(Node):
     def __bool__(self) -> bool:
         return bool(self.value)
 
+    def _number(self, kind: str) -> Any:
+        """The value of one element for Python; refused while its gradient is being computed, which it would cut."""
+        mode = MODE.get()
+        if mode.tracing and mode.recording and self.requires_grad:
+            raise NumberTaken(
+                f"{kind}: a plain number of a tensor inside a function that is being differentiated would cut its "
+                "gradient. Write np.sqrt(t) for math.sqrt(t), np.stack or np.where for array[i] = t; where a number "
+                "is meant, t.item()"
+            )
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("int"))
 
     def __index__(self) -> int:
         return operator.index(self.value)
@@ -411,40 +443,74 @@ class Tensor(Node):
 
     # ------------------------------------------------------------------------------------------- ndarray's methods
 
+    abs = method(np.absolute, "abs")
     all = method(np.all)
     any = method(np.any)
     argmax = method(np.argmax)
     argmin = method(np.argmin)
     argpartition = method(np.argpartition)
     argsort = method(np.argsort)
+    ceil = method(np.ceil)
     choose = method(np.choose)
     clip = method(np.clip)
     conj = conjugate = method(np.conjugate)
     copy = method(np.copy)
+    cos = method(np.cos)
+    cosh = method(np.cosh)
     cumprod = method(np.cumprod)
     cumsum = method(np.cumsum)
     diagonal = method(np.diagonal)
     dot = method(np.dot)
+    exp = method(np.exp)
+    expm1 = method(np.expm1)
     flatten = method(np.ravel, "flatten")
+    floor = method(np.floor)
+    log = method(np.log)
+    log10 = method(np.log10)
+    log1p = method(np.log1p)
+    log2 = method(np.log2)
+    matmul = method(np.matmul)
     max = method(np.max, "max")
+    maximum = method(np.maximum)
     mean = method(np.mean)
     min = method(np.min, "min")
+    minimum = method(np.minimum)
     nonzero = method(np.nonzero)
     partition = method(np.partition)
+    pow = method(np.power, "pow")
     prod = method(np.prod)
     ptp = method(np.ptp)
     ravel = method(np.ravel)
+    reciprocal = method(np.reciprocal)
     repeat = method(np.repeat)
     round = method(np.round)
     searchsorted = method(np.searchsorted)
+    sign = method(np.sign)
+    sin = method(np.sin)
+    sinh = method(np.sinh)
     sort = method(np.sort)  # unlike ndarray's it returns the result: an array in a graph never changes
+    sqrt = method(np.sqrt)
+    square = method(np.square)
     squeeze = method(np.squeeze)
     std = method(np.std)
     sum = method(np.sum)
     swapaxes = method(np.swapaxes)
     take = method(np.take)
+    tan = method(np.tan)
+    tanh = method(np.tanh)
     trace = method(np.trace)
     var = method(np.var)
+
+    elu = method_of_op("elu")
+    gelu = method_of_op("gelu")
+    leaky_relu = method_of_op("leaky_relu")
+    log_softmax = method_of_op("log_softmax")
+    logsumexp = method_of_op("logsumexp")
+    relu = method_of_op("relu")
+    sigmoid = method_of_op("sigmoid")
+    silu = method_of_op("silu")
+    softmax = method_of_op("softmax")
+    softplus = method_of_op("softplus")
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """This tensor in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
@@ -512,8 +578,24 @@ class Tensor(Node):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
+    def __copy__(self) -> Any:
+        """A leaf of its own; the copy of a result is joined to the same graph."""
+        return TABLE[np.positive](self) if self.requires_grad and self.op is not None else self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A leaf of its own, with its gradient. A result has a graph, and a copy of it would have none."""
+        if self.requires_grad and self.op is not None:
+            raise TypeError(
+                f"deepcopy: this tensor is the result of {self.op.name}, and a copy would lose its graph: detach() it, "
+                "or copy the leaves and compute it again"
+            )
+        out = wrap(self.value)
+        out.name, out.requires_grad = self.name, self.requires_grad
+        out.grad = copy.deepcopy(self.grad, memo)
+        return out
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles have no graph: what was a leaf is one again, with its gradient; a result is a constant."""
+        """A pickle has no graph: what was a leaf is one again, with its gradient; a result becomes a constant."""
         state = (None, {"grad": self.grad}) if self.grad is not None else None
         return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 

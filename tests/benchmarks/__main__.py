@@ -3,11 +3,11 @@
     python -m tests.benchmarks                          every workload, a table, results.json
     python -m tests.benchmarks --only LeNet MLP         workloads whose name contains one of these
     python -m tests.benchmarks --curves --footprint     also cost against size; import time, size on disk, peak memory
-    python -m tests.benchmarks --report --readme README.md --plot ratios.svg      from results.json, measuring nothing
+    python -m tests.benchmarks --report --readme --plot     results.json into this folder's README.md and ratios.svg
 
-Each library runs in a process of its own. What it computes is compared with PyTorch's answer (or with this library's,
-where PyTorch isn't installed) before anything is timed. Then rounds are taken in turns, and a ratio is formed within
-each round, so that what slows the computer down slows both sides: shown are the median ratio and its quartiles.
+Each library runs in its own process. Before anything is timed, its results are compared with PyTorch's (or with this
+library's, if PyTorch isn't installed). Then the libraries take turns, and each round gives one ratio, so a slow moment
+of the machine slows both sides. The output shows the median ratio and its quartiles.
 """
 
 from __future__ import annotations
@@ -41,22 +41,24 @@ def main(arguments: list[str] | None = None) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__, formatter_class=raw)
-    parser.add_argument("--only", nargs="+", default=[""], metavar="NAME", help="workloads by parts of their names")
+    parser.add_argument("--only", nargs="+", default=[""], metavar="NAME", help="workloads, by parts of their names")
     parser.add_argument("--libraries", nargs="+", default=installed, choices=LIBRARIES)
-    parser.add_argument("--threads", type=int, default=cores, help="for each library; default: the cores at hand")
+    parser.add_argument("--threads", type=int, default=cores, help="threads of each library (default: one a core)")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.1, help="length of one library's turn")
+    parser.add_argument("--seconds", type=float, default=0.1, help="length of one library's turn, in s")
     parser.add_argument(
-        "--cpu", action="store_true", help="processor time, for one thread on a computer that has other work"
+        "--cpu", action="store_true", help="measure processor time: for one thread, on a machine that is busy"
     )
-    parser.add_argument("--json", type=Path, default=HERE / "results.json", help="where results are kept")
-    parser.add_argument("--curves", action="store_true", help="cost against size")
-    parser.add_argument("--footprint", action="store_true", help="import time, size on disk, peak memory")
+    parser.add_argument("--json", type=Path, default=HERE / "results.json", help="file that keeps the results")
+    parser.add_argument("--curves", action="store_true", help="also measure cost against size")
+    parser.add_argument("--footprint", action="store_true", help="also measure import time, size on disk, peak memory")
     parser.add_argument("--report", action="store_true", help="measure nothing")
-    parser.add_argument("--readme", type=Path, help="write the table between its <!-- benchmarks --> marks")
-    parser.add_argument("--plot", type=Path, help="write a plot of the ratios")
+    written: Any = {"type": Path, "nargs": "?", "metavar": "FILE"}
+    marks = "write the tables between <!-- benchmarks --> marks (default: this folder's README.md)"
+    parser.add_argument("--readme", const=HERE / "README.md", help=marks, **written)
+    parser.add_argument("--plot", const=HERE / "ratios.svg", help="write the plot (default: ratios.svg)", **written)
     options = parser.parse_args(arguments)
-    results: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {}
+    results: dict[str, Any] = json.loads(options.json.read_text("utf-8")) if options.json.exists() else {}
 
     equal = True
     if not options.report:
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             results.setdefault("workloads", {})[name] = row
             equal &= not any("differs" in entry for entry in row.values())
             print(line(name, row), flush=True)
-            options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+            keep(results, options.json)
         if options.curves:
             results["curves"] = {
                 curve: {
@@ -81,13 +83,17 @@ def main(arguments: list[str] | None = None) -> int:
             worker.close()
         if options.footprint:
             results["footprint"] = footprint(options.libraries, options.threads, options.rounds)
-        options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False))
+        keep(results, options.json)
     print(table(results))
     if options.readme:
         readme(options.readme, results)
     if options.plot:
         plot(options.plot, results)
     return 0 if equal else 1
+
+
+def keep(results: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def measure(name: Any, workers: dict[str, Worker], rounds: int, seconds: float, cpu: bool) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Results as a table for the README and as a plot."""
+"""Results as the tables of this folder's README, and as a plot."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TITLES = {"torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd", "
 
 
 def table(results: dict[str, Any]) -> str:
-    """Markdown: our time, and the ratio to each library with its quartiles; below 1 we are faster."""
+    """Markdown: our time, and its ratio to each other library's with quartiles; below 1 we are faster."""
     system = results["system"]
     libraries = [name for name in TITLES if name in system["libraries"]]
     lines = [
@@ -66,17 +66,17 @@ def ratio(entry: dict[str, Any]) -> str:
 
 
 def readme(path: Path, results: dict[str, Any]) -> None:
-    """Put the table between the marks.
+    """Write the tables between the <!-- benchmarks --> marks.
 
     Raises:
         ValueError: the file has no marks.
     """
     begin, end = "<!-- benchmarks -->", "<!-- /benchmarks -->"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if begin not in text or end not in text:
-        raise ValueError(f"{path}: has no {begin} … {end}, where the table is to stand")
+        raise ValueError(f"{path}: has no {begin} … {end} marks: add them where the tables belong")
     block = f"{begin}\n{table(results)}\n{end}"
-    path.write_text(re.sub(f"{begin}.*{end}", lambda match: block, text, flags=re.DOTALL))
+    path.write_text(re.sub(f"{begin}.*{end}", lambda match: block, text, flags=re.DOTALL), encoding="utf-8")
 
 
 def plot(path: Path, results: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from .blocks import elementwise
+from .kernel import kernel
 
 
 def either(condition: Array, no: float, like: Array) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..values import Array
 from .threads import each, get_num_threads, split
 
 WORTH = 6_000_000  # bytes, times the work for each number, that are worth a second thread

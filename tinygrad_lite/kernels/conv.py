@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from . import winograd
+from .kernel import kernel
 from .layout import batch_first, batch_inner, copied, put
 from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 from .threads import each, pieces, shared

@@ -6,7 +6,8 @@ from math import prod
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 
 RUN = 16  # summands that one product with a triangle of ones adds up
 MANY = 4096  # elements from which this is faster

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from .activation import floating
 from .blocks import elementwise, large
+from .kernel import kernel
 
 SHORT_CUTS = (-2, -1, 0, 0.5, 1, 2)  # exponents for which NumPy needs no help
 MOST = 16  # up to which exponent products are as exact as a power, to some units in the last place

@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from .blocks import elementwise
+from .kernel import kernel
 
 # erf x = x · NEAR(x²) for |x| ≤ 1
 NEAR = (

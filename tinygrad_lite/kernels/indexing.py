@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 from .total import total
 
 WIDE = 64  # elements for an index: of fewer, rows are not worth while

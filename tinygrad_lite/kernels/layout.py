@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 from .threads import each, pieces
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache

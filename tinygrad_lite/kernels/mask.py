@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 
 
 def plain_keep(g: Array, mask: Array) -> Array:

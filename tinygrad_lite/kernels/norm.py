@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from .blocks import blockwise
+from .kernel import kernel
 from .reduce import mean
 from .total import total
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
 from . import rows
+from .kernel import kernel
 from .layout import empty_as, ordered_as
 from .threads import each, split
 from .total import total

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 from .threads import awake, each, shared
 
 ALONE = 1 << 18  # products of numbers: OpenBLAS takes no second thread for fewer

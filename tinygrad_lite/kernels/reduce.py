@@ -7,7 +7,8 @@ from operator import index
 
 import numpy as np
 
-from ..graph import Array, kernel
+from ..values import Array
+from .kernel import kernel
 from .total import LARGE, Axis, total
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..graph import Array
+from ..values import Array
 from .layout import batch_inner, put
 from .threads import pieces, shared
 from .windows import Windows, strided

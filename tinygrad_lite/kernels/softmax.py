@@ -8,8 +8,10 @@ from functools import partial
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Array, Node, kernel
+from ..graph import Node
+from ..values import Array
 from .blocks import blockwise, large
+from .kernel import kernel
 from .total import Axis, total
 
 MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x

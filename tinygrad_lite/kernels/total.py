@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from .. import graph
+from ..values import Array
 from .threads import awake, one_blas_thread
 
-Array = Any  # as in the engine, which sums with this
 Axis = int | tuple[int, ...] | None
 LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
 FEW, CLOSE = 16, 64  # elements along an axis, and from one to the next: additions take down to a sixth of np.sum's time
 RUN = 1024  # elements: longer runs are summed in pieces, as exactly as np.sum does, and twice as fast
 
 
-def plain_total(x: Array, axis: Axis, y: Array | None = None) -> Array:
-    return np.sum(x if y is None else x * y, axis=axis, keepdims=True)
-
-
+@graph.total.register
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
@@ -29,7 +27,7 @@ def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
             return _by_products(x, axis, y)
         with one_blas_thread:
             return _by_products(x, axis, y)
-    return plain_total(x, axis, y)
+    return NotImplemented
 
 
 def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
@@ -40,7 +38,7 @@ def _by_products(x: Array, axis: Axis, y: Array | None) -> Array:
     if ordered.flags.c_contiguous or _ends_in_runs(ordered, _ends(along, x.ndim)[2]):
         out = _in_order(ordered, along, None if y is None else y.transpose(order))
         return out.transpose(np.argsort(order))
-    return plain_total(x, axis, y)
+    return graph.total.plain(x, axis, y)
 
 
 @functools.lru_cache(1024)
@@ -88,7 +86,7 @@ def _in_order(x: Array, axis: Axis, y: Array | None) -> Array:
         return out.reshape((1,) * first + others)
     if y is None and len(axes) == 1 and 1 < x.shape[axes[0]] <= FEW and prod(x.shape[axes[0] + 1 :]) <= CLOSE:
         return _added(x, axes[0])
-    return plain_total(x, axes, y)
+    return graph.total.plain(x, axes, y)
 
 
 def _added(x: Array, axis: int) -> Array:

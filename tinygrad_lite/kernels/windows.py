@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
-from ..graph import Array
+from ..values import Array
 
 Ints = int | tuple[int, ...]
 Slices = tuple[slice, ...]

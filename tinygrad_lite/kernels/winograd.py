@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..values import Array
 from .layout import batch_inner, copied, put
 from .rows import cut, empty, product, product_over_columns, rows_inside, seen, turned
 from .threads import each, pieces, shared

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..graph import THREAD, Array
+from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
+from ..values import Array
 
 M = TypeVar("M", bound="Module")
 
@@ -39,13 +40,11 @@ class Module:
         """`forward`, with the scope (the caller's scope, this module) noted in every node that it makes."""
         if self._held is None:
             self._held = frozenset(name for name, part in _parts(vars(self)) if isinstance(part, Tensor))
-        mode = THREAD.mode
-        outer = mode.scope
-        mode.scope = (outer, self)
+        outer = changed(scope=(MODE.get().scope, self)).scope
         try:
             return self.forward(*args, **kwargs)
         finally:
-            mode.scope = outer
+            changed(scope=outer)
 
     # ------------------------------------------------------------------------------------------- what is inside
 

@@ -9,11 +9,12 @@ import math
 
 import numpy as np
 
-from ..graph import Array, Rule, op
+from ..graph import Rule, op
 from ..kernels import activation as kernels
 from ..kernels import elementwise
 from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, softmax_gradient
 from ..kernels.softmax import softmax as _softmax
+from ..values import Array
 from .reduce import Axis, spread
 from .special import ndtr
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ..graph import Array, Node
+from ..graph import Node
+from ..values import Array
 from .activation import softmax
 from .linear import dropout
 

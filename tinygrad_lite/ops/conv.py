@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, op
+from ..graph import Rule, op
 from ..kernels import conv as kernels
 from ..kernels import reduce
 from ..kernels.layout import laid
 from ..kernels.windows import Ints, Windows, per_axis, slide
+from ..values import Array
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array, Node, Rule, op
+from ..graph import Node, Rule, op
 from ..kernels import cumulative as kernels
 from ..kernels.elementwise import portion
+from ..values import Array
 
 __all__ = ["cummax", "cummin", "logcumsumexp"]
 

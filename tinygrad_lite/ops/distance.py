@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..graph import Array
+from ..values import Array
 
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Closure, Rule, implements, op
+from ..graph import Closure, Rule, op
 from ..kernels.product import contract
+from ..tensor import implements
+from ..values import Array
 
 
 @op(np.einsum, linear=False)

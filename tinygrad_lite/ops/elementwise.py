@@ -9,15 +9,16 @@ compute as infinite (√x at 0, log x at 0) is infinite here too.
 from __future__ import annotations
 
 import math
-import operator
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, op
+from ..graph import Rule, op
 from ..kernels import elementwise as kernels
 from ..kernels.mask import choose, keep, won
+from ..tensor import implements
+from ..values import Array
 
 # ------------------------------------------------------------------------------------------------------ closures
 
@@ -35,25 +36,25 @@ def zero(g: Array) -> Array:
 # ---------------------------------------------------------------------------------------------------- arithmetic
 
 
-@op(np.add, operator=operator.add)
+@op(np.add)
 def add(x: Array, y: Array) -> Rule:
     """out = x + y        ∂L/∂x = g        ∂L/∂y = g"""
     return x + y, (same, same)
 
 
-@op(np.subtract, operator=operator.sub)
+@op(np.subtract)
 def subtract(x: Array, y: Array) -> Rule:
     """out = x - y        ∂L/∂x = g        ∂L/∂y = -g"""
     return x - y, (same, lambda g: -g)
 
 
-@op(np.multiply, operator=operator.mul)
+@op(np.multiply)
 def multiply(x: Array, y: Array) -> Rule:
     """out = x · y        ∂L/∂x = g · y        ∂L/∂y = g · x"""
     return x * y, (lambda g: g * y, lambda g: g * x)
 
 
-@op(np.divide, operator=operator.truediv)
+@op(np.divide)
 def divide(x: Array, y: Array) -> Rule:
     """out = x / y        ∂L/∂x = g / y        ∂L/∂y = -g · x / y²"""
     out = x / y
@@ -72,7 +73,7 @@ def positive(x: Array) -> Rule:
     return +x, (same,)
 
 
-@op(np.power, operator=operator.pow)
+@op(np.power)
 def power(x: Array, y: Array) -> Rule:
     """out = xʸ        ∂L/∂x = g · y · xʸ⁻¹        ∂L/∂y = g · xʸ · log x
 
@@ -448,7 +449,7 @@ def floor_divide(x: Array, y: Array) -> Rule:
     return x // y, (zero, zero)
 
 
-@op(np.remainder, operator=operator.mod)
+@op(np.remainder)
 def remainder(x: Array, y: Array) -> Rule:
     """out = x - y · ⌊x / y⌋        ∂L/∂x = g        ∂L/∂y = -g · ⌊x / y⌋"""
     return x % y, (same, lambda g: -g * (x // y))

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Array, Node, Part, Rule, implements, op
+from ..graph import Node, Rule, op
 from ..kernels import indexing as kernels
+from ..tensor import implements
+from ..values import Array
 
 __all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
 
@@ -36,17 +38,7 @@ def getitem(x: Array, index: Any) -> Rule:
     """
     index = plain(index)
     shape = np.shape(x)
-    value = kernels.getitem(x, index)
-    if type(x) is not np.ndarray or kernels.repeats(index):
-        return value, (lambda g: add_at(g, index, shape),)
-
-    def whole(g: Array) -> Array:
-        return kernels.placed(g, index, x) if isinstance(g, (np.ndarray, np.generic)) else add_at(g, index, shape)
-
-    def add(total: Array, g: Array) -> None:
-        total[index] += g
-
-    return value, (Part(whole, add),)
+    return kernels.getitem(x, index), (lambda g: add_at(g, index, shape),)
 
 
 @op(linear=True)

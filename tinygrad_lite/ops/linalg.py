@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, kernel, op
+from ..graph import Rule, op
+from ..kernels.kernel import kernel
+from ..tensor import implements
+from ..values import Array
 from .product import T
 
 Axis = int | tuple[int, ...] | None

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..graph import Array, Node
+from ..graph import Node
+from ..values import Array
 
 __all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Node, Rule, op
+from ..graph import Node, Rule, op
 from ..kernels import softmax as kernels
+from ..values import Array
 from . import reduce
 from .activation import log_softmax, logsigmoid, softplus
 from .distance import pairwise_distance

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, op
+from ..graph import Rule, op
 from ..kernels import norm as kernels
 from ..kernels.reduce import mean
 from ..tensor import Tensor
+from ..values import Array
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, implements
+from ..tensor import implements
+from ..values import Array
 
 __all__ = ["pad"]
 

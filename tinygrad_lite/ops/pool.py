@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Rule, op
+from ..graph import Rule, op
 from ..kernels import pool as kernels
 from ..kernels.layout import laid
 from ..kernels.windows import Ints, Windows, per_axis, slide
+from ..values import Array
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, op
+from ..graph import Rule, op
 from ..kernels import product as kernels
+from ..tensor import implements
+from ..values import Array
 
 
 def T(x: Array) -> Array:

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array, Node, Rule, implements, op
+from ..graph import Node, Rule, op
 from ..kernels import cumulative as kernels
 from ..kernels import reduce
 from ..kernels.indexing import argsort
 from ..kernels.mask import keep
+from ..tensor import implements
+from ..values import Array
 from .indexing import plain
 
 Axis = int | tuple[int, ...] | None

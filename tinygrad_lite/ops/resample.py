@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Array
+from ..values import Array
 from .pool import adaptive_average, along
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..graph import Array, Rule, implements, op
+from ..graph import Rule, op
+from ..tensor import implements
+from ..values import Array
 
 Mode = Literal["full", "same", "valid"]
 

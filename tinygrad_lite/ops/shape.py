@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Array, Closure, Rule, identity, implements, op
+from ..graph import Closure, Rule, identity, op
 from ..kernels.layout import framed
+from ..tensor import implements
+from ..values import Array
 from .elementwise import same
 from .indexing import add_at, plain
 

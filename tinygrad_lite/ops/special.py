@@ -8,9 +8,11 @@ from importlib import import_module
 
 import numpy as np
 
-from ..graph import Array, Rule, kernel, op
+from ..graph import Rule, op
 from ..kernels import erf as kernels
 from ..kernels.elementwise import exp
+from ..kernels.kernel import kernel
+from ..values import Array
 
 __all__ = ["digamma", "erf", "erfc", "lgamma", "ndtr", "polygamma"]
 

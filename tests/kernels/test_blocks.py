@@ -13,7 +13,7 @@ import tinygrad_lite as tg
 from tinygrad_lite.kernels import activation, blocks, elementwise, erf, softmax
 from tinygrad_lite.kernels.blocks import blockwise
 
-from .cases import ordered
+from ..cases import ordered
 
 X = np.random.default_rng(0).standard_normal((6, 5, 4))
 

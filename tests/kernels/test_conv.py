@@ -21,7 +21,7 @@ from tinygrad_lite.kernels.layout import (
 )
 from tinygrad_lite.kernels.windows import slide
 
-from .cases import rand
+from ..cases import rand
 
 # N, C, size, O, kernel, stride, padding, dilation, groups
 SHAPES = [

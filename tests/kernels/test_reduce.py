@@ -12,7 +12,7 @@ from tinygrad_lite.kernels import reduce
 from tinygrad_lite.kernels.reduce import mean
 from tinygrad_lite.kernels.total import LARGE
 
-from .cases import ordered
+from ..cases import ordered
 
 X = np.random.default_rng(0).standard_normal((3, 4, 1, 5))
 AXES = [axes for k in range(5) for axes in combinations(range(4), k)]

@@ -9,7 +9,7 @@ import pytest
 
 from tinygrad_lite.kernels.total import total
 
-from .cases import ordered
+from ..cases import ordered
 
 X = np.random.default_rng(0).standard_normal((3, 4, 1, 5))
 AXES = [axes for k in range(5) for axes in combinations(range(4), k)]

@@ -11,8 +11,8 @@ from tinygrad_lite.kernels import pool as kernels
 from tinygrad_lite.kernels import threads
 from tinygrad_lite.kernels.windows import slide
 
-from .cases import rand
-from .test_kernels_conv import in_order
+from ..cases import rand
+from .test_conv import in_order
 
 # shape, kernel, stride, padding, dilation, ceil_mode
 SHAPES = [
