@@ -562,8 +562,8 @@ class Tensor(Node):
         if self.requires_grad:
             raise TypeError(
                 "this Tensor requires a gradient, and a NumPy array has none: use t.detach() where that is meant. "
-                "To keep the gradient write np.stack([t, u]) for np.array([t, u]), np.block for nested lists, a @ t for "
-                "a.dot(t), np.broadcast_to(t, shape) for np.full(shape, t), np.stack([t, u], 1) for np.c_[t, u]"
+                "To keep the gradient write np.stack([t, u]) for np.array([t, u]), np.block for nested lists, a @ t "
+                "for a.dot(t), np.broadcast_to(t, shape) for np.full(shape, t), np.stack([t, u], 1) for np.c_[t, u]"
             )
         return np.array(self.value, dtype=dtype, copy=copy)
 
