@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import conv as kernels
-from tinygrad_lite.kernels import rows, threads, winograd
+from tinygrad_lite.kernels import rows, threads, thresholds, winograd
 from tinygrad_lite.kernels.layout import (
     batch_first,
     batch_last,
@@ -187,7 +187,7 @@ def test_several_threads_give_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
-    monkeypatch.setattr(threads, "WORTH", 1)
+    monkeypatch.setattr(thresholds, "PRODUCTS_FOR_A_SECOND_THREAD", 1)
     monkeypatch.setattr(kernels, "FEW", 0)
     for room in (rows, kernels):
         monkeypatch.setattr(room, "BLOCK", 64)

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..graph import Node, Rule, op
 from ..kernels import cumulative as kernels
-from ..kernels.elementwise import portion
 from ..values import Array
+from .elementwise import portion
 
 __all__ = ["cummax", "cummin", "logcumsumexp"]
 

@@ -15,10 +15,10 @@ from ..graph import Node, Rule, op
 from ..kernels import cumulative as kernels
 from ..kernels import reduce
 from ..kernels.indexing import argsort
-from ..kernels.mask import keep
 from ..tensor import implements
 from ..values import Array
 from .indexing import plain
+from .ufuncs import keep
 
 Axis = int | tuple[int, ...] | None
 
