@@ -16,7 +16,7 @@ from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op, total
 from ..tensor import implements
 from ..values import Array, wide
-from .elementwise import keep  # type: ignore[attr-defined]
+from .ufuncs import keep
 
 Axis = int | tuple[int, ...] | None
 
