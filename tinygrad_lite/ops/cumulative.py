@@ -67,7 +67,7 @@ def discounted_sum(x: Array, discount: Array, axis: int = -1, reverse: bool = Fa
 
 @op
 def logcumsumexp(x: Array, axis: int) -> Rule:
-    """outᵢ = log Σⱼ eˣⱼ, j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ · e^(xⱼ - outᵢ), i ≥ j
+    """outᵢ = log Σⱼ e^(xⱼ) over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ · e^(xⱼ - outᵢ) over i ≥ j
 
     Neither the sum nor its gradient overflows: the latter is a sum from the end that fades by e^(outᵢ - outᵢ₊₁) ≤ 1.
     """

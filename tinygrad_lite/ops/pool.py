@@ -51,13 +51,13 @@ def put(g: Array, place: Array, windows: Windows) -> Rule:
 
 @op(linear=True)
 def window_sum(x: Array, windows: Windows) -> Rule:
-    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
+    """out[p] = Σ x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i"""
     return kernels.window_sum(x, windows), (lambda g: window_spread(g, windows),)
 
 
 @op(linear=True)
 def window_spread(g: Array, windows: Windows) -> Rule:
-    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
+    """out[i] = Σ g[p] over p ∋ i        ∂L/∂g[p] = Σ h[i] over i ∈ p, where h = ∂L/∂out"""
     return kernels.window_spread(g, windows), (lambda h: window_sum(h, windows),)
 
 
@@ -74,7 +74,7 @@ def max_pool1d(
     dilation: Ints = 1,
     ceil_mode: bool = False,
 ) -> Rule:
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+    """out[p] = max x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i and x[i] = out[p]
 
     x (N, C, W) or (C, W). `max_pool2d` over one axis: see there.
     """
@@ -90,7 +90,7 @@ def max_pool2d(
     dilation: Ints = 1,
     ceil_mode: bool = False,
 ) -> Rule:
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+    """out[p] = max x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i and x[i] = out[p]
 
     On a tie the first maximum of the window, row by row, gets the gradient.
 
@@ -119,7 +119,7 @@ def max_pool3d(
     dilation: Ints = 1,
     ceil_mode: bool = False,
 ) -> Rule:
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+    """out[p] = max x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i and x[i] = out[p]
 
     x (N, C, D, H, W) or (C, D, H, W). `max_pool2d` over three axes: see there.
     """
@@ -135,7 +135,7 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Rule:
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     x (N, C, W) or (C, W). `avg_pool2d` over one axis: see there.
     """
@@ -148,7 +148,7 @@ def avg_pool2d(
     x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     Args:
         x: (N, C, H, W), or (C, H, W) for one example.
@@ -174,7 +174,7 @@ def avg_pool3d(
     x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     x (N, C, D, H, W) or (C, D, H, W). `avg_pool2d` over three axes: see there.
     """

@@ -66,7 +66,7 @@ def sum(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Σ x        ∂L/∂x = g, the same for every summand"""
+    """out = Σ x        ∂L/∂x = g"""
     no_out(out)
     shape = np.shape(x)
     if dtype is initial is None and where is True:
@@ -80,7 +80,7 @@ def sum(
 def mean(
     x: Array, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True
 ) -> Rule:
-    """out = Σ x / n        ∂L/∂x = g / n, the same for each of the n"""
+    """out = Σ x / n        ∂L/∂x = g / n"""
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     if dtype is None and where is True:
@@ -100,7 +100,7 @@ def prod(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Π x        ∂L/∂x = g · the product of all the others
+    """out = Π x        ∂L/∂xₖ = g · Πⱼ xⱼ over j ≠ k
 
     Right also where some of the factors are 0.
     """
@@ -142,7 +142,7 @@ def others(x: Array) -> Array:
 
 @op(np.cumsum, linear=True)
 def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
-    """outᵢ = Σ x up to i        ∂L/∂x = Σ g from i on"""
+    """outᵢ = Σⱼ xⱼ over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ over i ≥ j"""
     no_out(out)
     shape, along = np.shape(x), 0 if axis is None else axis
     if dtype is not None or not shape:
@@ -154,7 +154,7 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
 
 @op(np.cumprod, linear=False)
 def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
-    """outᵢ = Π x up to i        ∂L/∂x = Σ g · Π of all but xᵢ up to j, over each j from i on
+    """outᵢ = Πⱼ xⱼ over j ≤ i        ∂L/∂xₖ = Σᵢ gᵢ · (Πⱼ xⱼ over j ≤ i and j ≠ k) over i ≥ k
 
     Right also where some of the factors are 0.
     """
@@ -196,7 +196,7 @@ def var(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = Σ (x - mean)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean) / (n - ddof)
+    """out = Σ (x - mean x)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean x) / (n - ddof)
 
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
@@ -220,7 +220,7 @@ def std(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = √(Σ (x - mean)² / (n - ddof))        ∂L/∂x = g · (x - mean) / ((n - ddof) · out)
+    """out = √(Σ (x - mean x)² / (n - ddof))        ∂L/∂x = g · (x - mean x) / ((n - ddof) · out)
 
     Where all elements are equal, the gradient is 0.
     """
@@ -248,7 +248,7 @@ def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
 def max(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the largest x        ∂L/∂x = g where x is the largest, shared equally on a tie"""
+    """out = max x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(kept(g, axis, keepdims), x, kept(value, axis, keepdims), axis, initial, where),)
@@ -258,7 +258,7 @@ def max(
 def min(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the smallest x        ∂L/∂x = g where x is the smallest, shared equally on a tie"""
+    """out = min x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(kept(g, axis, keepdims), x, kept(value, axis, keepdims), axis, initial, where),)

@@ -37,7 +37,7 @@ def erfc(x: Array) -> Rule:
 
 @op
 def ndtr(x: Array) -> Rule:
-    """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √2π
+    """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √(2π)
 
     The distribution function of the standard normal; in float64 accurate in its lower tail too.
     """
@@ -74,7 +74,7 @@ def lgamma(x: Array) -> Rule:
 
 @op
 def digamma(x: Array) -> Rule:
-    """out = ψ(x) = ∂ log Γ(x) / ∂x        ∂L/∂x = g · ψ₁(x)
+    """out = ψ(x) = Γ′(x) / Γ(x)        ∂L/∂x = g · ψ₁(x)
 
     Needs SciPy.
 
@@ -86,7 +86,7 @@ def digamma(x: Array) -> Rule:
 
 @op
 def polygamma(n: int, x: Array) -> Rule:
-    """out = ψₙ(x) = ∂ⁿψ(x) / ∂xⁿ        ∂L/∂x = g · ψₙ₊₁(x)
+    """out = ψₙ(x)        ∂L/∂x = g · ψₙ₊₁(x)
 
     Needs SciPy. ψ₀ is digamma.
 
