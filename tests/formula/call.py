@@ -32,7 +32,7 @@ class Values:
         self.head: Tree = ()  # its right side, if that is about a gradient
 
     def value(self, tree: Tree) -> Any:
-        kind, *parts = tree
+        kind, parts = str(tree[0]), tree[1:]
         if kind in OPERATORS:
             return OPERATORS[kind](*map(self.value, parts))
         if kind == "reduce":
@@ -75,13 +75,13 @@ class Values:
 
     def integral(self, low: Tree, high: Tree, variable: str, body: Tree) -> Array:
         """By Gauss's rule with 40 points."""
-        low, high = self.value(low), self.value(high)
+        start, half = self.value(low), (self.value(high) - self.value(low)) / 2
         total: Any = 0
         for point, weight in zip(*np.polynomial.legendre.leggauss(40)):
-            self.bound[variable] = (high + low) / 2 + (high - low) / 2 * point
-            total = total + weight * self.value(body)
+            self.bound[variable] = start + half * (1 + point)
+            total = total + half * weight * self.value(body)
         del self.bound[variable]
-        return total * (high - low) / 2
+        return total
 
     def stack(self, items: list[Tree]) -> Array:
         return np.stack(np.broadcast_arrays(*map(self.value, items)))
@@ -266,9 +266,9 @@ class Values:
         if self.windows is None:
             raise Refused("⋆ without windows")
         found = np.zeros(np.shape(self.value(self.left)))
-        arrays = [found if a is None else a for a in (x, y, w)]
-        one = [a[None] if a is not w and a.ndim == self.windows.axes + 1 else a for a in arrays]  # without a batch axis
-        self.windows.slide(*one, self.values["groups"])
+        x, y, w = (found if a is None else a for a in (x, y, w))
+        x, y = (a[None] if a.ndim == self.windows.axes + 1 else a for a in (x, y))  # without a batch axis
+        self.windows.slide(x, y, w, self.values["groups"])
         return found
 
 
@@ -309,9 +309,8 @@ class Call(Values):
     def fit_integers(self) -> None:
         """An index for each place along the axis lies as x does."""
         axis, shape = self.values.get("axis"), np.shape(self.values[self.first])
-        for name, value in list(self.values.items()):
-            whole = isinstance(axis, int) and isinstance(value, np.ndarray) and value.dtype == int
-            if whole and value.shape == tuple(np.delete(shape, axis)):
+        for name, value in list(self.values.items()) if isinstance(axis, int) else []:
+            if isinstance(value, np.ndarray) and value.dtype == int and value.shape == tuple(np.delete(shape, axis)):
                 self.reshape(name, np.expand_dims(value, axis).shape)
 
     def fit_vectors(self, right: Tree) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 Array = Any
 
@@ -16,8 +17,7 @@ def elementwise(f: Callable[..., Any]) -> Callable[..., Array]:
 
 
 def psi(x: Array, n: Array = 0) -> Array:
-    import mpmath
-
+    mpmath = pytest.importorskip("mpmath")
     return elementwise(lambda x: float(mpmath.psi(int(n), float(x))))(x)
 
 

@@ -408,7 +408,9 @@ def where(condition: Array, x: Array, y: Array) -> Rule:
 
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
-    """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf        ∂L/∂x = g where x is finite"""
+    """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf
+    ∂L/∂x = g where x is finite
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
