@@ -124,8 +124,8 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         _, node = heappop(waiting)
         g = gradient.pop(node)
         if g.__class__ is ndarray:
-            if not node.op.linear and node.value.__class__ is ndarray:  # its closures multiply g by values
-                g = side_by_side(node.value, g)
+            if node.op is not None and not node.op.linear and node.value.__class__ is ndarray:
+                g = side_by_side(node.value, g)  # its closures multiply g by values
             g.setflags(write=False)
         yield node, g
         closures = node.kept
@@ -143,7 +143,7 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
                 elif x not in ours:
                     gradient[x] = gradient[x].copy("K")
                 ours.add(x)
-                gradient[x][at] += g
+                gradient[x][index] += g
                 continue
             try:
                 gx = closure(g)

@@ -279,7 +279,7 @@ def hypot(x: Array, y: Array) -> Rule:
 def arctan2(y: Array, x: Array) -> Rule:
     """out = 2 · arctan(y / (x + √(x² + y²)))        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
 
-    The gradient at (0, 0) is 0.
+    The angle of the point (x, y), in [-π, π]. The gradient at (0, 0) is 0.
     """
 
     def turn(side: Array) -> Array:
@@ -371,18 +371,16 @@ def won(g: Array, more: Array, tied: Array) -> Array:
 
 @op(np.maximum)
 def maximum(x: Array, y: Array) -> Rule:
-    """out = max(x, y)        ∂L/∂x = g where x > y, ½ · g where x = y        ∂L/∂y = g where y > x, ½ · g where x = y
-
-    On a tie each gets ½ · g.
+    """out = max(x, y)
+    ∂L/∂x = g where x > y, ½ · g where x = y        ∂L/∂y = g where y > x, ½ · g where x = y
     """
     return np.maximum(x, y), (lambda g: won(g, x > y, x == y), lambda g: won(g, y > x, x == y))
 
 
 @op(np.minimum)
 def minimum(x: Array, y: Array) -> Rule:
-    """out = min(x, y)        ∂L/∂x = g where x < y, ½ · g where x = y        ∂L/∂y = g where y < x, ½ · g where x = y
-
-    On a tie each gets ½ · g.
+    """out = min(x, y)
+    ∂L/∂x = g where x < y, ½ · g where x = y        ∂L/∂y = g where y < x, ½ · g where x = y
     """
     return np.minimum(x, y), (lambda g: won(g, x < y, x == y), lambda g: won(g, y < x, x == y))
 
@@ -391,8 +389,6 @@ def minimum(x: Array, y: Array) -> Rule:
 def fmax(x: Array, y: Array) -> Rule:
     """out = x where y is NaN, y where x is NaN, else max(x, y)
     ∂L/∂x = g where x > y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y > x or x is NaN, ½ · g where x = y
-
-    On a tie each gets ½ · g.
     """
     return np.fmax(x, y), (
         lambda g: won(g, (x > y) | np.isnan(y), x == y),
@@ -404,8 +400,6 @@ def fmax(x: Array, y: Array) -> Rule:
 def fmin(x: Array, y: Array) -> Rule:
     """out = x where y is NaN, y where x is NaN, else min(x, y)
     ∂L/∂x = g where x < y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y < x or x is NaN, ½ · g where x = y
-
-    On a tie each gets ½ · g.
     """
     return np.fmin(x, y), (
         lambda g: won(g, (x < y) | np.isnan(y), x == y),
@@ -504,7 +498,7 @@ def heaviside(x: Array, h: Array) -> Rule:
 def copysign(x: Array, y: Array) -> Rule:
     """out = |x| · s        ∂L/∂x = g · sign x · s        ∂L/∂y = 0        s = -1 where y < 0, else 1
 
-    The derivative at x = 0 is 0.
+    A y of -0 counts as negative.
     """
     return np.copysign(x, y), (lambda g: g * np.sign(x) * np.copysign(1, y), zero)
 

@@ -121,7 +121,7 @@ def polygamma_forward(n: int, x: Array) -> Array:
 def polygamma(n: int, x: Array) -> Rule:
     """out = ψₙ(x)        ∂L/∂x = g · ψₙ₊₁(x)
 
-    Needs SciPy. ψ₀ is digamma.
+    The n-th derivative of ψ₀, the digamma function. Needs SciPy.
 
     Raises:
         ImportError: SciPy is not installed.
