@@ -308,10 +308,12 @@ class Call(Values):
 
     def fit_integers(self) -> None:
         """An index for each place along the axis lies as x does."""
-        axis, shape = self.values.get("axis"), np.shape(self.values[self.first])
-        for name, value in list(self.values.items()) if isinstance(axis, int) else []:
-            if isinstance(value, np.ndarray) and value.dtype == int and value.shape == tuple(np.delete(shape, axis)):
-                self.reshape(name, np.expand_dims(value, axis).shape)
+        axis = self.values.get("axis")
+        if isinstance(axis, int):
+            shape = tuple(np.delete(np.shape(self.values[self.first]), axis))
+            for name, value in list(self.values.items()):
+                if isinstance(value, np.ndarray) and value.dtype == int and value.shape == shape:
+                    self.reshape(name, np.expand_dims(value, axis).shape)
 
     def fit_vectors(self, right: Tree) -> None:
         """At the left of @ a vector is a row, at the right a column."""
