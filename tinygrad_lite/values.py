@@ -15,15 +15,13 @@ IMMUTABLE = {
 
 
 def frozen(a: Any) -> Any:
-    """`a` as a graph may keep it: an array that someone could still write to is copied; all else stays as it is."""
+    """`a` as a graph may keep it: an array is copied, since its owner could still change it; a number stays as it is.
+
+    The copy lies in memory in the same order.
+    """
     if isinstance(a, ndarray):
-        base: Any = a
-        while isinstance(base, ndarray):
-            if base.flags.writeable:
-                a = a.copy(order="K")
-                a.setflags(write=False)
-                return a
-            base = base.base
+        a = a.copy(order="K")
+        a.setflags(write=False)
         return a
     if type(a) in (list, tuple):
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
