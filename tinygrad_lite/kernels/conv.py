@@ -20,10 +20,8 @@ from ..values import Array
 from .geometry import Geometry, Slices, geometry
 from .memory_order import batch_first, batch_inner, copied, put, with_batch_inner
 from .threads import each, pieces, shared
-from .unfolding import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
-
-NARROW = 32  # columns: matrices with fewer are slow to multiply
-FEW = 100_000  # numbers seen: up to so many, one matrix of them takes less time than the cutting into rows
+from .thresholds import COLUMNS_OF_A_NARROW_MATRIX, ELEMENTS_TO_UNFOLD, NUMBERS_TO_UNFOLD_AT_ONCE
+from .unfolding import Block, Rows, columns, empty, product, product_over_columns, rows_inside
 
 
 @rules.conv_forward.register
@@ -67,7 +65,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
 def few(x: Array, windows: Geometry) -> bool:
     """Whether all that the windows see is one small matrix."""
-    return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= FEW
+    return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= NUMBERS_TO_UNFOLD_AT_ONCE
 
 
 def as_it_lies(x: Array, windows: Geometry) -> bool:
@@ -97,7 +95,7 @@ def pointwise_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array
     total = np.zeros((len(share), groups, gs.shape[2], seen.shape[2]), np.result_type(x, g))
 
     def add(i: int) -> None:
-        for some in pieces(share[i], BLOCK // max(1, total[i].size)):
+        for some in pieces(share[i], ELEMENTS_TO_UNFOLD // max(1, total[i].size)):
             total[i] += product_over_columns(gs[:, some], seen[:, some].swapaxes(-1, -2))
 
     each(add, range(len(share)))
@@ -159,7 +157,7 @@ def shifted(
         each(fill, rows.blocks(elements * outputs))
     else:  # the outputs of a single row are shared out
         u = rows.matrices((slice(0, 1), slice(0, windows.places[1])))
-        most = BLOCK // max(1, groups * elements * u.shape[3])
+        most = ELEMENTS_TO_UNFOLD // max(1, groups * elements * u.shape[3])
         share = [some for part in shared(outputs, elements * outputs * u.size) for some in pieces(part, most)]
         each(lambda some: add(out, u, some), share)
 
@@ -189,7 +187,7 @@ def shifts(windows: Geometry) -> bool:
 
 def in_one_row(windows: Geometry, examples: int) -> bool:
     """Whether to unfold all axes: there is but one, or a row has few columns, or the kernel's rows lie apart."""
-    few = math.prod(windows.places[1:]) * examples < NARROW
+    few = math.prod(windows.places[1:]) * examples < COLUMNS_OF_A_NARROW_MATRIX
     return len(windows.size) == 1 or few and windows.places[0] > 1 or windows.kernel[0] > 1 < windows.dilation[0]
 
 
@@ -263,7 +261,7 @@ def few_products(g: Array, inputs: int, windows: Geometry) -> bool:
     """Whether the products of all elements are one small matrix, and (for a stride of 1, where a `conv` would do) have
     no more channels than g."""
     products = len(g) * inputs * math.prod((*windows.kernel, *windows.places))
-    return products <= FEW and (max(windows.stride) > 1 or inputs <= g.shape[1])
+    return products <= NUMBERS_TO_UNFOLD_AT_ONCE and (max(windows.stride) > 1 or inputs <= g.shape[1])
 
 
 def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometry, groups: int) -> Array:
@@ -288,7 +286,7 @@ def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometr
 def turned_weight(weight: Array, groups: int) -> Array:
     """The weight of the full correlation: the kernel turned by 180°, inputs and outputs of each group swapped."""
     w = np.flip(weight, tuple(range(2, weight.ndim)))
-    return rules.joined(np.swapaxes(rules.cut(w, 0, groups), 1, 2), 0)
+    return rules.ungrouped(np.swapaxes(rules.grouped(w, 0, groups), 1, 2), 0)
 
 
 @rules.unfold_forward.register

@@ -14,12 +14,13 @@ import numpy as np
 
 from ..values import Array
 from .threads import each, pieces
-from .thresholds import ELEMENTS_FOR_ONE_ORDER
-
-STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
-LONG = 1000  # elements that are worth a copy of their own
-ONE_BY_ONE = 8  # up to so many examples are turned one by one: a loop over few of them takes up to ten times as long
-GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
+from .thresholds import (
+    ELEMENTS_FOR_ONE_ORDER,
+    ELEMENTS_OF_A_TURNED_STRIP,
+    ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT,
+    EXAMPLES_FOR_BATCH_INNERMOST,
+    EXAMPLES_TO_TURN_SINGLY,
+)
 
 
 def batch_last(x: Array) -> Array:
@@ -32,7 +33,7 @@ def batch_last(x: Array) -> Array:
 
 def turned_into(out: Array, x: Array) -> Array:
     """out (..., N), whose batch is innermost in memory, filled with x (N, ...) in C order."""
-    if len(x) <= ONE_BY_ONE:
+    if len(x) <= EXAMPLES_TO_TURN_SINGLY:
         for n, example in enumerate(x):
             out[..., n] = example
         return out
@@ -49,11 +50,11 @@ def turned_into(out: Array, x: Array) -> Array:
 
 
 def boxes(shape: tuple[int, ...]) -> list[tuple[Any, ...]]:
-    """Indices that cut an array of `shape` into boxes of at most STRIP elements."""
+    """Indices that cut an array of `shape` into boxes of at most ELEMENTS_OF_A_TURNED_STRIP elements."""
     inner = math.prod(shape[1:])
-    if inner > STRIP:
+    if inner > ELEMENTS_OF_A_TURNED_STRIP:
         return [(i, *box) for i in range(shape[0]) for box in boxes(shape[1:])]
-    return [(some,) for some in pieces(slice(0, shape[0]), STRIP // inner)]
+    return [(some,) for some in pieces(slice(0, shape[0]), ELEMENTS_OF_A_TURNED_STRIP // inner)]
 
 
 def batch_is_inner(x: Array) -> bool:
@@ -70,9 +71,8 @@ def batch_inner(x: Array) -> Array:
 def with_batch_inner(x: Array) -> Array:
     """x (N, ...) with the batch innermost in memory, for what goes through it more than once. What is no NumPy array,
     or a batch too small to gain by it, is left as it is."""
-    if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= GAINS and x.flags.c_contiguous and x.dtype.kind == "f":
-        return batch_first(batch_last(x))
-    return x
+    gains = isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= EXAMPLES_FOR_BATCH_INNERMOST
+    return batch_first(batch_last(x)) if gains and x.flags.c_contiguous and x.dtype.kind == "f" else x
 
 
 def batch_first(x: Array) -> Array:
@@ -83,7 +83,7 @@ def batch_first(x: Array) -> Array:
 def copied(a: Array, short: int) -> Array:
     """A copy of a in C order where the last `short` axes, a kernel's, have few elements: NumPy would copy that few at a
     time. 128×64×3×3 that way takes a quarter of the time."""
-    if math.prod(a.shape[:-short]) < LONG:
+    if math.prod(a.shape[:-short]) < ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT:
         return np.ascontiguousarray(a)
     out: Array = np.empty(a.shape, a.dtype)
     for at in np.ndindex(a.shape[-short:]):

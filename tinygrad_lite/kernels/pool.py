@@ -20,10 +20,8 @@ from . import unfolding
 from .geometry import Geometry, Slices, geometry
 from .memory_order import empty_as, ordered_as, with_batch_inner
 from .threads import each, split
+from .thresholds import ELEMENTS_FOR_A_POOLING_THREAD, ELEMENTS_TO_POOL_AT_ONCE
 from .total import total
-
-WORTH = 1 << 19  # elements: fewer are done before another thread has begun
-FEW = 1 << 15  # elements seen: up to so many, a copy of them takes less time than a pass for each element of the window
 
 
 def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
@@ -34,10 +32,10 @@ def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
 def parts(x: Array, windows: Geometry) -> list[Slices]:
     """x in parts for the threads, along the outermost in memory of the axes before the spatial ones."""
     before = x.ndim - len(windows.size)
-    if not before or x.size < 2 * WORTH:
+    if not before or x.size < 2 * ELEMENTS_FOR_A_POOLING_THREAD:
         return [()]
     axis = max(range(before), key=lambda i: (x.shape[i] > 1, abs(x.strides[i])))
-    least = max(1, -(-WORTH * x.shape[axis] // x.size))
+    least = max(1, -(-ELEMENTS_FOR_A_POOLING_THREAD * x.shape[axis] // x.size))
     return [(*[slice(None)] * axis, some) for some in split(x.shape[axis], least)]
 
 
@@ -45,7 +43,7 @@ def few(a: Array, windows: Geometry) -> bool:
     """Whether windows over an image, or of the results a, see few elements, and all of them on the image."""
     lead = a.shape[: a.ndim - len(windows.size)]
     seen = math.prod((*lead, *windows.kernel, *windows.places))
-    return bool(0 < seen <= FEW and windows.whole and a.flags.c_contiguous)
+    return bool(0 < seen <= ELEMENTS_TO_POOL_AT_ONCE and windows.whole and a.flags.c_contiguous)
 
 
 def element_first(x: Array, windows: Geometry) -> Array:
