@@ -171,5 +171,5 @@ def test_gradcheck_compares_the_gradient_that_create_graph_gives() -> None:
         return x * x, (lambda g: g * x * factor,)
 
     assert tg.gradcheck(two_faced, X, order=1)
-    with pytest.raises(tg.check.GradientError, match=r"order 1, input 0.*create_graph gives .* central differences give"):
+    with pytest.raises(tg.check.GradientError, match=r"order 1, input 0.*create_graph gives .* central"):
         tg.gradcheck(two_faced, X)
