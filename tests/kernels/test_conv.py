@@ -85,7 +85,7 @@ def in_order(a: Any, order: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("few", [0, kernels.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
+@pytest.mark.parametrize("few", [0, thresholds.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
@@ -133,7 +133,7 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
 WAYS = [SHAPES[i] for i in (0, 3, 4, 7, 9, 10, 12, 17, 20, 21, 27, 31, 33, 37, 38, 41, 51)]
 
 
-@pytest.mark.parametrize("few", [0, kernels.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
+@pytest.mark.parametrize("few", [0, thresholds.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64])
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), WAYS)
 def test_nan_infinity_dtypes_and_mixed_orders_are_as_in_the_plain_ones(

@@ -33,7 +33,7 @@ def test_elementwise_ops_are_equal_and_keep_the_batch_innermost(name: str) -> No
         operands[0] = operands[0] > 0.5
     g = rand(*SHAPE, seed=9)
     wanted, closures = rule(*operands)
-    back = [closure and closure(g) for closure in closures]
+    back: list[Any] = [closure and closure(g) for closure in closures]
     for which in range(n):
         if operands[which].dtype == bool:
             continue

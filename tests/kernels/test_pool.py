@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import pool as kernels
-from tinygrad_lite.kernels import threads
+from tinygrad_lite.kernels import threads, thresholds
 from tinygrad_lite.ops.pool import lowest
 from tinygrad_lite.ops.windows import slide
 
@@ -43,7 +43,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("few", [0, kernels.ELEMENTS_TO_POOL_AT_ONCE])
+@pytest.mark.parametrize("few", [0, thresholds.ELEMENTS_TO_POOL_AT_ONCE])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
@@ -76,7 +76,7 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     np.testing.assert_array_equal(kernels.first_max(x, y, windows)[seen], place[seen])
 
 
-@pytest.mark.parametrize("few", [0, kernels.ELEMENTS_TO_POOL_AT_ONCE])
+@pytest.mark.parametrize("few", [0, thresholds.ELEMENTS_TO_POOL_AT_ONCE])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
 def test_nan_infinity_dtypes_and_mixed_orders_are_as_in_the_plain_ones(

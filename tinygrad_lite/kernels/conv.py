@@ -17,11 +17,11 @@ from ..graph import OPS, Rule
 from ..ops import conv as rules
 from ..ops.windows import Windows
 from ..values import Array
-from .geometry import Geometry, Slices, geometry
 from .memory_order import batch_first, batch_inner, copied, put, with_batch_inner
 from .threads import each, pieces, shared
 from .thresholds import COLUMNS_OF_A_NARROW_MATRIX, ELEMENTS_TO_UNFOLD, NUMBERS_TO_UNFOLD_AT_ONCE
 from .unfolding import Block, Rows, columns, empty, product, product_over_columns, rows_inside
+from .windows import Geometry, Slices, geometry
 
 
 @rules.conv_forward.register

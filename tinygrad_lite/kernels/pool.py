@@ -17,11 +17,11 @@ from ..ops import pool as rules
 from ..ops.windows import Windows
 from ..values import Array
 from . import unfolding
-from .geometry import Geometry, Slices, geometry
 from .memory_order import empty_as, ordered_as, with_batch_inner
 from .threads import each, split
 from .thresholds import ELEMENTS_FOR_A_POOLING_THREAD, ELEMENTS_TO_POOL_AT_ONCE
 from .total import total
+from .windows import Geometry, Slices, geometry
 
 
 def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
@@ -164,12 +164,10 @@ def put(g: Array, place: Array, windows: Windows) -> Any:
 
 
 def kept(g: Array, mask: Array, out: Array | None = None) -> Array:
-    """g where the mask holds, else 0, whatever g is there (NaN too): by its bits, since a product with 0 keeps NaN."""
-    if g.dtype.kind != "f":
-        return np.multiply(g, mask, out=out)
-    bits = f"i{g.itemsize}"
-    held = np.negative(mask.view(np.int8))  # all bits where it holds, else none
-    return np.bitwise_and(g.view(bits), held, out=None if out is None else out.view(bits)).view(g.dtype)
+    """g where the mask holds, else 0, whatever g is there: its bits are multiplied, since NaN · 0 is NaN."""
+    bits = f"u{g.itemsize}" if g.dtype.char in "efd" else g.dtype
+    product = np.multiply(g.view(bits), mask, out=None if out is None else out.view(bits))
+    return product.view(g.dtype)
 
 
 @rules.window_sum_forward.register

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..values import Array
-from .geometry import Geometry, strided
 from .memory_order import batch_inner, put
 from .threads import pieces, shared
 from .thresholds import ELEMENTS_TO_UNFOLD, PRODUCTS_OF_A_SMALL_MATRIX
+from .windows import Geometry, strided
 
 Block = tuple[slice, slice]  # places of the output along its first and its second axis
 
