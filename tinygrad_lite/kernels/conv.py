@@ -113,7 +113,7 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Geomet
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     w, others = grouped_weight(weight, groups, dtype), windows.others
     out: Array = np.empty((windows.places[0], *w.shape[:2], *others.places, len(x)), dtype)
-    shifted(out, x, w.transpose(0, 4, 1, 3, 2), bias, windows.shifts, [at[1:] for at in others.elements()])
+    shifted(out, x, w.transpose(0, 4, 1, 3, 2), bias, windows.shifts, [at[1:] for at in others.elements])
     return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
 
 
@@ -252,7 +252,7 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     w, others = grouped_weight(weight, groups, dtype).transpose(0, 4, 2, 3, 1), windows.others
     out: Array = np.empty((windows.size[0], groups, w.shape[2], *others.size, len(g)), dtype)
     for rows, elements, over in windows.phases:
-        moves = [(places, inputs) for _, inputs, places in others.elements()]
+        moves = [(places, inputs) for _, inputs, places in others.elements]
         shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, moves)
     return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
 
@@ -275,7 +275,7 @@ def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometr
         before, here = (slice(None),) * (axis + 1), (slice(None),) * (2 * axis + 1)
         shape = (*v.shape[: axis + 1], *v.shape[axis + 2 : 2 * axis + 2], windows.size[axis], *v.shape[2 * axis + 3 :])
         out: Array = np.zeros(shape, dtype)
-        for k, inputs, places in windows.axes[axis].elements():
+        for k, inputs, places in windows.axes[axis].elements:
             out[(*here, inputs[axis])] += v[(*before, k)][(*here, places[axis])]
         v = out
     if bias is not None:
@@ -295,7 +295,7 @@ def unfold(x: Array, windows: Windows) -> Array:
     *lead, channels = x.shape[: x.ndim - len(windows.size)]
     columns: Array = np.zeros((*lead, channels, math.prod(windows.kernel), *windows.places), x.dtype)
     element_first = np.moveaxis(columns, len(lead) + 1, 0)
-    for k, inputs, places in geometry(windows).elements():
+    for k, inputs, places in geometry(windows).elements:
         element_first[(k, ..., *places)] = x[(..., *inputs)]
     return columns.reshape(*lead, channels * math.prod(windows.kernel), math.prod(windows.places))
 
@@ -308,7 +308,7 @@ def fold(x: Array, windows: Windows) -> Array:
     columns = x.reshape(*lead, channels, math.prod(windows.kernel), *windows.places)
     element_first = np.moveaxis(columns, len(lead) + 1, 0)
     image: Array = np.zeros((*lead, channels, *windows.size), x.dtype)
-    for k, inputs, places in geometry(windows).elements():
+    for k, inputs, places in geometry(windows).elements:
         image[(..., *inputs)] += element_first[(k, ..., *places)]
     return image
 

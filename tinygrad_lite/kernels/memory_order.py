@@ -69,8 +69,10 @@ def batch_inner(x: Array) -> Array:
 
 
 def with_batch_inner(x: Array) -> Array:
-    """x (N, ...) with the batch innermost in memory, for what goes through it more than once. What is no NumPy array,
-    or a batch too small to gain by it, is left as it is."""
+    """x (N, ...) with the batch innermost in memory, where a rule uses it more than once.
+
+    Small batches gain nothing, and arrays of other libraries are left alone.
+    """
     gains = isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= EXAMPLES_FOR_BATCH_INNERMOST
     return batch_first(batch_last(x)) if gains and x.flags.c_contiguous and x.dtype.kind == "f" else x
 
@@ -81,8 +83,8 @@ def batch_first(x: Array) -> Array:
 
 
 def copied(a: Array, short: int) -> Array:
-    """A copy of a in C order where the last `short` axes, a kernel's, have few elements: NumPy would copy that few at a
-    time. 128×64×3×3 that way takes a quarter of the time."""
+    """A copy of a in C order. The last `short` axes, a kernel's, have few elements, and NumPy would copy only so few at
+    a time: element by element of the kernel, 128×64×3×3 takes a quarter of the time."""
     if math.prod(a.shape[:-short]) < ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT:
         return np.ascontiguousarray(a)
     out: Array = np.empty(a.shape, a.dtype)
@@ -92,8 +94,9 @@ def copied(a: Array, short: int) -> Array:
 
 
 def put(out: Array, a: Array) -> None:
-    """out[...] = a, with the last axis as one item where it is a short run in both: NumPy takes longer for a loop over
-    a few numbers than for these. Runs of 2 and 4 float32 are copied in an eighth of the time, others up to 32 in half.
+    """out[...] = a, with a short last axis copied as one item, since NumPy is slow in loops over a few numbers.
+
+    Runs of 2 and 4 float32 take an eighth of the time, others up to 32 half of it.
     """
     n = a.shape[-1]
     if a.dtype == out.dtype and out.strides[-1] == a.strides[-1] == a.itemsize and 1 < n <= 256 // a.itemsize:
@@ -111,8 +114,8 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
 
 
 def ordered_as(x: Array, a: Array) -> Array:
-    """a, with its axes in memory in the order of those of x, or at least its batch innermost as that of x: two such
-    arrays are gone through side by side."""
+    """a in the memory order of x, or at least with its batch innermost as x's is, so that both can be read side by
+    side."""
     if not (isinstance(x, np.ndarray) and isinstance(a, np.ndarray)):
         return a
     if x.flags.c_contiguous and a.flags.c_contiguous:

@@ -69,7 +69,7 @@ def reduced(combine: np.ufunc, x: Array, windows: Geometry, fill: Any) -> Array:
         seen = x[at]
         for along in windows.axes:
             y = out[at] if along is windows.axes[-1] else room(seen, along)
-            elements = [(seen[..., *inputs], places) for _, inputs, places in along.elements()]
+            elements = [(seen[..., *inputs], places) for _, inputs, places in along.elements]
             if not along.whole:
                 y[...] = fill
                 for element, places in elements:
@@ -92,7 +92,7 @@ def added_back(windows: Geometry, part: Callable[..., Array], g: Array, *others:
         dx, arrays = x[at], [a[at] for a in (g, *others)]
         if not windows.tile:
             dx[...] = 0
-        for k, inputs, places in windows.elements():
+        for k, inputs, places in windows.elements:
             seen = [a[..., *places] for a in arrays]
             if windows.tile:  # every input is in one window: it is written once
                 part(k, dx[..., *inputs], *seen)
@@ -131,7 +131,7 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
         seen, largest, count = x[at], y[at], place[at]
         less: Array = np.empty_like(largest, bool)
         less[...], count[...] = True, 0
-        for _, inputs, places in windows.elements()[:-1]:
+        for _, inputs, places in windows.elements[:-1]:
             here = less[..., *places]
             here &= seen[..., *inputs] < largest[..., *places]
             count += less.view(np.uint8)  # booleans would be cast
@@ -146,7 +146,7 @@ def pick(x: Array, place: Array, windows: Windows) -> Any:
     windows = geometry(windows)
     y = room(x, windows)
     y[...] = 0
-    for k, inputs, places in windows.elements():
+    for k, inputs, places in windows.elements:
         y[..., *places] += kept(x[..., *inputs], place[..., *places] == k)
     return y
 
