@@ -182,7 +182,7 @@ def logcumsumexp(x: Array, axis: int) -> Rule:
     def back(g: Array) -> Array:
         """By sᵢ = Σⱼ e^(xⱼ - mᵢ) = e^(xᵢ - mᵢ) + fadeᵢ · sᵢ₋₁, since at x = 1e17 log s is lost in `out`."""
         z = wide(x)
-        largest = cummax(detached(z), axis)[0]
+        largest = np.maximum.accumulate(detached(z), axis)
         m = np.where(largest == -np.inf, 0, largest)  # where no eˣ is above 0 yet
         most, _, zero = _slices(largest, axis)
         e, fade = np.exp(z - m), np.exp(np.concatenate([zero - np.inf, most], axis) - m)

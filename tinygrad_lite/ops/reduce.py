@@ -43,8 +43,9 @@ def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
 
 
 def _count(mask: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
-    """How many are true, as floats that x can be divided by without becoming longer (but for float16)."""
-    return np.sum(mask, axis=axis, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
+    """How many are true, in x's dtype, or float32 for float16."""
+    whole = np.int32 if np.size(mask) < 1 << 31 else np.int64  # half as long takes half the time
+    return np.sum(mask, axis=axis, dtype=whole, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
 
 
 def mean_of(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
@@ -86,7 +87,7 @@ def sum(
     no_out(out)
     shape = np.shape(x)
     value = sum_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
-    return value, (lambda g: spread(g, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(g, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @forward
@@ -104,7 +105,7 @@ def mean(
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     value = mean_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return value, (lambda g: spread(wide(g) / n, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(wide(g) / n, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @op(np.prod, linear=False)
@@ -209,7 +210,7 @@ def std(
 
     def closure(g: Array) -> Array:
         n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, value))
+        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
         return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
 
     return value, (closure,)
