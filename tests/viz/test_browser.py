@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tinygrad_lite.viz import Drawing, draw
 
 from .browser import ask, needs_chromium, screenshot

@@ -18,9 +18,9 @@ from typing import Any
 import graphviz
 import numpy as np
 import pytest
-from tinygrad_lite.viz import Drawing, draw, drawing
 
 from tinygrad_lite import Tensor, nn
+from tinygrad_lite.viz import Drawing, draw, drawing
 
 from .examples import ALL, chain, convnet, nan, residual, scalars, tangle, transformer
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import explain
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
+from tinygrad_lite.viz import explain
 
 
 def neuron() -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import draw
-from tinygrad_lite.viz.scene import Card, Frame, Scene
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
+from tinygrad_lite.viz import draw
+from tinygrad_lite.viz.scene import Card, Frame, Scene
 
 from .examples import ConvNet, Transformer, batch, chain, convnet, scalars
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from tinygrad_lite.viz.heatmap import GRADIENT, HEIGHT, VALUE, WIDTH, heatmap, limit, pool
 
 

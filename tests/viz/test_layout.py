@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import Drawing, draw
-from tinygrad_lite.viz import engine as engines
 
 from tinygrad_lite import Tensor
+from tinygrad_lite.viz import Drawing, draw
+from tinygrad_lite.viz import engine as engines
 
 from .examples import ALL, convnet, scalars, tangle
 

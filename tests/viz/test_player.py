@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import Player, draw, html, player
 
 from tinygrad_lite import Tensor
+from tinygrad_lite.viz import Player, draw, html, player
 
 from .browser import ask, needs_chromium, screenshot
 from .examples import ALL, convnet, scalars, transformer

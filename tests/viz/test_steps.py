@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import draw
-from tinygrad_lite.viz.steps import Step, around_largest, order, put_in
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor
 from tinygrad_lite.graph import backpropagate
+from tinygrad_lite.viz import draw
+from tinygrad_lite.viz.steps import Step, around_largest, order, put_in
 
 from .examples import ALL, ConvNet, batch, chain, convnet, scalars, tangle
 

@@ -8,8 +8,6 @@ error, relative for erf and absolute for Φ (Lawson's iteration: least squares, 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..ops import special as rules

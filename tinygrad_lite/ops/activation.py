@@ -14,7 +14,6 @@ from ..graph import Node, Rule, op, total
 from ..values import Array
 from .reduce import Axis, spread
 from .special import ndtr
-from .ufuncs import exp, expm1, where
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
