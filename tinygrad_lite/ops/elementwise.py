@@ -429,8 +429,8 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
     """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
-    out = ufuncs.where(condition, x, y)
-    return out, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
+    chosen = ufuncs.where(condition, x, y)
+    return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)
