@@ -27,6 +27,7 @@ __all__ = [
 
 @forward
 def relu_forward(x: Array) -> Array:
+    """max(x, 0) of each element."""
     return np.maximum(x, 0)
 
 
@@ -284,6 +285,7 @@ def exponentials(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
 
 @forward
 def softmax_forward(x: Array, axis: int) -> Array:
+    """eˣ / Σ eˣ, the sum along `axis`."""
     e, s, _ = exponentials(x, axis)
     return e / s
 
