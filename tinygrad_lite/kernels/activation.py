@@ -22,10 +22,10 @@ def relu_gradient(gx: Array, g: Array, x: Array) -> None:
     gx *= g
 
 
-@in_blocks(rules.leaky_relu_forward)
+@in_blocks(rules.leaky_relu_forward, when=lambda x, slope: slope != 0)  # 0 · ∞ is NaN
 def leaky_relu(y: Array, x: Array, slope: float) -> None:
-    _bent(y, x, slope)
-    y *= x
+    np.multiply(x, slope, out=y)
+    (np.maximum if slope <= 1 else np.minimum)(x, y, out=y)
 
 
 @in_blocks(rules.leaky_relu_gradient)
@@ -40,9 +40,8 @@ def _bent(out: Array, x: Array, slope: float) -> None:
     if 0 <= slope <= 1:
         out.clip(slope, 1, out=out)
     else:
-        rest = 1 - out
-        rest *= slope
-        out += rest
+        out *= 1 - slope
+        out += slope
 
 
 @in_blocks(rules.hardtanh_gradient)
