@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..dispatch import array_code, forward
-from ..graph import Rule, op, total
+from ..graph import TABLE, Rule, op, total
 from ..values import Array
 from .indexing import detached
 from .reduce import Axis, spread
@@ -194,6 +194,9 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
 def logsigmoid(x: Array) -> Array:
     """log σ(x), without taking the logarithm of a σ(x) that may be 0."""
     return -softplus(x * -1.0, threshold=math.inf)
+
+
+TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigmoid})
 
 
 @array_code
