@@ -19,7 +19,8 @@ from .thresholds import ELEMENTS_FOR_ONE_ORDER
 
 ELEMENTWISE = (
     "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "fmax", "fmin", "remainder", "fmod",
-    "logaddexp", "logaddexp2", "hypot", "arctan2", "copysign", "where", "clip", "bernoulli_nll",
+    "logaddexp", "logaddexp2", "hypot", "arctan2", "copysign", "where", "clip", "bernoulli_nll", "logistic_nll",
+    "xlogy",
 )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
         ValueError: shapes that do not fit.
     """
     axes = _last("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else _checked("rms_norm", eps)
+    eps = float(np.finfo(np.result_type(x, np.float16)).eps) if eps is None else _checked("rms_norm", eps)
     z = wide(x)
     y = z / np.sqrt(mean_of(np.square(z), axes) + eps)
     y = y if z is x else y.astype(x.dtype)
