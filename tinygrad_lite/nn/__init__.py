@@ -1,5 +1,8 @@
 """Models: modules with parameters, the layers, and `functional` (`F`), the functions that they call."""
 
 from . import functional as functional
+from .containers import *
 from .layers import *
 from .module import Module as Module
+from .normalization import *
+from .stateless import *
