@@ -229,7 +229,7 @@ P = tg.Tensor([1.0], requires_grad=True)
         (lambda: optim.SGD([]), ValueError, "no parameters were given"),
         (lambda: optim.SGD([P * 2]), ValueError, "parameter 0 is the result of multiply"),
         (lambda: optim.SGD([P, tg.Tensor([1])]), ValueError, "parameter 1 is of dtype int64"),
-        (lambda: optim.SGD([np.ones(3)]), TypeError, "parameter 0 is a ndarray, not a Tensor"),  # type: ignore[list-item]
+        (lambda: optim.SGD([np.ones(3)]), TypeError, "parameter 0 is a ndarray, not a Tensor"),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:

@@ -28,3 +28,12 @@ def frozen(a: Any) -> Any:
     if type(a) in (list, tuple):
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
     return a
+
+
+def in_order_of(a: Array, like: Array) -> Array:
+    """`a` in the memory order of `like`, which has its shape: rounding in a product depends on the order."""
+    if not isinstance(a, np.ndarray) or not isinstance(like, np.ndarray) or a.strides == like.strides:
+        return a
+    out = np.empty_like(like, dtype=a.dtype)
+    out[...] = a
+    return out

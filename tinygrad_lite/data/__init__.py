@@ -64,7 +64,7 @@ class batches:
         batch_size: how many examples a batch has; the last has fewer where it doesn't divide their number.
         shuffle: take the examples in a new random order each time.
         drop_last: leave a last batch out that has fewer.
-        seed: an integer, or a NumPy Generator, for an order that nothing else influences; else `tg.manual_seed` sets it.
+        seed: an integer, or a NumPy Generator, for orders that nothing else influences; else `tg.manual_seed` counts.
 
     Raises:
         ValueError: the arrays differ in length, or `batch_size` is not positive.

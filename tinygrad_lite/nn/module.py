@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Node
 from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
-from ..values import Array
+from ..values import Array, in_order_of
 
 M = TypeVar("M", bound="Module")
 T = TypeVar("T")
@@ -309,15 +309,6 @@ class Module:
                 first, *rest = child._lines(indent + "  ", above | {id(self)})
                 yield f"{indent}  {name}: {first}"
                 yield from rest
-
-
-def in_order_of(a: Array, like: Array) -> Array:
-    """`a` in the memory order of `like`, which has its shape: rounding in a product depends on the order."""
-    if not isinstance(a, np.ndarray) or not isinstance(like, np.ndarray) or a.strides == like.strides:
-        return a
-    out = np.empty_like(like, dtype=a.dtype)
-    out[...] = a
-    return out
 
 
 def _array(said: str, name: str, value: Any) -> Array:
