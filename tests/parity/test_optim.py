@@ -135,8 +135,8 @@ def test_schedulers_one_after_another_on_one_optimiser_multiply() -> None:
         for schedulers in chains:
             for scheduler in schedulers:
                 scheduler.step()
-        rates = [[group["lr"] for group in o.param_groups] for o in (ours, theirs)]
-        np.testing.assert_allclose(*rates, rtol=1e-9)
+        a, b = [[group["lr"] for group in o.param_groups] for o in (ours, theirs)]
+        np.testing.assert_allclose(a, b, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

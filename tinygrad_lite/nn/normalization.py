@@ -51,20 +51,13 @@ class _Norm(Module):
         if np.ndim(x) not in self.ranks:
             wanted = " or ".join(map(str, self.ranks))
             raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
-        mean, counted = self.running_mean, self.num_batches_tracked
-        if mean is None or counted is None:
-            return self._normalized(x, True, 0.0)
-        before = mean.data
-        momentum = 1 / (counted.item() + 1) if self.momentum is None else self.momentum
-        out = self._normalized(x, self.training, momentum)
-        if mean.data is not before:  # not so in a call that is made again, as `checkpoint` makes it
-            counted.data = counted.data + 1
-        return out
-
-    def _normalized(self, x: Any, own: bool, momentum: float) -> Any:
-        """By the input's own statistics, or the running ones."""
+        own = self.training or self.running_mean is None
         state = (self.running_mean, self.running_var, self.weight, self.bias)
-        return type(self).function(x, *state, own, momentum, self.eps)
+        return type(self).function(x, *state, own, self._momentum(), self.eps)
+
+    def _momentum(self) -> float:
+        """The share of this batch in the running statistics."""
+        return 0.0 if self.momentum is None else self.momentum
 
     def extra_repr(self) -> str:
         flags = {"affine": self.weight is not None, "track_running_stats": self.running_mean is not None}
@@ -100,6 +93,21 @@ class _BatchNorm(_Norm):
     @staticmethod
     def ranks_of(axes: int) -> tuple[int, ...]:
         return (2, 3) if axes == 1 else (axes + 2,)
+
+    def forward(self, x: Any) -> Any:
+        mean, counted = self.running_mean, self.num_batches_tracked
+        if mean is None or counted is None:
+            return super().forward(x)
+        before = mean.data
+        out = super().forward(x)
+        if mean.data is not before:  # an empty batch, or a call made again by checkpoint, moves nothing
+            counted.data = counted.data + 1
+        return out
+
+    def _momentum(self) -> float:
+        if self.momentum is None and self.num_batches_tracked is not None:
+            return float(1 / (self.num_batches_tracked.item() + 1))
+        return super()._momentum()
 
 
 class BatchNorm1d(_BatchNorm, axes=1): ...
