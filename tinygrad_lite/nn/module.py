@@ -312,10 +312,14 @@ class Module:
 
 
 def _array(said: str, name: str, value: Any) -> Array:
+    kinds = "biufcO" if hasattr(value, "__array_function__") else "biufc"  # O: arrays of symbols
     try:
-        return as_value(value)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{said}: {name} must be an array of numbers, got a {type(value).__name__}") from error
+        a = as_value(value if kinds[-1] == "O" else np.asarray(value))
+    except (TypeError, ValueError):
+        a = None
+    if a is None or a.dtype.kind not in kinds:
+        raise TypeError(f"{said}: {name} must be an array of numbers, got a {type(value).__name__}")
+    return a
 
 
 def _dotted(*names: str) -> str:
