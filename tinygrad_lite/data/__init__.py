@@ -100,7 +100,8 @@ class batches:
 def _length(name: str, arrays: tuple[Array, ...]) -> int:
     for i, a in enumerate(arrays):
         if not hasattr(a, "__array_function__") or not np.ndim(a):
-            what = "a number" if hasattr(a, "__array_function__") or np.isscalar(a) else f"a {type(a).__name__}"
+            number = hasattr(a, "__array_function__") or isinstance(a, (int, float))
+            what = "a number" if number else f"a {type(a).__name__}"
             raise TypeError(f"{name}: argument {i} is {what}, not an array of examples: give np.asarray of it")
     lengths = {np.shape(a)[0] for a in arrays}
     if len(lengths) != 1:

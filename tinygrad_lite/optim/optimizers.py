@@ -22,7 +22,7 @@ __all__ = [
     "adam_step",
 ]  # fmt: skip
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+Params = Iterable[Tensor | Mapping[str, Any]]
 Pair = tuple[float, float]
 Slot = dict[str, Any]  # what is remembered for one parameter
 
