@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import re
 import sys
 import threading
 import time
@@ -463,6 +465,39 @@ def test_a_closure_cannot_write_into_another_branchs_gradient() -> None:
         np.sum((mistaken((doubled,))(a) + b) * 3.0).backward()
 
 
+def test_threads_that_share_a_leaf_lose_no_gradient() -> None:
+    w = leaf([0.0, 0.0])
+
+    def work() -> None:
+        for _ in range(300):
+            (w * 1.0).sum().backward()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert w.grad.data.tolist() == [1200, 1200]
+
+
+def test_an_error_is_not_its_own_cause() -> None:
+    @tg.op
+    def failing(x: Any) -> Any:
+        return np.reshape(x, (5, 5)), (lambda g: g,)
+
+    with pytest.raises(ValueError, match=r"^failing: ") as raised:
+        failing(leaf([1.0, 2.0]))
+    error: Any = raised.value
+    for _ in range(5):
+        assert error.__cause__ is not error
+        error = error.__cause__ or ValueError()
+
+
 def test_a_users_seed_stays_theirs() -> None:
     x = leaf([1.0, 2.0])
     seed = np.ones(2)
@@ -506,8 +541,63 @@ class TestNoGrad:
                 assert not (leaf(1.0) * 2).requires_grad
             assert (leaf(1.0) * 2).requires_grad
 
-    def test_a_generator_is_refused(self) -> None:
-        def numbers() -> Any:
+    def test_a_generator_records_nothing_while_it_runs_and_its_caller_does(self) -> None:
+        w, closed = leaf(2.0), []
+
+        @tg.no_grad
+        def numbers(n: int) -> Any:
+            """Say what was sent."""
+            sent = None
+            try:
+                for _ in range(n):
+                    try:
+                        sent = yield (w * 2).requires_grad, sent
+                    except KeyError as error:
+                        sent = error.args[0]
+            finally:
+                closed.append((w * 2).requires_grad)
+            return "end"
+
+        assert numbers.__doc__ == "Say what was sent."
+        steps = numbers(4)
+        assert next(steps) == (False, None)
+        assert (w * 2).requires_grad
+        assert steps.send("a") == (False, "a")
+        assert steps.throw(KeyError("b")) == (False, "b")
+        assert (w * 2).requires_grad
+        steps.close()
+        assert closed == [True]  # closing is the caller's doing
+        assert list(numbers(2)) == [(False, None)] * 2
+        with pytest.raises(StopIteration, match="end"):
+            next(numbers(0))
+
+    def test_async_functions_and_tasks_do_not_disturb_each_other(self) -> None:
+        w = leaf(2.0)
+
+        @tg.no_grad
+        async def silent() -> bool:
+            await asyncio.sleep(0)
+            return bool((w * 2).requires_grad)
+
+        async def inside() -> bool:
+            with tg.no_grad():
+                await asyncio.sleep(0.01)
+                return bool((w * 2).requires_grad)
+
+        async def loud() -> list[bool]:
+            seen = []
+            for _ in range(5):
+                seen.append(bool((w * 2).requires_grad))
+                await asyncio.sleep(0.003)
+            return seen
+
+        async def all_three() -> Any:
+            return await asyncio.gather(inside(), silent(), loud())
+
+        assert asyncio.run(all_three()) == [False, False, [True] * 5]
+
+    def test_an_async_generator_is_refused(self) -> None:
+        async def numbers() -> Any:
             yield 1
 
         with pytest.raises(TypeError, match=r"put `with tg.no_grad"):
@@ -517,6 +607,9 @@ class TestNoGrad:
         w = leaf([1.0, 2.0])
         with tg.no_grad(), pytest.raises(RuntimeError, match=r"-=: .* write w\.data = w\.data"):
             w -= 0.1
+        for symbol in ("+", "*", "/", "//", "%", "**", "@"):
+            with tg.no_grad(), pytest.raises(RuntimeError, match=rf"^{re.escape(symbol)}=: "):
+                exec(f"w {symbol}= 2", {"w": w})
         w *= 2
         assert w.op is not None
 

@@ -1,10 +1,12 @@
 """Backprop you can read: a minimal scalar-and-tensor autograd engine on NumPy."""
 
+import os
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from . import data as data
-from . import fast as _fast  # noqa: F401
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
@@ -22,10 +24,6 @@ from .check import gradcheck as gradcheck
 from .graph import op as op
 from .io import load as load
 from .io import save as save
-from .kernels.memory import empty_cache as empty_cache
-from .kernels.memory import keep_memory as keep_memory
-from .kernels.threads import get_num_threads as get_num_threads
-from .kernels.threads import set_num_threads as set_num_threads
 from .mode import no_grad as no_grad
 from .nn.functional import *
 from .random import manual_seed as manual_seed
@@ -35,15 +33,29 @@ del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another funct
 
 __version__ = "0.1.0"
 
+# The plug-ins, for speed alone: left out or deleted, all else works as before.
+if os.environ.get("TINYGRAD_LITE_PLAIN", "0") == "0":
+    for _name in ("kernels", "fast"):
+        if find_spec(f"{__name__}.{_name}") is not None:
+            import_module(f"{__name__}.{_name}")
+
 if TYPE_CHECKING:
     from . import viz as viz
+    from .kernels import empty_cache as empty_cache
+    from .kernels import get_num_threads as get_num_threads
+    from .kernels import keep_memory as keep_memory
+    from .kernels import set_num_threads as set_num_threads
     from .symbolic import symbols as symbols
 else:
 
     def __getattr__(name: str) -> Any:
-        """`tg.viz` and `tg.symbols` are imported when they are first asked for: the core does without them."""
+        """`tg.viz` and `tg.symbols` are imported when first asked for: the core does without them."""
         if name == "viz":
             return import_module(".viz", __name__)
         if name == "symbols":
             return import_module(".symbolic", __name__).symbols
+        if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads"):
+            if f"{__name__}.kernels" in sys.modules:
+                return getattr(sys.modules[f"{__name__}.kernels"], name)
+            raise AttributeError(f"tg.{name} belongs to the kernels, and this process runs without them")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

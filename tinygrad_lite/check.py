@@ -1,4 +1,4 @@
-"""Is a gradient right? Central differences against backprop, to any order; and where a NaN came from."""
+"""Is a gradient right? Backprop against central differences, to any order. And where a NaN came from."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ class GradientError(AssertionError):
 def gradcheck(f: Function, *inputs: Any, order: int = 2, tolerance: float = 1e-6, step: float = 1e-5) -> bool:
     """Compare the gradients of `f` with central differences in float64; True, or an error that says where they differ.
 
-    The derivative of u · f along v, for random u and v, is compared for each input by itself. For order 2 that same
-    derivative is the function to check, and so on: a wrong `linear=True` shows at order 2 only.
+    It compares the derivative of u · f along v, for random u and v, for each input by itself: the gradient that
+    `.backward()` gives, and from order 2 on also the one that `create_graph=True` gives. For order 2 that derivative is
+    the function to check, and so on; a wrong `linear=True` shows at order 2 only.
 
     Args:
         f: a function of Tensors that returns one Tensor (of any shape).
         inputs: arrays, numbers or Tensors. Floating ones are checked, as float64; all others are passed on as they are.
         order: how many times to differentiate.
         tolerance: the largest difference allowed, relative to the gradient's norm.
-        step: how far the inputs are moved. A kink within it is reported as such.
+        step: how far to move the inputs. A kink within that distance is reported as such.
 
     Raises:
-        GradientError: names the input and the order, the element that is worst off, what backprop gave there and what
-            central differences give.
+        GradientError: names the input, the order and the worst element, with what backprop and what central
+            differences give there.
     """
     points = [np.asarray(x.value if isinstance(x, Tensor) else x) for x in inputs]
     checked = [i for i, x in enumerate(points) if x.dtype.kind == "f"]
@@ -70,7 +71,10 @@ def _check(
     leaves, out = run(points)
     u = rng.standard_normal(out.shape)
     directions = {i: rng.standard_normal(points[i].shape) for i in checked}
-    found = dict(backpropagate(out, u)) if out.requires_grad else {}
+    found = {"backprop": dict(backpropagate(out, u)) if out.requires_grad else {}}
+    if last > 1 and out.requires_grad:
+        walked = backpropagate(out, Tensor(u), create_graph=True)
+        found["create_graph"] = {x: g.value if isinstance(g, Tensor) else g for x, g in walked}
     noise = 8 * np.finfo(np.float64).eps * float(np.sum(np.abs(u * out.value))) / step
 
     def value(i: int, by: Any) -> float:
@@ -91,11 +95,12 @@ def _check(
         return float(np.sum(g * v)), (above - below) / (2 * step)
 
     for i in checked:
-        g = found.get(leaves[i], np.zeros_like(points[i]))
-        got, expected = compare(i, g, directions[i])
-        allowed = tolerance * max(float(np.linalg.norm(g)), abs(expected)) + noise
-        if not abs(got - expected) <= allowed:
-            raise GradientError(f"gradcheck: order {order}, {_worst(i, g, points[i].shape, compare)}")
+        for walk, gradients in found.items():
+            g = gradients.get(leaves[i], np.zeros_like(points[i]))
+            got, expected = compare(i, g, directions[i])
+            allowed = tolerance * max(float(np.linalg.norm(g)), abs(expected)) + noise
+            if not abs(got - expected) <= allowed:
+                raise GradientError(f"gradcheck: order {order}, {_worst(walk, i, g, points[i].shape, compare)}")
 
     if order < last:
 
@@ -108,8 +113,10 @@ def _check(
         _check(slope, points, checked, order + 1, last, tolerance, step, rng)
 
 
-def _worst(i: int, g: Any, shape: tuple[int, ...], compare: Callable[[int, Any, Any], tuple[float, float]]) -> str:
-    """The element of input i where backprop and central differences differ most, in words."""
+def _worst(
+    walk: str, i: int, g: Any, shape: tuple[int, ...], compare: Callable[[int, Any, Any], tuple[float, float]]
+) -> str:
+    """The element of input i where this walk and central differences differ most, in words."""
     pairs = {}
     for index in np.ndindex(shape):
         v = np.zeros(shape)
@@ -117,7 +124,7 @@ def _worst(i: int, g: Any, shape: tuple[int, ...], compare: Callable[[int, Any, 
         pairs[index] = compare(i, g, v)
     index, (got, expected) = max(pairs.items(), key=lambda item: abs(item[1][0] - item[1][1]))
     element = f"input {i}" + (f" of shape {shape}, element {list(index)}" if index else "")
-    return f"{element}: backprop gives {got:.10g}, central differences give {expected:.10g}"
+    return f"{element}: {walk} gives {got:.10g}, central differences give {expected:.10g}"
 
 
 # ------------------------------------------------------------------------------------------------ where a NaN came from

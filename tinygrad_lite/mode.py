@@ -16,14 +16,24 @@ T = TypeVar("T")
 class Mode:
     """Settings that ops read. A mode never changes: `changed` puts another one in its place."""
 
-    __slots__ = ("recording", "again", "served", "scope", "watch")
+    __slots__ = ("recording", "again", "served", "scope", "watch", "tracing", "repeating")
 
-    def __init__(self, recording: bool = True, again: Any = None, scope: Any = None, watch: Any = None) -> None:
+    def __init__(
+        self,
+        recording: bool = True,
+        again: Any = None,
+        scope: Any = None,
+        watch: Any = None,
+        tracing: bool = False,
+        repeating: bool = False,
+    ) -> None:
         self.recording = recording  # False inside no_grad()
         self.again = again  # the node whose rule is being re-run for a higher order
-        self.served = False  # whether array code returned that node in place of computing its value again
+        self.served = False  # whether forward code has returned that node in place of its value
         self.scope = scope  # the module that is being called, with the scope around it
         self.watch = watch  # inside detect_anomaly(): sees every value and every gradient
+        self.tracing = tracing  # inside a function that grad, jvp and the like differentiate
+        self.repeating = repeating  # checkpoint runs a function a second time: statistics are not counted again
 
 
 MODE: ContextVar[Mode] = ContextVar("tinygrad_lite.mode", default=Mode())  # noqa: B039  # none is ever changed
@@ -32,7 +42,7 @@ MODE: ContextVar[Mode] = ContextVar("tinygrad_lite.mode", default=Mode())  # noq
 def changed(**settings: Any) -> Mode:
     """Set the mode to the current one with other settings; returns the mode before."""
     mode = MODE.get()
-    now = {"recording": mode.recording, "again": mode.again, "scope": mode.scope, "watch": mode.watch}
+    now = {name: getattr(mode, name) for name in mode.__slots__ if name != "served"}
     MODE.set(Mode(**now | settings))
     return mode
 
@@ -60,15 +70,49 @@ class NoGrad:
         changed(recording=self.before.pop())
 
     def __call__(self, function: Callable[P, T]) -> Callable[P, T]:
-        if inspect.isgeneratorfunction(function):
-            raise TypeError("no_grad: a generator runs when it is iterated: put `with tg.no_grad():` inside it")
+        if inspect.isasyncgenfunction(function):
+            raise TypeError("no_grad: cannot decorate an async generator: put `with tg.no_grad():` inside it")
+        run: Any = function
 
-        @functools.wraps(function)
-        def unrecorded(*args: P.args, **kwargs: P.kwargs) -> T:
+        async def awaited(*args: Any, **kwargs: Any) -> Any:
             with NoGrad():
-                return function(*args, **kwargs)
+                return await run(*args, **kwargs)
 
-        return unrecorded
+        def called(*args: Any, **kwargs: Any) -> Any:
+            with NoGrad():
+                return run(*args, **kwargs)
+
+        wrapper: Any = called
+        if inspect.iscoroutinefunction(function):
+            wrapper = awaited
+        elif inspect.isgeneratorfunction(function):
+            wrapper = _stepwise(run)
+        return functools.wraps(function)(wrapper)
+
+
+def _stepwise(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function that records nothing while it runs: its caller does, while it is suspended."""
+
+    def steps(*args: Any, **kwargs: Any) -> Any:
+        generator = function(*args, **kwargs)
+        resume = functools.partial(next, generator)
+        while True:
+            try:
+                with NoGrad():
+                    item = resume()
+            except StopIteration as stop:
+                return stop.value
+            try:
+                sent = yield item
+            except GeneratorExit:
+                generator.close()
+                raise
+            except BaseException as error:
+                resume = functools.partial(generator.throw, error)
+            else:
+                resume = functools.partial(generator.send, sent)
+
+    return steps
 
 
 @overload
@@ -76,5 +120,9 @@ def no_grad() -> NoGrad: ...
 @overload
 def no_grad(function: Callable[P, T], /) -> Callable[P, T]: ...
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad` on a function."""
+    """Record nothing inside: `with tg.no_grad(): ...`, or `@tg.no_grad` on a function.
+
+    Each thread and each async task has its own setting. A decorated generator records nothing while it runs; a `with`
+    block inside a generator also holds while the generator is suspended, as every context of Python does.
+    """
     return NoGrad() if function is None else NoGrad()(function)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import operator
+import threading
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, ParamSpec, SupportsIndex
@@ -14,7 +16,7 @@ import numpy as np
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, backpropagate
 from .mode import MODE
-from .values import Array, frozen
+from .values import IMMUTABLE, Array, frozen
 
 P = ParamSpec("P")
 
@@ -34,6 +36,17 @@ PLAIN: set[Callable[..., Any]] = {
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
+
+# NumPy functions that write into an array -> what to write instead.
+WRITERS: dict[Callable[..., Any], str] = {
+    np.copyto: "np.where, or np.broadcast_to(t, a.shape) for np.full_like(a, t)",
+    np.put: "np.put_along_axis(tensor, …), which returns a new tensor, or np.where",
+    np.place: "np.where",
+    np.putmask: "np.where",
+    np.fill_diagonal: "np.where(np.eye(n, dtype=bool), t, a)",
+}
+
+_ADDING = threading.Lock()  # threads that share a leaf add to its gradient in turns
 
 # Methods of ufuncs that are functions of NumPy's under another name. By default they reduce the first axis alone.
 UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
@@ -56,8 +69,7 @@ def as_value(data: Any, dtype: Any = None) -> Array:
         given, data = data, np.array(data)
         if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
             raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
-    if isinstance(data, (np.ma.MaskedArray, np.matrix)):
-        raise TypeError(f"Tensor: a {type(data).__name__} calculates by rules of its own: give np.asarray of it")
+    _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
     if isinstance(data, np.ndarray):
@@ -66,11 +78,24 @@ def as_value(data: Any, dtype: Any = None) -> Array:
 
 
 def operand(a: Any) -> Any:
-    """What stands beside a tensor in arithmetic: a list becomes an array, and one tensor if there are tensors in it."""
-    if a.__class__ not in SEQUENCES:
+    """The other operand, as `Tensor(a)` would hold it: a list becomes an array, or a tensor if it holds any."""
+    if a.__class__ in IMMUTABLE or isinstance(a, (Node, np.generic)):
         return a
-    items = [operand(item) for item in a]
-    return TABLE[np.stack](items) if any(isinstance(item, Tensor) for item in items) else np.array(a)
+    if a.__class__ in SEQUENCES:
+        items = [operand(item) for item in a]
+        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else np.array(a)
+    if isinstance(a, np.ndarray):
+        if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
+            return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
+        return _calculable(a)
+    return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+
+
+def _calculable(a: Any) -> Any:
+    """An array, unless it is of a subclass in which `*` or a missing element means something else."""
+    if isinstance(a, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(f"Tensor: a {type(a).__name__} calculates by rules of its own: give np.asarray of it")
+    return a
 
 
 SEQUENCES = {list, tuple}
@@ -93,6 +118,29 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
         return call
 
     return enter
+
+
+def public(function: Callable[P, Any]) -> Callable[P, Any]:
+    """`function` as users call it: lists in the places of arrays become arrays, and its errors are named after it."""
+    parameters = inspect.signature(function).parameters
+    arrays = {name for name, p in parameters.items() if str(p.annotation).startswith("Array")}
+    places = [i for i, name in enumerate(parameters) if name in arrays]
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        given: Any = args
+        try:
+            for a in args:
+                if a.__class__ in SEQUENCES:
+                    given = [operand(a) if i in places else a for i, a in enumerate(args)]
+                    break
+            if kwargs:
+                kwargs.update({name: operand(a) for name, a in kwargs.items() if name in arrays})
+            return function(*given, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            errors.raise_named(error, function.__name__, parameters, args)
+
+    return call
 
 
 def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -166,6 +214,10 @@ def plain(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return compute
 
 
+class NumberTaken(TypeError):
+    """A plain number was taken out of a tensor whose gradient is being computed."""
+
+
 class Tensor(Node):
     """An array that remembers how it was made.
 
@@ -183,6 +235,7 @@ class Tensor(Node):
 
     __slots__ = ()
     __array_priority__ = 1000.0
+    __pandas_priority__ = 5000  # above a DataFrame's: series + t is t's to compute
     __hash__ = object.__hash__
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
@@ -319,9 +372,11 @@ class Tensor(Node):
         elif isinstance(seed, Tensor):
             seed = seed.value
         # All gradients first: if a rule fails, no leaf is left with half of them.
-        for leaf, g in [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]:
-            g = g if isinstance(g, Tensor) else wrap(g)
-            leaf.grad = g if leaf.grad is None else leaf.grad + g
+        found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
+        with _ADDING:
+            for leaf, g in found:
+                g = g if isinstance(g, Tensor) else wrap(g)
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
 
     def _seed(self, grad: Any, caller: str = "backward") -> Any:
         if grad is None:
@@ -389,11 +444,22 @@ class Tensor(Node):
     def __bool__(self) -> bool:
         return bool(self.value)
 
+    def _number(self, kind: str) -> Any:
+        """The value of one element for Python; refused while its gradient is being computed, which it would cut."""
+        mode = MODE.get()
+        if mode.tracing and mode.recording and self.requires_grad:
+            raise NumberTaken(
+                f"{kind}: a plain number of a tensor inside a function that is being differentiated would cut its "
+                "gradient. Write np.sqrt(t) for math.sqrt(t), np.stack or np.where for array[i] = t; where a number "
+                "is meant, t.item()"
+            )
+        return self.item()
+
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("int"))
 
     def __index__(self) -> int:
         return operator.index(self.value)
@@ -506,7 +572,7 @@ class Tensor(Node):
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
         raise TypeError(
-            f"np.{ufunc.__name__}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
+            f"{errors.numpy_name(ufunc)}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
         )
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -518,8 +584,9 @@ class Tensor(Node):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
             raise TypeError(
-                "this Tensor requires a gradient, and a NumPy array has none: use t.detach() (or t.data); "
-                "to make one tensor of several, np.stack([t, u])"
+                "this Tensor requires a gradient, and a NumPy array has none: use t.detach() where that is meant. "
+                "To keep the gradient write np.stack([t, u]) for np.array([t, u]), np.block for nested lists, a @ t "
+                "for a.dot(t), np.broadcast_to(t, shape) for np.full(shape, t), np.stack([t, u], 1) for np.c_[t, u]"
             )
         return np.array(self.value, dtype=dtype, copy=copy)
 
@@ -544,8 +611,24 @@ class Tensor(Node):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
 
+    def __copy__(self) -> Any:
+        """A leaf of its own; the copy of a result is joined to the same graph."""
+        return TABLE[np.positive](self) if self.requires_grad and self.op is not None else self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """A leaf of its own, with its gradient. A result has a graph, and a copy of it would have none."""
+        if self.requires_grad and self.op is not None:
+            raise TypeError(
+                f"deepcopy: this tensor is the result of {self.op.name}, and a copy would lose its graph: detach() it, "
+                "or copy the leaves and compute it again"
+            )
+        out = wrap(self.value)
+        out.name, out.requires_grad = self.name, self.requires_grad
+        out.grad = copy.deepcopy(self.grad, memo)
+        return out
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles have no graph: what was a leaf is one again, with its gradient; a result is a constant."""
+        """A pickle has no graph: what was a leaf is one again, with its gradient; a result becomes a constant."""
         state = (None, {"grad": self.grad}) if self.grad is not None else None
         return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 
@@ -570,13 +653,15 @@ def _unwrapped(a: Any) -> Any:
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
+    if found is None and function in PLAIN:
+        return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
     if found is None:
-        if function in PLAIN:
-            return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
-        if function is np.copyto:
+        found = TABLE.get(errors.numpy_name(function))  # SciPy's functions are known by name
+    if found is None:
+        if function in WRITERS:
             raise TypeError(
-                "np.copyto (to which np.full_like(a, t) and np.nan_to_num(a, nan=t) come) would write a Tensor into "
-                "an existing array, and the graph would be cut: use np.broadcast_to(t, a.shape) or np.where"
+                f"{errors.numpy_name(function)}: it would write a Tensor into an existing array, and the graph would "
+                f"be cut: use {WRITERS[function]}"
             )
         raise TypeError(
             f"{errors.numpy_name(function)}: no rule for a Tensor. Write it with functions that have one, add a rule "
@@ -591,5 +676,6 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             )
         if kwargs and isinstance(function, np.ufunc):
             said = ", ".join(kwargs)
-            raise TypeError(f"np.{function.__name__}: {said}= is not supported on a Tensor; use np.where or .astype()")
+            name = errors.numpy_name(function)
+            raise TypeError(f"{name}: {said}= is not supported on a Tensor; use np.where or .astype()")
     return found(*args, **kwargs)

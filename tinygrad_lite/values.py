@@ -15,19 +15,25 @@ IMMUTABLE = {
 
 
 def frozen(a: Any) -> Any:
-    """`a` as a graph may keep it: an array that someone could still write to is copied; all else stays as it is."""
+    """`a` as a graph may keep it: an array is copied, since its owner could still change it; a number stays as it is.
+
+    The copy lies in memory in the same order.
+    """
     if isinstance(a, ndarray):
-        base: Any = a
-        while isinstance(base, ndarray):
-            if base.flags.writeable:
-                a = a.copy(order="K")
-                a.setflags(write=False)
-                return a
-            base = base.base
+        a = a.copy(order="K")
+        a.setflags(write=False)
         return a
     if type(a) in (list, tuple):
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
     return a
+
+
+HALF = np.dtype(np.float16)
+
+
+def wide(x: Array) -> Array:
+    """`x`, in float32 if it is float16: a float16 count stops at 2,048, and nothing is above 65,504."""
+    return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x
 
 
 def in_order_of(a: Array, like: Array) -> Array:
