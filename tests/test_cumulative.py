@@ -84,3 +84,12 @@ def test_the_running_kind_with_its_start(name: str) -> None:
     tg.gradcheck(lambda x: f(x, axis=1, include_initial=True), Y, order=2)
     with pytest.raises(ValueError, match=rf"{name}: x has shape \(2, 3, 4\): say along which axis"):
         f(tg.Tensor(Y))
+
+
+@pytest.mark.parametrize("extreme", [np.maximum, np.minimum], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_running_extremes_by_numpys_name(extreme: Any, axis: int) -> None:
+    x = np.random.default_rng(0).permutation(np.arange(20.0)).reshape(4, 5)
+    np.testing.assert_array_equal(extreme.accumulate(tg.Tensor(x), axis), extreme.accumulate(x, axis))
+    assert tg.gradcheck(lambda x: extreme.accumulate(x, axis=axis), x)
+    assert extreme.accumulate(tg.Tensor(x)).shape == x.shape

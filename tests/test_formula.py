@@ -37,6 +37,7 @@ IN_WORDS = {
         ["eigenvalues", "with_eigenvalues", "singular_values", "with_singular_values"],
         "takes the packed result of `eigh` or `svd` apart",
     ),
+    **dict.fromkeys(["bessel_i", "bessel_ie", "i0"], "Iₙ is defined by an integral with a bound of its own"),
     "einsum": "its letters come with the call",
     "checkpointed": "its function comes with the call",
 }

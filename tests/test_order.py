@@ -1,4 +1,4 @@
-"""Quantiles of a Tensor: NumPy's values by every method, and who gets the gradient."""
+"""Quantiles and np.unique of a Tensor: NumPy's values, and who gets the gradient. (np.sort is in test_indexing.py.)"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ METHODS = [
     "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
 ]  # fmt: skip
 X = np.random.default_rng(0).uniform(0.5, 2, (2, 3, 4))
+TIES = np.array([[3.0, 1.0, 3.0], [2.0, 1.0, 3.0], [3.0, 1.0, 3.0]])
 
 
 def leaf(x: Any) -> Any:
@@ -62,3 +63,26 @@ def test_what_quantile_refuses() -> None:
         np.quantile(leaf(X), leaf(0.5))
     with pytest.raises(ValueError, match="quantile: Quantiles must be in the range"):
         np.quantile(leaf(X), 2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("asked", [{}, {"return_index": True}, {"return_inverse": True, "return_counts": True}])
+def test_unique_has_numpys_values_and_a_gradient(axis: int | None, asked: dict[str, Any]) -> None:
+    unique: Any = np.unique
+    got, expected = unique(tg.Tensor(TIES), axis=axis, **asked), unique(TIES, axis=axis, **asked)
+    for a, b in zip(got, expected) if asked else [(got, expected)]:
+        np.testing.assert_array_equal(a, b)
+    x = tg.Tensor(TIES, requires_grad=True)
+    values = unique(x, axis=axis, **asked)
+    (values[0] if asked else values).sum().backward()
+    places = unique(TIES, return_index=True, axis=axis)[1]
+    first = np.zeros(TIES.size if axis is None else TIES.shape[axis])
+    first[places] = 1
+    expected_gradient = first.reshape(TIES.shape) if axis is None else np.ones_like(TIES) * np.expand_dims(first, 1 - axis)
+    np.testing.assert_array_equal(x.grad.data, expected_gradient)
+
+
+def test_unique_knows_nan() -> None:
+    x = tg.Tensor([np.nan, 1.0, np.nan])
+    np.testing.assert_array_equal(np.unique(x), [1.0, np.nan])
+    np.testing.assert_array_equal(np.unique(x, equal_nan=False), [1.0, np.nan, np.nan])
