@@ -78,7 +78,7 @@ def test_the_running_kind_with_its_start(name: str) -> None:
     f = getattr(np, name)
     for x, settings in ((Y, {"axis": 1}), (Y, {"axis": -1}), (Y[0, 0], {}), (Y, {"axis": 0, "dtype": np.float32})):
         for initial in (False, True):
-            out, expected = f(tg.Tensor(x), include_initial=initial, **settings), f(x, include_initial=initial, **settings)
+            out, expected = (f(a, include_initial=initial, **settings) for a in (tg.Tensor(x), x))
             np.testing.assert_array_equal(out.data, expected)
             assert out.dtype == expected.dtype
     tg.gradcheck(lambda x: f(x, axis=1, include_initial=True), Y, order=2)

@@ -78,8 +78,8 @@ def test_unique_has_numpys_values_and_a_gradient(axis: int | None, asked: dict[s
     places = unique(TIES, return_index=True, axis=axis)[1]
     first = np.zeros(TIES.size if axis is None else TIES.shape[axis])
     first[places] = 1
-    expected_gradient = first.reshape(TIES.shape) if axis is None else np.ones_like(TIES) * np.expand_dims(first, 1 - axis)
-    np.testing.assert_array_equal(x.grad.data, expected_gradient)
+    by_slice = first.reshape(TIES.shape) if axis is None else np.ones_like(TIES) * np.expand_dims(first, 1 - axis)
+    np.testing.assert_array_equal(x.grad.data, by_slice)
 
 
 def test_unique_knows_nan() -> None:
