@@ -1,8 +1,8 @@
 """Large operands of different orders in memory are brought into one before NumPy goes through them.
 
-`conv2d(x) * mask` is the case: the convolution has its batch innermost, the user's mask its width. To go through both at
-once takes NumPy up to nine times as long as through two arrays of one order; to copy the mask takes half of that, and
-what follows (the gradients, the next convolution) is in one order again.
+In `conv2d(x) * mask` the convolution has its batch innermost, and the user's mask its width. NumPy takes up to nine
+times as long for the two as for arrays of one order. A copy of the mask takes half of that, and all that follows (the
+gradients, the next convolution) is in one order again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ELEMENTWISE = (
 
 
 def in_one_order(*operands: Array) -> Iterable[Array]:
-    """The operands, with the large ones in the order of the first that has its batch innermost, or else of the first."""
+    """The operands, the large ones in the order of the first that has its batch innermost, or else of the first."""
     large = [a for a in operands if a.__class__ is ndarray and a.size >= ELEMENTS_FOR_ONE_ORDER]
     if len(large) < 2:
         return operands
