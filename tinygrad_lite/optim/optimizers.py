@@ -115,6 +115,8 @@ class Optimizer:
         usual = inspect.signature(type(self)).parameters.get(name)
         kind = type(usual.default) if usual is not None else type(value)
         if kind is bool:
+            if not isinstance(value, (int, float, np.bool_)):
+                raise TypeError(f"{self._name}: {name} must be True or False, got {value!r}")
             return bool(value)
         if kind is not tuple:
             return self._number(name, value, self.below.get(name, math.inf))
