@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import pickle
 import tracemalloc
 from collections import OrderedDict
 from typing import Any
@@ -324,3 +326,27 @@ class TestCheckpoint:
     def test_one_tensor_only(self) -> None:
         with pytest.raises(TypeError, match="must return one Tensor"):
             tg.checkpoint(lambda x: (x, x))(tg.Tensor(1.0, requires_grad=True))
+
+
+def cube(x: Any) -> Any:
+    return np.sum(x**3)
+
+
+def test_derivatives_pickle_where_their_function_does() -> None:
+    for derive in (tg.grad, tg.value_and_grad, tg.elementwise_grad, tg.jacobian, tg.hessian):
+        f = derive(cube)
+        g = pickle.loads(pickle.dumps(f))
+        for one, other in zip(f(np.array([1.0, 2.0])), g(np.array([1.0, 2.0])), strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert (g.__name__, g.__module__) == ("cube", cube.__module__)
+
+
+def test_a_derivative_in_a_class_is_a_method() -> None:
+    class Model:
+        scale = 2.0
+
+        @functools.partial(tg.grad, argnum=1)
+        def slope(self, x: Any) -> Any:
+            return self.scale * x**2
+
+    assert Model().slope(3.0) == 12.0

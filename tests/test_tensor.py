@@ -568,7 +568,9 @@ def test_an_object_array_of_tensors_is_one_tensor() -> None:
     assert (y.shape, t.grad.item()) == ((2, 1), 1.0)
 
 
-@pytest.mark.parametrize("other", [np.ma.masked_array([10.0, 20.0, 30.0], [True, False, False]), np.matrix([[1.0, 2.0, 3.0]])])
+@pytest.mark.parametrize(
+    "other", [np.ma.masked_array([10.0, 20.0, 30.0], [True, False, False]), np.matrix([[1.0, 2.0, 3.0]])]
+)
 @pytest.mark.parametrize("f", [operator.add, operator.mul, np.multiply, np.maximum], ids=lambda f: f.__name__)
 def test_arrays_that_calculate_otherwise_are_refused(f: Callable[..., Any], other: Any) -> None:
     for operands in ((leaf(V), other), (other, leaf(V))):

@@ -1,8 +1,8 @@
 """Derivatives of functions: grad, jacobian, hessian and the products with them, to any depth of nesting.
 
 Each takes a function `f` of arrays, written with NumPy's functions. Arguments and results may be nested tuples, lists
-and dicts of arrays; a derivative has the form of the argument it is taken in. On plain arrays and numbers the results
-are plain arrays; on Tensors, or where `f` uses Tensors that require a gradient, they are Tensors, with a graph.
+and dicts of arrays; a derivative has the structure of its argument. Plain arrays and numbers give plain arrays.
+Tensors give Tensors with a graph, and so does an `f` that uses Tensors which require a gradient.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import operator
+import types
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, SupportsIndex
@@ -179,20 +180,32 @@ def _scalar_seed(name: str, out: Any) -> list[Any]:
     return [np.ones_like(out.value) if isinstance(out, Tensor) else 1.0]
 
 
+class Derived:
+    """A function made of another one. It pickles where that one does, and in a class it binds as a method."""
+
+    def __init__(self, run: Callable[..., Any], f: Function, *settings: Any) -> None:
+        functools.update_wrapper(self, f)
+        self._run, self._f, self._settings = run, f, settings
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._run(self._f, *self._settings, args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+
 def value_and_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The function that returns `(f(...), ∂f/∂argument)`. See `grad`."""
-    single = not isinstance(argnum, Sequence)
+    return Derived(_value_and_grad, f, argnum)
+
+
+def _value_and_grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
     argnums = [operator.index(i) for i in (argnum if isinstance(argnum, Sequence) else [argnum])]
-
-    @functools.wraps(f)
-    def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        traced = _Traced("grad", f, argnums, args, kwargs)
-        if len(traced.outs) != 1:
-            raise ValueError(f"grad: the function returned {len(traced.outs)} results; return one scalar")
-        gradients = traced.trees(traced.pull(_scalar_seed("grad", traced.outs[0])))
-        return traced.values(), gradients[0] if single else tuple(gradients)
-
-    return derivative
+    traced = _Traced("grad", f, argnums, args, kwargs)
+    if len(traced.outs) != 1:
+        raise ValueError(f"grad: the function returned {len(traced.outs)} results; return one scalar")
+    gradients = traced.trees(traced.pull(_scalar_seed("grad", traced.outs[0])))
+    return traced.values(), tuple(gradients) if isinstance(argnum, Sequence) else gradients[0]
 
 
 def grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
@@ -205,27 +218,29 @@ def grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Fu
     Zero where `f` does not depend on the argument. Nests to any depth: `grad(grad(f))`.
 
     Raises:
-        ValueError: f's result is no scalar. TypeError: the argument is an array of integers.
+        ValueError: f's result is not a scalar. TypeError: the argument is an array of integers.
     """
+    return Derived(_grad, f, argnum)
 
-    @functools.wraps(f)
-    def derivative(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
 
-    both = value_and_grad(f, argnum)
-    return derivative
+def _grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return _value_and_grad(f, argnum, args, kwargs)[1]
 
 
 def elementwise_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The derivative of an elementwise function, at each element: the gradient of Σ f."""
-    return grad(functools.wraps(f)(lambda *args, **kwargs: np.sum(f(*args, **kwargs))), argnum)
+    return grad(Derived(_summed, f), argnum)
+
+
+def _summed(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return np.sum(f(*args, **kwargs))
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """`f(*primals)`, and the function that maps u, of its form, to uᵀ · ∂f/∂primal (for several primals, a tuple).
+    """`f(*primals)`, and the function that maps u to uᵀ · ∂f/∂primal (for several primals, a tuple of these).
 
     Raises:
-        ValueError: u has another form than the result, or other shapes.
+        ValueError: u differs from the result in structure or shape.
     """
     return _vjp("vjp", f, *primals)
 
@@ -248,7 +263,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     By reverse mode twice: u ↦ uᵀJ is linear, and its own derivative along v is Jv.
 
     Raises:
-        ValueError: the tangents have another form than the primals, or other shapes.
+        ValueError: the tangents differ from the primals in structure or shape.
     """
     along = _like("jvp", list(tangents), list(primals))
     traced = _Traced("jvp", f, range(len(primals)), primals, {})
@@ -294,23 +309,25 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
     It takes one walk back for each element of the result.
     """
 
-    @functools.wraps(f)
-    def derivative(*args: Any, **kwargs: Any) -> Any:
-        traced = _Traced("jacobian", f, [argnum], args, kwargs)
-        return traced.build([rows(traced, k) for k in range(len(traced.outs))])
+    return Derived(_jacobian, f, argnum)
 
-    def rows(traced: _Traced, k: int) -> Tree:
-        out = traced.outs[k]
-        shape = np.shape(out)
-        pulled = []
-        for index in np.ndindex(shape):
-            seed = np.zeros(shape, getattr(out, "dtype", None))
-            seed[index] = 1
-            pulled.append(traced.pull([seed[()] if i == k else None for i in range(len(traced.outs))]))
-        variables = range(len(traced.variables))
-        return traced.trees([_stacked([row[i] for row in pulled], shape, traced.variables[i]) for i in variables])[0]
 
-    return derivative
+def _jacobian(f: Function, argnum: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    traced = _Traced("jacobian", f, [argnum], args, kwargs)
+    return traced.build([_rows(traced, k) for k in range(len(traced.outs))])
+
+
+def _rows(traced: _Traced, k: int) -> Tree:
+    """∂(result k)/∂argument: a row for each element of the result."""
+    out = traced.outs[k]
+    shape = np.shape(out)
+    pulled = []
+    for index in np.ndindex(shape):
+        seed = np.zeros(shape, getattr(out, "dtype", None))
+        seed[index] = 1
+        pulled.append(traced.pull([seed[()] if i == k else None for i in range(len(traced.outs))]))
+    variables = range(len(traced.variables))
+    return traced.trees([_stacked([row[i] for row in pulled], shape, traced.variables[i]) for i in variables])[0]
 
 
 def _stacked(rows: list[Any], shape: tuple[int, ...], variable: Tensor) -> Any:
@@ -325,12 +342,10 @@ def hessian(f: Function, argnum: int = 0) -> Function:
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """∂²f/∂primals² · tangents, in the form of the primals, without the Hessian: the gradient of ∇f, pulled back.
-
-    For several primals a tuple.
+    """∂²f/∂primals² · tangents (for several primals, a tuple), without computing the Hessian: the vjp of ∇f.
 
     Raises:
-        ValueError: f's result is no scalar, or the tangents have another form than the primals, or other shapes.
+        ValueError: f's result is not a scalar, or the tangents differ from the primals in structure or shape.
     """
     _, pull = _vjp("hvp", grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
     return pull(tuple(tangents))
@@ -352,10 +367,10 @@ def checkpointed(*inputs: Array, value: Array, gradients: Any) -> Rule:
 
 
 def checkpoint(f: Function) -> Function:
-    """`f`, keeping nothing between its inputs and its result: backprop runs it again, trading time for memory.
+    """`f`, storing nothing between its inputs and its result: backprop runs `f` again, trading time for memory.
 
-    `f` returns one tensor, the same each time it is run on the same arguments; random numbers (dropout) are drawn
-    again as they were. Tensors that it uses beside its arguments, such as a model's parameters, get theirs. Running
+    `f` returns one tensor, and the same one for the same arguments; dropout draws the same mask again. Tensors that it
+    uses besides its arguments, such as a model's parameters, get their gradients. Running
     statistics are counted once; whatever else `f` does, it does twice.
 
     Raises:

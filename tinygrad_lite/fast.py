@@ -41,10 +41,17 @@ class Again(tuple[Any, ...]):
     __slots__ = ()
 
     def __call__(self, node: Node) -> tuple[Closure | None, ...]:
-        assert node.op is not None
-        _, _, x, y = node.inputs
-        first, second = node.op.rule(x, y)[1]
-        return (first if self[0] else None, second if self[1] else None)
+        return again(node)
+
+
+def again(node: Node) -> tuple[Closure | None, ...]:
+    """The closures of an operator on scalars, of which `node` kept none."""
+    assert node.op is not None
+    _, _, x, y = node.inputs
+    closures = node.op.rule(x, y)[1]
+    if node.kept is BOTH:
+        return closures
+    return (closures[0], None) if node.kept is FIRST else (None, closures[1])
 
 
 BOTH, FIRST, SECOND = Again((True, True)), Again((True, False)), Again((False, True))
@@ -52,7 +59,8 @@ BOTH, FIRST, SECOND = Again((True, True)), Again((True, False)), Again((False, T
 
 def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
     """An operator and its reflection. Inlines the common case; rare cases fall back to the op."""
-    known, on_scalars = TABLE[function], OPERATORS.get(function)
+    on_scalars: Any = OPERATORS.get(function)
+    on_scalars_of = TABLE[function] if on_scalars is not None else None  # the op whose value it gives
 
     def forward(x: Any, y: Any) -> Any:
         op: Any = TABLE[function]  # a user's op may have taken its place
@@ -74,8 +82,7 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
         this = op.op
         kept: Any
         try:
-            scalars = x_value.__class__ in IMMUTABLE and y_value.__class__ in IMMUTABLE
-            if scalars and on_scalars is not None and op is known:
+            if op is on_scalars_of and x_value.__class__ in IMMUTABLE and y_value.__class__ in IMMUTABLE:
                 value = on_scalars(x_value, y_value)
                 kept = (BOTH if x_flows else SECOND) if y_flows else FIRST
             else:
@@ -146,11 +153,12 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         yield node, g
         closures = node.kept
         if closures.__class__ is Again:
-            closures = closures(node)
+            closures = again(node)
+        part = node.op is GETITEM
         for x, closure in zip(node.inputs, closures):
             if closure is None:
                 continue
-            if node.op is GETITEM and x.value.__class__ is ndarray and not repeats(index := plain(node.inputs[1])):
+            if part and x.value.__class__ is ndarray and not repeats(index := plain(node.inputs[1])):
                 if x not in gradient:
                     gradient[x] = np.zeros_like(x.value)  # in its order in memory
                     if x.op is not None:

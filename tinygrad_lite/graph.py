@@ -189,7 +189,7 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
 
 
 def made(
-    kind: Any, value: Array, op: Op, inputs: tuple[Any, ...], kwargs: dict[str, Any], kept: Any, scope: Any
+    kind: Any, value: Array, op: Op | None, inputs: tuple[Any, ...], kwargs: dict[str, Any], kept: Any, scope: Any
 ) -> Node:
     """The result of an op; without closures it is a leaf."""
     if value.__class__ is ndarray:
@@ -200,8 +200,14 @@ def made(
     out: Node = new(kind)
     out.value = value
     out.grad = out.name = None
-    out.requires_grad = recorded = bool(kept)
-    out.op, out.inputs, out.kwargs, out.kept = (op, inputs, kwargs, kept) if recorded else (None, (), NO_KEYWORDS, ())
+    out.requires_grad = True
+    if not kept:
+        out.requires_grad = False
+        op, inputs, kwargs = None, (), NO_KEYWORDS
+    out.op = op
+    out.inputs = inputs
+    out.kwargs = kwargs
+    out.kept = kept
     out.scope = scope
     out.age = age()
     return out
