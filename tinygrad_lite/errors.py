@@ -34,7 +34,7 @@ def raise_named(error: Exception, op: str, parameters: Mapping[str, Parameter], 
         raise error
     names = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     names += [names[-1]] * (len(args) - len(names)) if names else [""] * len(args)
-    seen = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, args))
+    seen = ", ".join(f"{name}: {describe(a)}" if name else describe(a) for name, a in zip(names, args))
     message = str(error).strip().lstrip("_").removeprefix(f"{op}() ")
     if not message.startswith(f"{op}: "):
         message = f"{op}: {message}" + (f" (saw {seen})" if seen else "")

@@ -44,7 +44,6 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum, (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
-    (np.logical_and, "reduce"): np.all, (np.logical_or, "reduce"): np.any,
 }  # fmt: skip
 
 
@@ -516,9 +515,9 @@ class Tensor(Node):
         """This tensor in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
         return TABLE[np.ndarray.astype](self, dtype)
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None, **kwargs: Any) -> Any:
         """`np.compress` of this tensor: what stands where the condition holds."""
-        return TABLE[np.compress](condition, self, axis)
+        return apply(np.compress, (condition, self, axis), kwargs)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """`np.reshape`; the shape as one tuple or as several integers."""
@@ -536,6 +535,8 @@ class Tensor(Node):
         function = UFUNC_METHODS.get((ufunc, method))
         if function is not None:
             return apply(function, inputs, {"axis": 0} | kwargs)
+        if ufunc in PLAIN and method != "at":
+            return _on_arrays(getattr(ufunc, method), f"np.{ufunc.__name__}.{method}", inputs, kwargs)
         if method == "outer" and not kwargs:
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
@@ -600,6 +601,24 @@ class Tensor(Node):
         return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 
 
+class Absent:
+    """An ndarray's attribute that a Tensor has not: asking for it raises a sentence."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, owner: Any) -> Any:
+        raise AttributeError(
+            f"{self.name}: a Tensor has none: its array never changes, and keeps its graph. Use t.data.{self.name} of "
+            "the array alone, or np.where and np.put_along_axis, which make a new tensor"
+        )
+
+
+for _name in ("__dlpack__", *dir(np.ndarray)):
+    if not hasattr(Tensor, _name) and (_name == "__dlpack__" or not _name.startswith("__")):
+        setattr(Tensor, _name, Absent(_name))
+
+
 def wrap(value: Array) -> Tensor:
     """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
@@ -617,12 +636,23 @@ def _unwrapped(a: Any) -> Any:
     return type(a)([_unwrapped(item) for item in a]) if type(a) in SEQUENCES else a
 
 
+def _on_arrays(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function without a derivative gives for the arrays of tensors."""
+    out = kwargs.get("out")
+    if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
+        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array, or leave it out")
+    try:
+        return function(*map(_unwrapped, args), **{key: _unwrapped(a) for key, a in kwargs.items()})
+    except (ValueError, TypeError, IndexError) as error:
+        errors.raise_named(error, name, {}, args)
+
+
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
     if found is None:
         if function in PLAIN:
-            return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+            return _on_arrays(function, errors.numpy_name(function), args, kwargs)
         if function is np.copyto:
             raise TypeError(
                 "np.copyto (to which np.full_like(a, t) and np.nan_to_num(a, nan=t) come) would write a Tensor into "
