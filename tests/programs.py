@@ -7,6 +7,7 @@ The same text runs on arrays, on Tensors and, where it has the functions, on ano
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,7 +65,7 @@ a.transpose()  a.swapaxes(0, -1)  a.repeat(2)  a.take([0, 0])  a.squeeze()  a.di
 """
 PRODUCTS = """
 a @ b  a @ a.mT  a.mT @ a  np.matmul(a, b)  np.dot(a, b)  np.inner(a, b)  np.outer(a, b)  np.vdot(a, b)
-np.vecdot(a, b)  np.tensordot(a, b, 1)  np.tensordot(a, b, 0)  np.kron(a, b)  np.cross(a[..., :3], b[..., :3])
+np.vecdot(a, b)  np.tensordot(a, b, 1)  np.tensordot(a, b, 0)  np.kron(a, b)  np.cross(a[..., :3] * np.ones(3), b[..., :3] * np.ones(3))
 np.einsum("i,i->i", a, b)  np.einsum("ij,jk->ik", a, b)  np.einsum("ij->ji", a)  np.einsum("...i,...i->...", a, b)
 np.einsum("ij,kj->ik", a, a)  a.dot(b)  np.polyval(a, b)
 np.linalg.inv(a @ a.mT + 2 * np.eye(a.shape[-2]))  np.linalg.det(a @ a.mT + 2 * np.eye(a.shape[-2]))
@@ -179,7 +180,8 @@ def generate(seed: int) -> Program:
         arrays[f"c{i}"] = np.asarray(rng.integers(-3, 4, shape).astype(kind))
     values: Arrays = doubled(arrays)
     chosen: list[Line] = []
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the mean of nothing
         for _ in range(40 * length):
             if len(chosen) == length:
                 break

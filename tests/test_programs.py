@@ -16,7 +16,7 @@ that fails is made smaller, and printed as a file that runs. The judges, each fo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,12 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite import graph
 
+from .differences import central, dot, scale
 from .programs import Arrays, Program, doubled, generate, palette_size, shrink
 
 Vectors = list[Any]
 SEEDS = range(300)
 LONG = range(1_000, 21_000)
-STEP = 2e-5
 
 
 class Wrong(Exception):
@@ -159,41 +159,6 @@ def check_dtypes(judge: Judge, exact: Judge) -> None:
         worst = float(np.max(np.abs(g.astype(np.float64) - r), initial=0))
         if not worst <= 100 * blur + 200 * eps * max(size, 1):
             raise Wrong("rounding", f"∂L/∂{name} is\n{g}\nand in float64\n{r}")
-
-
-class Slope:
-    """A derivative by central differences, and whether they agree with each other: not at a kink, nor at a jump."""
-
-    def __init__(self, value: float, error: float, judges: bool) -> None:
-        self.value, self.error, self.judges = value, error, judges
-
-    def near(self, found: float) -> bool:
-        return not self.judges or abs(found - self.value) <= 10 * self.error + 1e-6 * abs(self.value)
-
-
-def central(f: Callable[[float], Any]) -> Slope:
-    with np.errstate(all="ignore"):
-        here, h = float(f(0.0)), STEP
-        ahead, behind, near_ahead, near_behind = (float(f(s)) for s in (h, -h, h / 2, -h / 2))
-    noise = 100 * np.finfo(float).eps * max(map(abs, (here, ahead, behind)), default=0.0) + 1e-14
-    wide, narrow = (ahead - behind) / (2 * h), (near_ahead - near_behind) / h
-    bend, near_bend = abs(ahead - 2 * here + behind), abs(near_ahead - 2 * here + near_behind)
-    smooth = near_bend <= 0.3 * bend + noise and bend <= 8 * near_bend + noise  # at a kink it would be a half
-    error = abs(wide - narrow) + 2 * noise / h
-    value = (4 * narrow - wide) / 3
-    return Slope(value, error, bool(smooth and error < 1e-3 * abs(value) + 1e-5))
-
-
-def dot(a: Sequence[Any], b: Sequence[Any]) -> float:
-    return float(sum(np.sum(np.asarray(x, np.float64) * y) for x, y in zip(map(plain, a), map(plain, b))))
-
-
-def scale(a: Sequence[Any], b: Sequence[Any]) -> float:
-    return float(sum(np.sum(np.abs(np.asarray(x, np.float64) * y)) for x, y in zip(map(plain, a), map(plain, b))))
-
-
-def plain(a: Any) -> Any:
-    return a.data if isinstance(a, tg.Tensor) else a
 
 
 def as_list(a: Any) -> list[Any]:
