@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..values import Array
-from .pool import adaptive_average, along
+from .pool import adaptive_avg_pool_nd, along
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -26,13 +26,12 @@ def interpolate(
         scale_factor: what to multiply it by, a number or one for each axis: the new size is ⌊size · scale_factor⌋.
         mode: 'nearest' (pixel ⌊i · old / new⌋), 'nearest-exact' (pixel ⌊(i + ½) · old / new⌋), 'linear', 'bilinear',
             'trilinear' (one name for each number of axes), 'bicubic' (Keys' kernel with a = -¾; two axes), or 'area'
-            (`adaptive_avg_pool`).
+            (`adaptive_avg_pool2d`).
         align_corners: whether the centres of the corner pixels stay where they are (linear and cubic modes), or the
             corners of the image (the default).
 
-    The linear and cubic modes are a product with a matrix along each axis: an infinite or NaN pixel spreads along its
-        row and
-    column. ∂L/∂x is the same with the transposed matrices.
+    The linear and cubic modes multiply by a matrix along each axis, so an infinite or NaN pixel spreads along its row
+    and column. ∂L/∂x is the same with the transposed matrices.
 
     Raises:
         ValueError: the mode isn't known or isn't for so many axes, or not exactly one of size and scale_factor is
@@ -60,7 +59,7 @@ def interpolate(
     if any(s < 1 for s in new):
         raise ValueError(f"interpolate: the new size must be at least 1 along each axis; it is {new}")
     if mode == "area":
-        return adaptive_average(n, x, new)
+        return adaptive_avg_pool_nd(n, x, new)
     for axis, (a, b, factor) in enumerate(zip(old, new, given), -n):
         step = a / b if size is not None else 1 / factor  # in old pixels, from one new pixel to the next
         if mode == "nearest" and b in (a, 2 * a):
