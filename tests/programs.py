@@ -106,6 +106,7 @@ def lines(text: str) -> list[str]:
     return [t for t in re.split(r"  +|\n", text) if t]
 
 
+SHARES = [0.3, 0.15, 0.25, 0.1, 0.2]
 PALETTE = [lines(text) for text in (ELEMENTWISE, REDUCING, SHAPING, PRODUCTS, FUNCTIONAL)]
 SHAPES: list[tuple[int, ...]] = [
     (), (1,), (3,), (4,), (2, 3), (3, 3), (3, 1), (1, 4), (4, 2), (2, 3, 4), (2, 1, 3), (0,), (0, 3), (2, 0), (1, 1, 1),
@@ -165,7 +166,7 @@ def _of(a: Any) -> str:
     return "" if a.size else f".reshape{a.shape}"
 
 
-def generate(seed: int) -> Program:
+def generate(seed: int, palette: Sequence[Sequence[str]] = PALETTE) -> Program:
     """The program of this seed. It runs on arrays of float64, with finite and moderate values."""
     rng = np.random.default_rng([seed, 0x70726F67])
     length = 60 if seed % 20 == 0 else int(rng.integers(2, 16))
@@ -185,7 +186,7 @@ def generate(seed: int) -> Program:
         for _ in range(40 * length):
             if len(chosen) == length:
                 break
-            line = _line(rng, values, f"v{len(chosen)}")
+            line = _line(rng, values, f"v{len(chosen)}", palette)
             try:
                 value = eval(line.text, NAMESPACE, values)
             except Exception:
@@ -203,8 +204,8 @@ def doubled(arrays: Arrays, dtype: Any = np.float64) -> Arrays:
     return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in arrays.items()}
 
 
-def _line(rng: np.random.Generator, values: Arrays, name: str) -> Line:
-    kind = PALETTE[rng.choice(len(PALETTE), p=[0.3, 0.15, 0.25, 0.1, 0.2])]
+def _line(rng: np.random.Generator, values: Arrays, name: str, palette: Sequence[Sequence[str]]) -> Line:
+    kind = palette[rng.choice(len(palette), p=SHARES if palette is PALETTE else None)]
     template = kind[rng.integers(len(kind))]
     floats = [n for n, v in values.items() if v.dtype.kind == "f"]
     recent = floats[-4:]  # so that programs are deep; the others make shared subexpressions

@@ -62,6 +62,7 @@ class _Traced:
     def __init__(
         self, name: str, f: Function, argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
+        _is_function(name, f)
         for i in argnums:
             if not -len(args) <= i < len(args):
                 raise ValueError(
@@ -133,6 +134,17 @@ class _Traced:
         if not isinstance(out, Tensor):
             return out
         return (out if self.create_graph else out.detach()) if keep else _own(out.value)
+
+
+def _is_function(name: str, f: Any) -> None:
+    if not callable(f):
+        raise TypeError(f"{name}: f must be a function, got {errors.describe(f)}")
+
+
+def _is_several(name: str, which: str, a: Any) -> None:
+    if not isinstance(a, (tuple, list)):
+        said = f"{which} must be a tuple or list, with one for each argument of f"
+        raise TypeError(f"{name}: {said}, got {errors.describe(a)}")
 
 
 def _own(a: Array) -> Array:
@@ -265,6 +277,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     Raises:
         ValueError: the tangents differ from the primals in structure or shape.
     """
+    _is_several("jvp", "primals", primals)
+    _is_several("jvp", "tangents", tangents)
     along = _like("jvp", list(tangents), list(primals))
     traced = _Traced("jvp", f, range(len(primals)), primals, {})
     moved = []
@@ -347,6 +361,9 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     Raises:
         ValueError: f's result is not a scalar, or the tangents differ from the primals in structure or shape.
     """
+    _is_function("hvp", f)
+    _is_several("hvp", "primals", primals)
+    _is_several("hvp", "tangents", tangents)
     _, pull = _vjp("hvp", grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
     return pull(tuple(tangents))
 

@@ -6,6 +6,8 @@ import functools
 
 import numpy as np
 
+from .errors import named
+
 generator: np.random.Generator
 
 
@@ -21,6 +23,7 @@ def __getattr__(name: str) -> np.random.Generator:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@named
 def manual_seed(seed: int) -> None:
     """Start the source of random numbers anew: with the same seed, what follows is the same to the last bit.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
 import operator
 import threading
@@ -65,7 +64,7 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
-        given, data = data, np.array(data)
+        given, data = data, _array(data)
         if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
             raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     _calculable(data)
@@ -82,12 +81,19 @@ def operand(a: Any) -> Any:
         return a
     if a.__class__ in SEQUENCES:
         items = [operand(item) for item in a]
-        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else np.array(a)
+        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else _array(a)
     if isinstance(a, np.ndarray):
         if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
             return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
         return _calculable(a)
     return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+
+
+def _array(data: Any) -> Any:
+    try:
+        return np.array(data)
+    except ValueError as error:
+        raise ValueError(f"Tensor: needs nested lists of equal lengths, got {errors.describe(data)}") from error
 
 
 def _calculable(a: Any) -> Any:
@@ -104,15 +110,7 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
     """Register a composite function for these NumPy functions. Its errors are named after it, as an op's are."""
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        name = function.__name__.strip("_")
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except (ValueError, TypeError, IndexError) as error:
-                errors.raise_named(error, name, inspect.signature(function).parameters, args)
-
+        call = errors.named(function)
         TABLE.update(dict.fromkeys(numpy_functions, call))
         return call
 
@@ -311,7 +309,10 @@ class Tensor(Node):
         """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
         if self.size != 1 and not index:
             raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
-        return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        try:
+            return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        except (ValueError, TypeError, IndexError) as error:
+            errors.raise_named(error, "item", {}, index)
 
     def numpy(self) -> Array:
         """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
@@ -650,7 +651,7 @@ def _on_arrays(function: Callable[..., Any], name: str, args: tuple[Any, ...], k
     """What a function without a derivative gives for the arrays of tensors."""
     out = kwargs.get("out")
     if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
-        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array, or leave it out")
+        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array")
     try:
         return function(*map(_unwrapped, args), **{key: _unwrapped(a) for key, a in kwargs.items()})
     except (ValueError, TypeError, IndexError) as error:

@@ -1,5 +1,11 @@
 """Models: modules with parameters, the layers, and `functional` (`F`), the functions that they call."""
 
+from .. import errors
 from . import functional as functional
 from .layers import *
 from .module import Module as Module
+
+# A layer names the errors of its constructor, as an op does its own.
+for _name, _layer in [*globals().items()]:
+    if isinstance(_layer, type) and issubclass(_layer, Module) and _layer is not Module:
+        setattr(_layer, "__init__", errors.named(_layer.__init__, _name))  # noqa: B010

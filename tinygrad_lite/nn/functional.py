@@ -8,6 +8,9 @@ Left out are the arguments that PyTorch itself deprecates (size_average and redu
 last here), `inplace`, since arrays in a graph never change, and embedding's max_norm, scale_grad_by_freq and sparse.
 """
 
+import types
+
+from .. import errors
 from ..ops.activation import *
 from ..ops.attention import *
 from ..ops.conv import *
@@ -21,3 +24,9 @@ from ..ops.padding import *
 from ..ops.pool import *
 from ..ops.resample import *
 from ..ops.special import *
+
+# A function composed of ops names its errors as an op does.
+for _name, _function in [*globals().items()]:
+    if isinstance(_function, types.FunctionType) and not hasattr(_function, "op"):
+        globals()[_name] = errors.named(_function)
+del errors, types
