@@ -137,7 +137,9 @@ def ulps(found: Any, exact: Any, dtype: Any, scale: float = 0.0) -> float:
     return 0.0 if error < float(info.tiny) else float(error / (max(abs(exact), scale) * mp.mpf(float(info.eps))))
 
 
-def check(name: str, f: Function, exact: Function, point: tuple[float, ...], dtype: Any, most: tuple[float, float]) -> None:
+def check(
+    name: str, f: Function, exact: Function, point: tuple[float, ...], dtype: Any, most: tuple[float, float]
+) -> None:
     leaves = [tg.Tensor(dtype(x), requires_grad=True) for x in point]
     with np.errstate(all="ignore"):
         out = f(*leaves)
@@ -152,7 +154,9 @@ def check(name: str, f: Function, exact: Function, point: tuple[float, ...], dty
         slope = derivative(lambda x, i=i: exact(*inputs[:i], x, *inputs[i + 1 :]), inputs[i])
         assert leaf.grad is not None
         error = ulps(leaf.grad.data, slope, dtype, scale)
-        said = f"{name}{point} in {dtype.__name__}: ∂/∂{i} {leaf.grad.data!r} is {error:.3g} eps from {mp.nstr(slope, 20)}"
+        said = (
+            f"{name}{point} in {dtype.__name__}: ∂/∂{i} {leaf.grad.data!r} is {error:.3g} eps from {mp.nstr(slope, 20)}"
+        )
         assert error <= most[1], said
 
 

@@ -37,19 +37,19 @@ CLASSES = np.array([0, 2, 1])
 LINE, IMAGE, BOX = (rng.uniform(0.1, 0.9, (2, 4) + (6,) * n) for n in (1, 2, 3))
 INDEX = np.array([[0, 1], [1, 0], [0, 1]])
 
+OF_ONE = """
+celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softplus
+softshrink softsign tanh tanhshrink softmax log_softmax softmin logsumexp glu erf erfc ndtr lgamma digamma dropout
+normalize
+"""
+OF_TWO = """
+mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss
+cosine_similarity pairwise_distance linear
+"""
 # A valid call of each function: what is positional, in order. Arguments that are left out have a default.
 VALID: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(
-        """celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu
-        softplus softshrink softsign tanh tanhshrink softmax log_softmax softmin logsumexp glu erf erfc ndtr lgamma digamma
-        dropout normalize""".split(),
-        (M,),
-    ),
-    **dict.fromkeys(
-        """mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
-        poisson_nll_loss cosine_similarity pairwise_distance linear""".split(),
-        (M, N),
-    ),
+    **dict.fromkeys(OF_ONE.split(), (M,)),
+    **dict.fromkeys(OF_TWO.split(), (M, N)),
     **{f"conv{n}d": (x, x[:, :, *(slice(2),) * n]) for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
     **{f"conv_transpose{n}d": (x, np.ones((4, 2) + (2,) * n)) for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
     **{f"{kind}_pool{n}d": (x, 2) for kind in ("avg", "max") for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
@@ -101,19 +101,21 @@ def total(x: Any) -> Any:
 
 # Functions of functions, and of settings.
 CALCULUS: dict[str, tuple[Any, ...]] = {
-    "grad": (total,), "value_and_grad": (total,), "elementwise_grad": (total,), "jacobian": (total,), "hessian": (total,),
-    "checkpoint": (total,), "vjp": (total, M), "jvp": (total, (M,), (N,)), "hvp": (total, (M,), (N,)), "gradcheck": (total, M),
-    "Tensor": (M,), "manual_seed": (0,),
-}  # fmt: skip
+    **dict.fromkeys(["grad", "value_and_grad", "elementwise_grad", "jacobian", "hessian", "checkpoint"], (total,)),
+    **dict.fromkeys(["vjp", "gradcheck"], (total, M)),
+    **dict.fromkeys(["jvp", "hvp"], (total, (M,), (N,))),
+    "Tensor": (M,),
+    "manual_seed": (0,),
+}
 
+OF_NOTHING = """
+all any argmax argmin argsort clip copy cumprod cumsum flatten logsumexp max mean min prod ptp ravel round sort squeeze
+std sum transpose var softmax log_softmax leaky_relu elu gelu softplus diagonal trace backward requires_grad_ item
+"""
+OPERATORS = "__add__ __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __radd__ __rpow__"
 # Of a Tensor M's methods, those that take arguments.
 METHODS: dict[str, tuple[Any, ...]] = {
-    **dict.fromkeys(
-        """all any argmax argmin argsort clip copy cumprod cumsum flatten logsumexp max mean min prod ptp ravel round sort
-        squeeze std sum transpose var softmax log_softmax leaky_relu elu gelu softplus diagonal trace backward
-        requires_grad_ item""".split(),
-        (),
-    ),
+    **dict.fromkeys(OF_NOTHING.split(), ()),
     "argpartition": (1,),
     "astype": (np.float32,),
     "choose": ([M, N],),
@@ -129,10 +131,11 @@ METHODS: dict[str, tuple[Any, ...]] = {
     "searchsorted": (0.5,),
     "swapaxes": (0, 1),
     "take": ([0, 1],),
-    **dict.fromkeys("__add__ __sub__ __mul__ __truediv__ __floordiv__ __mod__ __pow__ __radd__ __rpow__".split(), (N,)),
+    **dict.fromkeys(OPERATORS.split(), (N,)),
     "__matmul__": (M.T,),
     "__getitem__": (0,),
 }
+
 
 def layers() -> Iterator[tuple[str, Function, tuple[Any, ...]]]:
     """Every layer of nn that can be made with each of its sizes 4, and these arguments."""
@@ -214,13 +217,19 @@ def calls() -> Iterator[tuple[str, Function, tuple[Any, ...], dict[str, Any]]]:
             for word, wrong in WRONG.items():
                 more = {} if i < len(args) else {parameter.name: wrong}
                 yield f"{name}({parameter.name}={word})", layer, (*args[:i], wrong, *args[i + 1 :])[: len(args)], more
+        made = layer(*args)
         for word, wrong in WRONG.items():
-            yield f"{name}.forward({word})", lambda x, made=layer(*args): made(x), (wrong,), {}
+            yield f"{name}.forward({word})", made, (wrong,), {}
     for name, (function, args) in OTHERS.items():
         for parameter in positional(getattr(tg.data, name, function)):
             for word, wrong in WRONG.items():
                 first = parameter.kind is parameter.VAR_POSITIONAL or parameter.name == "parameters"
-                yield f"{name}({parameter.name}={word})", function, (wrong,) if first else args, {} if first else {parameter.name: wrong}
+                yield (
+                    f"{name}({parameter.name}={word})",
+                    function,
+                    (wrong,) if first else args,
+                    {} if first else {parameter.name: wrong},
+                )
     for name, args in METHODS.items():
         bound = lambda *args, name=name, **kwargs: getattr(tg.Tensor(M, requires_grad=True), name)(*args, **kwargs)
         for word, wrong in WRONG.items():
@@ -277,23 +286,32 @@ def survey(seconds: float = 2.0) -> tuple[Counter[str], list[str], list[str]]:
     return counts, foreign, fatal
 
 
-# Sentences that begin with another name: of the op that an operator is, of the function that a layer calls.
+# Sentences that begin with another name: of the op that an operator is, of the function that another calls.
 ALSO = {
-    "truediv": "divide", "mod": "remainder", "pow": "power", "sub": "subtract", "mul": "multiply", "floordiv": "floor_divide",
-    "radd": "add", "rpow": "power", "flatten": "ravel", "requires_grad_": "requires_grad", "value_and_grad": "grad",
-    "elementwise_grad": "grad", "hessian": "grad", "LeakyReLU": "leaky_relu", "Flatten": "reshape", "LayerNorm": "layer_norm",
-    **{f"{kind}{n}d": f"{function}{n}d" for n in (1, 2, 3)
-       for kind, function in (("Conv", "conv"), ("ConvTranspose", "conv_transpose"), ("MaxPool", "max_pool"), ("AvgPool", "avg_pool"))},
-    **{f"BatchNorm{n}d": "batch_norm" for n in (1, 2, 3)},
-}  # fmt: skip
+    "truediv": "divide",
+    "mod": "remainder",
+    "pow": "power",
+    "sub": "subtract",
+    "mul": "multiply",
+    "floordiv": "floor_divide",
+    "radd": "add",
+    "rpow": "power",
+    "flatten": "ravel",
+    "value_and_grad": "grad",
+    "elementwise_grad": "grad",
+    "hessian": "grad",
+    "LeakyReLU": "leaky_relu",
+    "Flatten": "reshape",
+}
 
 
 def is_ours(error: Exception, name: str) -> bool:
-    """It begins with the name of the function that was called."""
+    """It begins with the name of the function that was called; of a layer, LayerNorm or layer_norm."""
     if not isinstance(error, (TypeError, ValueError, IndexError, RuntimeError)):
         return False
-    text = str(error).removeprefix("np.")
-    return any(text.startswith(f"{n}:") for n in (name, ALSO.get(name, name), name.lower(), "Tensor", "requires_grad", "Optimizer"))
+    function = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    names = {name, ALSO.get(name, name), function, function[:-2], "Tensor", "requires_grad", "Optimizer"}
+    return str(error).removeprefix("np.").split(":")[0] in names
 
 
 def test_every_function_has_a_valid_call() -> None:

@@ -1,7 +1,7 @@
 """Memory stays where it is over thousands of steps, with Python's cyclic garbage collector off.
 
-Each loop runs 2,000 times; from the 200th pass to the last, no object that Python tracks may be left over, and (on Linux)
-the process may grow by no more than a MiB: a graph kept at each pass would take 5.
+Each loop runs 2,000 times; from the 200th pass to the last, no object that Python tracks may be left over, and (on
+Linux) the process may grow by no more than a MiB: a graph kept at each pass would take 5.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ Y = np.arange(8) % 3
 
 
 def training() -> Callable[[], Any]:
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32, 3))
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32, 3)
+    )
     optimizer = tg.optim.Adam(model.parameters())
 
     def step() -> None:

@@ -22,7 +22,7 @@ _KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError
 
 def describe(a: Any) -> str:
     """What an argument looks like in a sentence: `shape (2, 3) float32`, `'same'`, `3`."""
-    if hasattr(a, "shape") and hasattr(a, "dtype"):
+    if isinstance(getattr(a, "shape", None), tuple) and hasattr(a, "dtype"):  # np.float32 has both, of another kind
         return f"shape {tuple(a.shape)} {a.dtype}"
     if isinstance(a, (list, tuple)) and any(hasattr(item, "shape") for item in a):
         return f"[{', '.join(map(describe, a))}]"
