@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,3 +55,17 @@ def test_neither_logcumsumexp_nor_its_gradient_overflows() -> None:
     ends = tg.Tensor([-np.inf, 0.0, -np.inf], requires_grad=True)
     F.logcumsumexp(ends, 0)[1:].sum().backward()
     np.testing.assert_array_equal(ends.grad.data, [0, 2, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_large_equal_elements_share_the_gradient_of_logcumsumexp(dtype: Any) -> None:
+    for large in (1e17, 1e4, -1e4):
+        x = tg.Tensor(np.full(4, min(large, 6e4), dtype), requires_grad=True)
+        F.logcumsumexp(x, 0)[-1].backward()
+        np.testing.assert_array_equal(x.grad.data, np.full(4, 0.25, dtype))
+
+
+def test_logcumsumexp_to_third_order_and_of_one_number() -> None:
+    tg.gradcheck(lambda x: F.logcumsumexp(x, 1), X[:2, :3] * 3, order=3)
+    tg.gradcheck(lambda x: F.logcumsumexp(x, 0) ** 2, np.float64(0.7))
+    assert F.logcumsumexp(np.float64(0.7), -1) == 0.7

@@ -350,3 +350,77 @@ def test_the_running_kind_with_its_start(name: str) -> None:
     tg.gradcheck(lambda x: f(x, axis=1, include_initial=True), X, order=2)
     with pytest.raises(ValueError, match=rf"{name}: x has shape \(2, 3, 4\): say along which axis"):
         f(leaf(X))
+
+
+# ------------------------------------------------------------------------------------------- what is 0-d, or empty
+
+
+@pytest.mark.parametrize("axis", [0, -1, ()], ids=str)
+@pytest.mark.parametrize(
+    "f",
+    [np.sum, np.prod, np.max, np.min, np.ptp, np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanmax, np.nanmin],
+)
+def test_a_single_number_along_its_axis(f: Callable[..., Any], axis: Any) -> None:
+    out = f(leaf(1.5), axis=axis)
+    assert out.shape == () and out.item() == f(np.float64(1.5), axis=axis)
+    expected = 0 if f in (np.ptp, np.nanvar) else 1
+    assert slope(lambda x: f(x, axis=axis), 1.5) == expected
+    assert slope(lambda x: f(x, axis=axis, keepdims=True), 1.5) == expected
+    tg.gradcheck(lambda x: f(x, axis=axis) * x**2, np.float64(1.5), order=2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+@pytest.mark.parametrize("f", RUNNING, ids=lambda f: f.__name__)
+def test_a_single_number_runs(f: Callable[..., Any], axis: Any) -> None:
+    for x in (1.5, 0.0):
+        assert f(leaf(x), axis=axis).data.tolist() == [x]
+        assert slope(lambda x: f(x, axis=axis), x) == 1
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)], ids=str)
+@pytest.mark.parametrize(
+    "f", [np.sum, np.prod, np.mean, np.var, np.std, *NAN_REDUCTIONS[:5], np.median, np.nanmedian, *RUNNING]
+)
+def test_nothing_has_a_gradient_of_its_shape(f: Callable[..., Any], shape: tuple[int, ...], axis: Any) -> None:
+    empty = np.zeros(shape)
+    np.testing.assert_array_equal(f(leaf(empty), axis=axis).data, f(empty, axis=axis))
+    assert slope(lambda x: f(x, axis=axis) ** 2, empty).shape == shape
+
+
+# ------------------------------------------------------------------------------------------------------- float16
+
+HALF = np.float16
+
+
+def half_slope(f: Callable[..., Any], x: Any) -> Any:
+    x = leaf(x, HALF)
+    f(x).sum().backward()
+    assert x.grad.dtype == HALF
+    return x.grad.data.astype(float)
+
+
+@pytest.mark.parametrize("f", [np.mean, np.nanmean, np.max, np.min, np.nanmax])
+def test_counts_of_float16_are_not_float16(f: Callable[..., Any]) -> None:
+    """There is no float16 above 65,504, and none between 2,048 and 2,050."""
+    for n in (70_000, 2049):
+        np.testing.assert_allclose(half_slope(f, np.ones(n)), 1 / n, rtol=5e-3)
+        np.testing.assert_allclose(half_slope(lambda x: f(x, axis=0), np.ones((n, 2))), 1 / n, rtol=5e-3)
+
+
+def test_deviations_of_many_float16() -> None:
+    x = np.where(np.arange(60_000) % 2, 2.0, -2.0)
+    np.testing.assert_allclose(half_slope(lambda x: np.var(x / 2), x), x / 2 / x.size, rtol=5e-3)
+    np.testing.assert_allclose(half_slope(lambda x: np.std(x / 2), x), x / 4 / x.size, rtol=2e-2)
+
+
+def test_running_sums_of_float16_on_the_way_back() -> None:
+    np.testing.assert_allclose(half_slope(np.cumsum, np.zeros(5000)), np.arange(5000, 0, -1), rtol=1e-3)
+    np.testing.assert_allclose(half_slope(np.cumprod, np.ones(5000)), np.arange(5000, 0, -1), rtol=1e-3)
+
+
+def test_a_bias_of_float16_is_summed_exactly() -> None:
+    b = leaf(np.zeros(3), HALF)
+    (np.ones((5000, 3), HALF) + b).sum().backward()
+    assert b.grad.data.tolist() == [5000] * 3

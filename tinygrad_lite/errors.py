@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter
 from types import MappingProxyType
@@ -16,6 +17,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
+# What a function raises again under its own name.
+NAMED = (ValueError, TypeError, IndexError, AttributeError, ArithmeticError, MemoryError)
 # The kinds that NumPy raises and that can be raised again with a message of ours, the most special first.
 _KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError, TypeError, MemoryError)
 
@@ -31,9 +34,12 @@ def describe(a: Any) -> str:
 
 
 def numpy_name(function: Any) -> str:
-    """What a user calls NumPy's function: np.linalg.eig."""
-    module: str = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+    """What a user calls a function of NumPy or SciPy: np.linalg.eig, scipy.special.expit."""
+    name, module = function.__name__, getattr(function, "__module__", None)
+    if module is None:  # SciPy's ufuncs do not tell, nor NumPy's before 2.2
+        homes = map(sys.modules.get, ("scipy.special", "scipy.special._ufuncs"))
+        module = "scipy.special" if any(getattr(home, name, None) is function for home in homes) else "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{name.lstrip('_')}"
 
 
 def named(function: Callable[P, T], name: str = "") -> Callable[P, T]:
@@ -44,7 +50,7 @@ def named(function: Callable[P, T], name: str = "") -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except (ValueError, TypeError, IndexError, AttributeError, ArithmeticError, MemoryError) as error:
+        except NAMED as error:
             raise_named(error, name, inspect.signature(function).parameters, args, kwargs)
 
     return call

@@ -87,14 +87,20 @@ def exercise(name: str, number: int, blank: bool = True) -> str:
     source = _undecorated(definition)
     code = _blanked(source) if blank else source
     linear = "(linear=True)" if OPS[name].linear else ""
-    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    nodes = [node for node in ast.walk(ast.parse(source)) if not (blank and _is_answer(node))]
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     if definition is rule:
         code = f"@op{linear}\n{code}\n"
     else:
         code += f"\n\n\n{name} = op{linear}(over_axes({name[-2]}, {definition.__name__}))\n"
         used.add("over_axes")
-    imports, helpers = _imports(definition, used), _helpers(definition, source)
+    imports, helpers = _imports(definition, used), _helpers(definition, nodes)
     return HEAD.format(number=number, name=name, imports=imports, helpers=helpers, code=code)
+
+
+def _is_answer(node: ast.AST) -> bool:
+    """Whether it is the library's array code for a whole gradient."""
+    return isinstance(node, ast.Name) and node.id.endswith("_gradient")
 
 
 def _undecorated(function: Callable[..., Any]) -> str:
@@ -157,10 +163,10 @@ def _import(home: str, names: str) -> str:
     return f"from {home} import (\n{textwrap.fill(names, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)},\n)"
 
 
-def _helpers(definition: Callable[..., Any], source: str) -> str:
+def _helpers(definition: Callable[..., Any], nodes: Sequence[ast.AST]) -> str:
     """A comment on each function of the library's that is called: how, and its docstring's first sentence."""
     known, found = vars(sys.modules[definition.__module__]), {}
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             value = getattr(known.get(node.value.id), node.attr, None)
         else:
@@ -171,10 +177,19 @@ def _helpers(definition: Callable[..., Any], source: str) -> str:
 
 
 def _comment(name: str, function: Callable[..., Any]) -> str:
-    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    paragraph = (inspect.getdoc(function) or _returned(function)).split("\n\n")[0].replace("\n", " ")
     first = re.split(r"(?<=\w)\. |\s{2,}", paragraph.rstrip("."))[0]  # a sentence, or of a rule the value's formula
     call = f"{name}({', '.join(inspect.signature(function).parameters)})"
     return textwrap.fill(f"{call}:  {first}", WIDTH, initial_indent="# ", subsequent_indent="#" + INDENT)
+
+
+def _returned(function: Callable[..., Any]) -> str:
+    """What a function of one line returns: it needs no docstring."""
+    definition = ast.parse(_undecorated(inspect.unwrap(function))).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    returned = definition.body[-1]
+    assert isinstance(returned, ast.Return) and returned.value is not None
+    return ast.unparse(returned.value)
 
 
 # ------------------------------------------------------------------------------------------------------------ checking

@@ -59,7 +59,7 @@ def equal(got: Any, expected: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (3, 4, 5)])
 @pytest.mark.parametrize(("kernel", "n", "more"), EVERY)
-def test_of_every_shape_and_dtype(kernel: Any, n: int, more: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> None:
+def test_of_every_shape_and_dtype(kernel: Any, n: int, more: Any, shape: tuple[int, ...], dtype: Any) -> None:
     rng = np.random.default_rng(0)
     arrays = [np.asarray(2 * rng.standard_normal(shape), dtype)[()] for _ in range(n)]
     equal(kernel(*arrays, *more), kernel.plain(*arrays, *more))

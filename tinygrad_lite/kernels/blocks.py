@@ -115,7 +115,8 @@ def _unbuffered(f: Callable[..., Any], out: Array, *args: Any) -> None:
     a buffer again and again to make longer runs; where runs are long already, a buffer that is too small for that takes
     half to four fifths of the time (with short ones up to 2.7 times as long)."""
     shape, least = out.shape, thresholds.BYTES_FOR_A_RUN_WITHOUT_BUFFER // out.itemsize
-    if len(shape) < 2 or shape[-1] < least > _run(shape, out.strides, *[a.shape for a in args if isinstance(a, ndarray)]):
+    shapes = [a.shape for a in args if isinstance(a, ndarray)]
+    if len(shape) < 2 or shape[-1] < least > _run(shape, out.strides, *shapes):
         f(out, *args)
         return
     before = np.setbufsize(16)

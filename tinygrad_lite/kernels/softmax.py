@@ -14,7 +14,7 @@ from ..ops import activation as rules
 from ..ops import loss
 from ..ops.reduce import Axis
 from ..values import Array
-from .blocks import blockwise, in_blocks
+from .blocks import blockwise, in_blocks, large
 
 MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x
 
@@ -28,9 +28,13 @@ def exponentials(x: Array, axis: Axis) -> Any:
     """
     if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.ndim:
         return NotImplemented
+    e = np.empty_like(x)
+    if not large(x, work=3):
+        s, m = _into(e, x, axis)
+        return e, s, np.zeros_like(s) if type(m) is int else m
     along = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
     s, m = np.empty((2, *[1 if i in along else n for i, n in enumerate(x.shape)]), x.dtype)
-    return blockwise(partial(_exponentials, axis=axis), np.empty_like(x), x, s, m, whole=along, work=3), s, m
+    return blockwise(partial(_exponentials, axis=axis), e, x, s, m, whole=along, work=3), s, m
 
 
 def _exponentials(e: Array, x: Array, s: Array, m: Array, axis: Axis) -> None:

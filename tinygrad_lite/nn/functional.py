@@ -2,15 +2,14 @@
 
     import tinygrad_lite.nn.functional as F
 
-They take tensors and plain arrays alike; on plain arrays they return plain arrays.
+They take tensors, plain arrays, lists and numbers alike; without a tensor they return plain arrays.
 
 Left out are the arguments that PyTorch itself deprecates (size_average and reduce; softmax without an axis takes the
 last here), `inplace`, since arrays in a graph never change, and embedding's max_norm, scale_grad_by_freq and sparse.
 """
 
-import types
+from types import FunctionType as _FunctionType
 
-from .. import errors
 from ..ops.activation import *
 from ..ops.attention import *
 from ..ops.conv import *
@@ -24,9 +23,9 @@ from ..ops.padding import *
 from ..ops.pool import *
 from ..ops.resample import *
 from ..ops.special import *
+from ..tensor import public as _public
 
-# A function composed of ops names its errors as an op does.
 for _name, _function in [*globals().items()]:
-    if isinstance(_function, types.FunctionType) and not hasattr(_function, "op"):
-        globals()[_name] = errors.named(_function)
-del errors, types
+    if isinstance(_function, _FunctionType) and _function.__module__.startswith("tinygrad_lite.ops."):
+        globals()[_name] = _public(_function)
+        globals()[_name].__module__ = __name__  # where pickle finds it

@@ -10,8 +10,9 @@ import math
 import numpy as np
 
 from ..dispatch import array_code, forward
-from ..graph import Node, Rule, op, total
+from ..graph import TABLE, Rule, op, total
 from ..values import Array
+from .indexing import detached
 from .reduce import Axis, spread
 from .special import ndtr
 
@@ -27,6 +28,7 @@ __all__ = [
 
 @forward
 def relu_forward(x: Array) -> Array:
+    """max(x, 0) of each element."""
     return np.maximum(x, 0)
 
 
@@ -88,7 +90,7 @@ def hardtanh_gradient(g: Array, x: Array, low: float, high: float) -> Array:
 
 @op
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
-    """out = x, held in [min, max]        ∂L/∂x = g · [min < x < max]
+    """out = min(max(x, min_val), max_val)        ∂L/∂x = g · [min_val < x < max_val]
 
     The derivative at both corners is 0.
     """
@@ -105,9 +107,16 @@ def hardsigmoid(x: Array) -> Array:
     return hardtanh(x + 3, 0, 6) / 6
 
 
-def hardswish(x: Array) -> Array:
-    """x · hardsigmoid(x)."""
-    return x * hardsigmoid(x)
+@op
+def hardswish(x: Array) -> Rule:
+    """out = 0 where x ≤ -3, x where x ≥ 3, else x · (x + 3) / 6
+    ∂L/∂x = 0 where x ≤ -3, g where x ≥ 3, else g · (2x + 3) / 6
+
+    That is x · hardsigmoid(x).
+    """
+    c = np.clip(x, -3, 3)
+    slope = np.where(np.absolute(c) == 3, x > 0, c / 3 + 0.5)
+    return np.where(x >= 3, x, c * (c + 3) / 6), (lambda g: g * slope,)
 
 
 def threshold(x: Array, threshold: float, value: float) -> Array:
@@ -134,10 +143,19 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
 # ------------------------------------------------------------------------------------------------------------ smooth
 
 
+def tanh(x: Array) -> Array:
+    """`np.tanh`."""
+    return np.tanh(x)
+
+
+# In x · σ(x) a smaller x stands for -∞, since 0 · ∞ is NaN: from here on σ(x), or Φ(x), is 0 in any dtype.
+LEAST_OF_SIGMOID, LEAST_OF_NORMAL = -1000, -50
+
+
 @forward
 def sigmoid_forward(x: Array) -> Array:
     with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + np.exp(x * -1.0))  # unsigned integers have no -x
 
 
 @array_code
@@ -166,7 +184,7 @@ def softplus_gradient(g: Array, x: Array, beta: float, threshold: float) -> Arra
 
 @op
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
-    """out = log(1 + e^βx) / β        ∂L/∂x = g · σ(βx)
+    """out = x where βx > threshold, else log(1 + e^(βx)) / β        ∂L/∂x = g where βx > threshold, else g · σ(βx)
 
     Neither overflows nor loses small results. Where βx > threshold it is taken to be x itself.
     """
@@ -175,29 +193,67 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
 
 def logsigmoid(x: Array) -> Array:
     """log σ(x), without taking the logarithm of a σ(x) that may be 0."""
-    return -softplus(-x, threshold=math.inf)
+    return -softplus(x * -1.0, threshold=math.inf)
+
+
+TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigmoid})
+
+
+@array_code
+def silu_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and σ(x), which its gradient needs."""
+    s = sigmoid(x)
+    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * s, s
 
 
 @array_code
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return g * (s * (1 + x * (1 - s)))
+    return g * (s * (1 + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * (1 - s)))
 
 
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
-    s = sigmoid(x)
-    return x * s, (lambda g: silu_gradient(g, x, s),)
+    y, s = silu_forward(x)
+    return y, (lambda g: silu_gradient(g, x, s),)
 
 
-def mish(x: Array) -> Array:
-    """x · tanh(softplus(x))."""
-    return x * np.tanh(softplus(x))
+@op
+def mish(x: Array) -> Rule:
+    """out = x · t, t = tanh(log(1 + eˣ))        ∂L/∂x = g · (t + x · (1 - t²) · σ(x))"""
+    t = tanh(softplus(x))
+
+    def slope() -> Array:
+        return t + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
+
+    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
+
+
+@array_code
+def gelu_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and Φ(x), which its gradient needs."""
+    p = ndtr(x)
+    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
 
 
 @array_code
 def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
     return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+
+
+@array_code
+def gelu_tanh_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and ½ · (1 + tanh z) = σ(2z), which its gradient needs."""
+    c = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
+    p = sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
+    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
+
+
+@array_code
+def gelu_tanh_gradient(g: Array, x: Array, p: Array) -> Array:
+    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
+    return g * (p + x * p * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi))
 
 
 @op
@@ -211,14 +267,12 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
     if approximate == "none":
-        p = ndtr(x)
-        return x * p, (lambda g: gelu_gradient(g, x, p),)
+        y, p = gelu_forward(x)
+        return y, (lambda g: gelu_gradient(g, x, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    c = math.sqrt(2 / math.pi)
-    t = np.tanh(c * x * (1 + 0.044715 * x * x))
-    p = 0.5 * (1 + t)
-    return x * p, (lambda g: g * (p + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x))),)
+    y, p = gelu_tanh_forward(x)
+    return y, (lambda g: gelu_tanh_gradient(g, x, p),)
 
 
 @forward
@@ -247,19 +301,18 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
     return alpha * elu(x / alpha)
 
 
-def tanh(x: Array) -> Array:
-    """`np.tanh`."""
-    return np.tanh(x)
-
-
 def tanhshrink(x: Array) -> Array:
     """x - tanh x."""
     return x - np.tanh(x)
 
 
-def softsign(x: Array) -> Array:
-    """x / (1 + |x|)."""
-    return x / (1 + np.absolute(x))
+@op
+def softsign(x: Array) -> Rule:
+    """out = x / (1 + |x|)        ∂L/∂x = g / (1 + |x|)²"""
+    y = 1 / (1 + np.absolute(x))
+    with np.errstate(invalid="ignore"):  # ∞ · 0
+        out = np.where(y == 0, np.sign(x), x * y)
+    return out, (lambda g: g * y * y,)
 
 
 # ----------------------------------------------------------------------------------------------------- along an axis
@@ -277,13 +330,14 @@ def exponentials(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
 
     m is a constant of the graph: what is made of the three is the same whatever m is.
     """
-    m = peak(x.value if isinstance(x, Node) else x, axis)
+    m = peak(detached(x), axis)
     e = np.exp(x - m)
     return e, total(e, axis), m
 
 
 @forward
 def softmax_forward(x: Array, axis: int) -> Array:
+    """eˣ / Σ eˣ, the sum along `axis`."""
     e, s, _ = exponentials(x, axis)
     return e / s
 
@@ -305,7 +359,7 @@ def softmax(x: Array, axis: int = -1) -> Rule:
 
 def softmin(x: Array, axis: int = -1) -> Array:
     """softmax(-x)."""
-    return softmax(-x, axis)
+    return softmax(x * -1.0, axis)
 
 
 @array_code
@@ -322,7 +376,7 @@ def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
 
 @op
 def log_softmax(x: Array, axis: int = -1) -> Rule:
-    """out = x - log Σ eˣ        ∂L/∂x = g - eˣ / Σ eˣ · Σ g
+    """out = x - log Σ eˣ        ∂L/∂x = g - eᵒᵘᵗ · Σ g
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows, nor is log 0 taken.
     """

@@ -8,6 +8,7 @@ compute as infinite (√x at 0, log x at 0) is infinite here too.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -89,7 +90,9 @@ def power(x: Array, y: Array) -> Rule:
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
             return g * (y * power_forward(x, y - 1)) if y else zero(g)
-        return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
+        with np.errstate(divide="ignore", over="ignore"):
+            vast = np.isinf(1 / x)  # at 0 and next to it, where 0 · x⁻¹ would be NaN
+        return g * (y * x ** np.where(vast & (y == 0), 0, y - 1))
 
     return out, (base, lambda g: g * out * ufuncs.log(np.where(x > 0, x, 1)))
 
@@ -194,30 +197,40 @@ def logaddexp2_forward(x: Array, y: Array) -> Array:
 
 
 @array_code
-def portion(x: Array, out: Array, base: float = math.e) -> Array:
-    """eˣ⁻ᵒᵘᵗ (or with another base), what x contributes to eᵒᵘᵗ; 0 where both are -∞."""
-    share = x - np.where(out == -np.inf, 0, out)
-    return np.exp(share) if base == math.e else np.exp2(share)
+def logaddexp_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp)
+
+
+@array_code
+def logaddexp2_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp2)
+
+
+def share(x: Array, y: Array, exp: Callable[[Array], Array]) -> Array:
+    """eˣ / (eˣ + eʸ), 0 where both are -∞. (eˣ⁻ᵒᵘᵗ would be 1 at x = y = 1e17, where out is x.)"""
+    with np.errstate(over="ignore", invalid="ignore"):
+        part = 1 / (1 + exp(np.where((x == y) & np.isinf(x), 0, y - x)))
+    return np.where((x == -np.inf) & (y == -np.inf), 0, part)
 
 
 @op(np.logaddexp)
 def logaddexp(x: Array, y: Array) -> Rule:
-    """out = log(eˣ + eʸ)        ∂L/∂x = g · eˣ⁻ᵒᵘᵗ        ∂L/∂y = g · eʸ⁻ᵒᵘᵗ
+    """out = log(eˣ + eʸ)        ∂L/∂x = g / (1 + eʸ⁻ˣ)        ∂L/∂y = g / (1 + eˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
     out = logaddexp_forward(x, y)
-    return out, (lambda g: g * portion(x, out), lambda g: g * portion(y, out))
+    return out, (lambda g: logaddexp_gradient(g, x, y), lambda g: logaddexp_gradient(g, y, x))
 
 
 @op(np.logaddexp2)
 def logaddexp2(x: Array, y: Array) -> Rule:
-    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g · 2ˣ⁻ᵒᵘᵗ        ∂L/∂y = g · 2ʸ⁻ᵒᵘᵗ
+    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g / (1 + 2ʸ⁻ˣ)        ∂L/∂y = g / (1 + 2ˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
     out = logaddexp2_forward(x, y)
-    return out, (lambda g: g * portion(x, out, 2), lambda g: g * portion(y, out, 2))
+    return out, (lambda g: logaddexp2_gradient(g, x, y), lambda g: logaddexp2_gradient(g, y, x))
 
 
 # ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic
@@ -277,9 +290,9 @@ def hypot(x: Array, y: Array) -> Rule:
 
 @op(np.arctan2)
 def arctan2(y: Array, x: Array) -> Rule:
-    """out = the angle of the point (x, y)        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
+    """out = 2 · arctan(y / (x + √(x² + y²)))        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
 
-    The gradient at (0, 0) is 0.
+    The angle of the point (x, y), in [-π, π]. The gradient at (0, 0) is 0.
     """
 
     def turn(side: Array) -> Array:
@@ -371,27 +384,24 @@ def won(g: Array, more: Array, tied: Array) -> Array:
 
 @op(np.maximum)
 def maximum(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y        ∂L/∂x = g where x > y        ∂L/∂y = g where y > x
-
-    On a tie each gets ½ · g.
+    """out = max(x, y)
+    ∂L/∂x = g where x > y, ½ · g where x = y        ∂L/∂y = g where y > x, ½ · g where x = y
     """
     return np.maximum(x, y), (lambda g: won(g, x > y, x == y), lambda g: won(g, y > x, x == y))
 
 
 @op(np.minimum)
 def minimum(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y        ∂L/∂x = g where x < y        ∂L/∂y = g where y < x
-
-    On a tie each gets ½ · g.
+    """out = min(x, y)
+    ∂L/∂x = g where x < y, ½ · g where x = y        ∂L/∂y = g where y < x, ½ · g where x = y
     """
     return np.minimum(x, y), (lambda g: won(g, x < y, x == y), lambda g: won(g, y < x, x == y))
 
 
 @op(np.fmax)
 def fmax(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else max(x, y)
+    ∂L/∂x = g where x > y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y > x or x is NaN, ½ · g where x = y
     """
     return np.fmax(x, y), (
         lambda g: won(g, (x > y) | np.isnan(y), x == y),
@@ -401,9 +411,8 @@ def fmax(x: Array, y: Array) -> Rule:
 
 @op(np.fmin)
 def fmin(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else min(x, y)
+    ∂L/∂x = g where x < y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y < x or x is NaN, ½ · g where x = y
     """
     return np.fmin(x, y), (
         lambda g: won(g, (x < y) | np.isnan(y), x == y),
@@ -413,8 +422,8 @@ def fmin(x: Array, y: Array) -> Rule:
 
 @op
 def clip(x: Array, low: Array, high: Array) -> Rule:
-    """out = x, held in [low, high]        ∂L/∂x = g where low ≤ x ≤ high
-    ∂L/∂low = g where x < low        ∂L/∂high = g where x > high
+    """out = min(max(x, low), high)        ∂L/∂x = g where low ≤ x ≤ high
+    ∂L/∂low = g where x < low ≤ high        ∂L/∂high = g where x > high or low > high
 
     A bound may be None. Where low > high the output is high, as NumPy has it.
     """
@@ -428,14 +437,16 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
-    """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
+    """out = x where condition, else y        ∂L/∂x = g where condition        ∂L/∂y = 0 where condition, else g"""
     chosen = ufuncs.where(condition, x, y)
     return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
-    """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
+    """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf
+    ∂L/∂x = g where x is finite
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
@@ -444,7 +455,7 @@ def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None
 
 @op(np.sign, linear=True)
 def sign(x: Array) -> Rule:
-    """out = -1, 0 or 1, as x is        ∂L/∂x = 0"""
+    """out = [x > 0] - [x < 0]        ∂L/∂x = 0"""
     return np.sign(x), (zero,)
 
 
@@ -462,13 +473,13 @@ def ceil(x: Array) -> Rule:
 
 @op(np.trunc, np.fix, linear=True)
 def trunc(x: Array) -> Rule:
-    """out = x without its fraction        ∂L/∂x = 0"""
+    """out = sign x · ⌊|x|⌋        ∂L/∂x = 0"""
     return np.trunc(x), (zero,)
 
 
 @op(np.round, np.around, linear=True)
 def round(x: Array, decimals: int = 0) -> Rule:
-    """out = x, rounded to even        ∂L/∂x = 0"""
+    """out = round(x · 10^decimals) / 10^decimals        ∂L/∂x = 0"""
     return np.round(x, decimals), (zero,)
 
 
@@ -498,9 +509,9 @@ def heaviside(x: Array, h: Array) -> Rule:
 
 @op(np.copysign)
 def copysign(x: Array, y: Array) -> Rule:
-    """out = |x|, with the sign of y        ∂L/∂x = g · sign x · (the sign of y)        ∂L/∂y = 0
+    """out = |x| · s        ∂L/∂x = g · sign x · s        ∂L/∂y = 0        s = -1 where y < 0, else 1
 
-    The derivative at x = 0 is 0.
+    A y of -0 counts as negative.
     """
     return np.copysign(x, y), (lambda g: g * np.sign(x) * np.copysign(1, y), zero)
 

@@ -58,7 +58,7 @@ def _broadcast(shape: Shape, seen: Shape) -> Shape:
 @op
 def standardize(x: Array, weight: Any, bias: Any, axis: Shape, eps: float) -> Rule:
     """out = y · weight + bias        y = (x - mean x) / σ        σ = √(var x + eps)
-    ∂L/∂x = (h - mean h - y · mean(h · y)) / σ, h = g · weight        ∂L/∂weight = Σ g · y        ∂L/∂bias = Σ g
+    ∂L/∂x = (h - mean h - y · mean(h · y)) / σ, where h = g · weight        ∂L/∂weight = Σ g · y        ∂L/∂bias = Σ g
 
     The means run over all the axes together (which count from 0), the sums over the axes along which weight and bias
     are broadcast.
@@ -147,7 +147,7 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
         ValueError: shapes that do not fit.
     """
     axes = _last("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else _checked("rms_norm", eps)
+    eps = float(np.finfo(np.result_type(x, np.float16)).eps) if eps is None else _checked("rms_norm", eps)
     z = wide(x)
     y = z / np.sqrt(mean_of(np.square(z), axes) + eps)
     y = y if z is x else y.astype(x.dtype)

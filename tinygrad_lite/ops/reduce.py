@@ -43,8 +43,9 @@ def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
 
 
 def _count(mask: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
-    """How many are true, as floats that x can be divided by without becoming longer (but for float16)."""
-    return np.sum(mask, axis=axis, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
+    """How many are true, in x's dtype, or float32 for float16."""
+    whole = np.int32 if np.size(mask) < 1 << 31 else np.int64  # half as long takes half the time
+    return np.sum(mask, axis=axis, dtype=whole, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
 
 
 def mean_of(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
@@ -82,11 +83,11 @@ def sum(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Σ x        ∂L/∂x = g, the same for every summand"""
+    """out = Σ x        ∂L/∂x = g"""
     no_out(out)
     shape = np.shape(x)
     value = sum_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
-    return value, (lambda g: spread(g, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(g, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @forward
@@ -100,11 +101,11 @@ def mean_forward(
 def mean(
     x: Array, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True
 ) -> Rule:
-    """out = Σ x / n        ∂L/∂x = g / n, the same for each of the n"""
+    """out = Σ x / n        ∂L/∂x = g / n"""
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     value = mean_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return value, (lambda g: spread(wide(g) / n, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(wide(g) / n, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @op(np.prod, linear=False)
@@ -117,7 +118,7 @@ def prod(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Π x        ∂L/∂x = g · the product of all the others
+    """out = Π x        ∂L/∂xₖ = g · Πⱼ xⱼ over j ≠ k
 
     Right also where some of the factors are 0.
     """
@@ -176,7 +177,7 @@ def var(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = Σ (x - mean)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean) / (n - ddof)
+    """out = Σ (x - mean x)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean x) / (n - ddof)
 
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
@@ -200,7 +201,7 @@ def std(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = √(Σ (x - mean)² / (n - ddof))        ∂L/∂x = g · (x - mean) / ((n - ddof) · out)
+    """out = √(Σ (x - mean x)² / (n - ddof))        ∂L/∂x = g · (x - mean x) / ((n - ddof) · out)
 
     Where all elements are equal, the gradient is 0.
     """
@@ -209,7 +210,7 @@ def std(
 
     def closure(g: Array) -> Array:
         n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, value))
+        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
         return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
 
     return value, (closure,)
@@ -228,7 +229,7 @@ def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
 def max(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the largest x        ∂L/∂x = g where x is the largest, shared equally on a tie"""
+    """out = max x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)
@@ -238,7 +239,7 @@ def max(
 def min(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the smallest x        ∂L/∂x = g where x is the smallest, shared equally on a tie"""
+    """out = min x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)
