@@ -114,7 +114,7 @@ def check_walks(judge: Judge, gradient: Vectors) -> None:
         for name, leaf, g in zip(judge.names, leaves, gradient):
             other = gradients.get(leaf, np.zeros(leaf.shape))
             other = other.data if isinstance(other, tg.Tensor) else other
-            if not np.allclose(other, g, rtol=1e-7, atol=1e-7 * largest(gradient)):
+            if not np.allclose(other, g, rtol=1e-7, atol=1e-7 * largest(gradient) + 1e-12):
                 raise Wrong(walk, f"∂L/∂{name} is\n{other}\nand by backward()\n{g}")
 
 

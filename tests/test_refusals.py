@@ -218,12 +218,13 @@ def calls() -> Iterator[tuple[str, Function, tuple[Any, ...], dict[str, Any]]]:
                 more = {} if i < len(args) else {parameter.name: wrong}
                 yield f"{name}({parameter.name}={word})", layer, (*args[:i], wrong, *args[i + 1 :])[: len(args)], more
         made = layer(*args)
-        for word, wrong in WRONG.items():
-            yield f"{name}.forward({word})", made, (wrong,), {}
+        if sum(p.default is p.empty for p in positional(made.forward)) == 1:
+            for word, wrong in WRONG.items():
+                yield f"{name}.forward({word})", made, (wrong,), {}
     for name, (function, args) in OTHERS.items():
         for parameter in positional(getattr(tg.data, name, function)):
             for word, wrong in WRONG.items():
-                first = parameter.kind is parameter.VAR_POSITIONAL or parameter.name == "parameters"
+                first = parameter.kind is parameter.VAR_POSITIONAL or parameter.name == "params"
                 yield (
                     f"{name}({parameter.name}={word})",
                     function,
@@ -300,17 +301,17 @@ ALSO = {
     "value_and_grad": "grad",
     "elementwise_grad": "grad",
     "hessian": "grad",
-    "LeakyReLU": "leaky_relu",
     "Flatten": "reshape",
 }
 
 
 def is_ours(error: Exception, name: str) -> bool:
-    """It begins with the name of the function that was called; of a layer, LayerNorm or layer_norm."""
+    """It begins with the name of the function that was called."""
     if not isinstance(error, (TypeError, ValueError, IndexError, RuntimeError)):
         return False
-    function = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    names = {name, ALSO.get(name, name), function, function[:-2], "Tensor", "requires_grad", "Optimizer"}
+    names = {name, ALSO.get(name, name), "Tensor", "requires_grad", "Optimizer"}
+    if name[0].isupper():  # a layer, by the function that it calls
+        names |= VALID.keys()
     return str(error).removeprefix("np.").split(":")[0] in names
 
 
