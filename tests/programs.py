@@ -82,6 +82,7 @@ tg.sigmoid(a)  tg.logsigmoid(a)  F.tanh(a)  tg.tanhshrink(a)  tg.softshrink(a)  
 tg.threshold(a, 0.1, 0.7)  tg.softmax(a, -1)  tg.log_softmax(a, -1)  tg.softmin(a, -1)  tg.softmax(a, 0)
 tg.logsumexp(a, -1)  tg.logsumexp(a, 0, keepdims=True)  tg.logcumsumexp(a, -1)  tg.cummax(a, -1)[0]
 tg.cummin(a, 0)[0]  tg.glu(a)  tg.erf(a)  tg.erfc(a)  tg.ndtr(a)  tg.lgamma(a**2 + 0.5)  tg.digamma(a**2 + 0.5)
+tg.erfinv(0.9 * np.sin(a))  tg.log_ndtr(a)  tg.entr(a**2 + 0.5)  tg.i0e(a)  tg.xlogy(a, b**2 + 0.5)
 tg.normalize(a + 2, axis=-1)  tg.layer_norm(a, a.shape[-1:])  tg.rms_norm(a, a.shape[-1:], eps=1e-5)
 tg.mse_loss(a, b)  tg.l1_loss(a, b)  tg.smooth_l1_loss(a, b)  tg.huber_loss(a, b)  tg.mse_loss(a, b, reduction="none")
 tg.binary_cross_entropy(tg.sigmoid(a), tg.sigmoid(b))  tg.binary_cross_entropy_with_logits(a, tg.sigmoid(b))
@@ -210,7 +211,7 @@ def doubled(arrays: Arrays, dtype: Any = np.float64) -> Arrays:
 
 def _line(rng: np.random.Generator, values: Arrays, name: str, palette: Sequence[Sequence[str]]) -> Line:
     kind = palette[rng.choice(len(palette), p=SHARES if palette is PALETTE else None)]
-    template = kind[rng.integers(len(kind))]
+    template = kind[int(rng.integers(len(kind)))]
     floats = [n for n, v in values.items() if v.dtype.kind == "f"]
     recent = floats[-4:]  # so that programs are deep; the others make shared subexpressions
 
@@ -270,7 +271,10 @@ def _smaller(program: Program) -> Iterator[Program]:
 
 def _renamed(program: Program, line: Line, other: str) -> Program:
     """The program without a line: what used its result uses one of its inputs."""
-    swap = lambda text: re.sub(rf"\b{line.name}\b", other, text)
+
+    def swap(text: str) -> str:
+        return re.sub(rf"\b{line.name}\b", other, text)
+
     rest = tuple(Line(kept.name, swap(kept.text)) for kept in program.lines if kept is not line)
     return replace(program, lines=rest, returned=tuple(swap(name) for name in program.returned))
 

@@ -133,10 +133,8 @@ def check_products(judge: Judge) -> None:
 def check_second_order(judge: Judge) -> None:
     found, other = (as_list(tg.hvp(judge.loss, judge.points, v)) for v in (judge.v, judge.w))
     left, right = dot(found, judge.w), dot(other, judge.v)
-    slope, other_slope = (
-        central(lambda h, v=v, w=w: dot(judge.gradient(judge.moved(h, v)), w))
-        for v, w in ((judge.v, judge.w), (judge.w, judge.v))
-    )
+    slope = central(lambda h: dot(judge.gradient(judge.moved(h, judge.v)), judge.w))
+    other_slope = central(lambda h: dot(judge.gradient(judge.moved(h, judge.w)), judge.v))
     near = 1e-6 * (scale(found, judge.w) + scale(other, judge.v)) + 1e-12
     if slope.judges and other_slope.judges and not abs(left - right) <= near:
         raise Wrong("symmetry", f"w · Hv is {left}, v · Hw is {right}")

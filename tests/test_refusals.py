@@ -39,12 +39,12 @@ INDEX = np.array([[0, 1], [1, 0], [0, 1]])
 
 OF_ONE = """
 celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softplus
-softshrink softsign tanh tanhshrink softmax log_softmax softmin logsumexp glu erf erfc ndtr lgamma digamma dropout
-normalize
+softshrink softsign tanh tanhshrink softmax log_softmax softmin logsumexp glu erf erfc erfcx erfinv ndtr ndtri log_ndtr
+lgamma digamma entr i0 i0e i1 i1e logit dropout normalize
 """
 OF_TWO = """
 mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss
-cosine_similarity pairwise_distance linear
+cosine_similarity pairwise_distance linear xlogy xlog1py
 """
 # A valid call of each function: what is positional, in order. Arguments that are left out have a default.
 VALID: dict[str, tuple[Any, ...]] = {

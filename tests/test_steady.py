@@ -60,8 +60,10 @@ def inference() -> Callable[[], Any]:
 
 
 def derivatives() -> Callable[[], Any]:
-    f = lambda x: np.sum(np.exp(np.sin(x)) * x[::-1])
     x = np.linspace(0, 1, 5)
+
+    def f(x: Any) -> Any:
+        return np.sum(np.exp(np.sin(x)) * x[::-1])
 
     def step() -> None:
         tg.hvp(f, (x,), (x,))
@@ -72,10 +74,10 @@ def derivatives() -> Callable[[], Any]:
 
 def gradient_penalty() -> Callable[[], Any]:
     w = tg.Tensor(np.linspace(0, 1, 5), requires_grad=True)
-    penalty = lambda: np.sum(tg.grad(lambda x: np.sum(np.tanh(x * w) ** 2))(np.ones(5)) ** 2)
 
     def step() -> None:
-        penalty().backward()
+        gradient = tg.grad(lambda x: np.sum(np.tanh(x * w) ** 2))(np.ones(5))
+        np.sum(gradient**2).backward()
         w.zero_grad()
 
     return step

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 import warnings
 from typing import Any
@@ -66,11 +67,11 @@ def numpy_s_names() -> types.SimpleNamespace:
     same = """
     negative square absolute reciprocal sqrt exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh
     cosh tanh arcsinh arccosh arctanh sign floor ceil trunc maximum minimum hypot arctan2 logaddexp where mean prod sum
-    cumsum cumprod diff reshape swapaxes broadcast_to concatenate stack tile tril triu diagonal squeeze outer kron einsum
+    cumsum cumprod diff reshape swapaxes broadcast_to concatenate stack tile tril triu diagonal squeeze outer kron
+    einsum
     """
     names = {name: getattr(torch, name) for name in same.split()}
-    eye = lambda n: torch.eye(n, dtype=torch.float64)
-    return types.SimpleNamespace(**names, eye=eye, linalg=torch.linalg)
+    return types.SimpleNamespace(**names, eye=functools.partial(torch.eye, dtype=torch.float64), linalg=torch.linalg)
 
 
 def derivatives(program: Program, torch_s: bool) -> list[Any]:
@@ -89,14 +90,22 @@ def derivatives(program: Program, torch_s: bool) -> list[Any]:
         return [a.detach().numpy() for a in (*outs, *first, *second)]
     xs = tuple(arrays[name] for name in program.leaves)
     run = program.compiled()
-    put = lambda *leaves: run(**{**arrays, **dict(zip(program.leaves, leaves))})
+
+    def put(*leaves: Any) -> tuple[Any, ...]:
+        return run(**{**arrays, **dict(zip(program.leaves, leaves))})
+
     outs = [out for out in put(*(tg.Tensor(x, requires_grad=True) for x in xs)) if isinstance(out, tg.Tensor)]
     outs = [out for out in outs if out.requires_grad]
     if not outs:
         return []
     each = range(len(xs))
-    loss = lambda *leaves: sum(np.sum(out) for out in put(*leaves))
-    penalty = lambda *leaves: sum(np.sum(g**2) for g in tg.grad(loss, each)(*leaves))
+
+    def loss(*leaves: Any) -> Any:
+        return sum(np.sum(out) for out in put(*leaves))
+
+    def penalty(*leaves: Any) -> Any:
+        return sum(np.sum(g**2) for g in tg.grad(loss, each)(*leaves))
+
     return [*(out.data for out in outs), *tg.grad(loss, each)(*xs), *tg.grad(penalty, each)(*xs)]
 
 
