@@ -69,3 +69,12 @@ def test_logcumsumexp_to_third_order_and_of_one_number() -> None:
     tg.gradcheck(lambda x: F.logcumsumexp(x, 1), X[:2, :3] * 3, order=3)
     tg.gradcheck(lambda x: F.logcumsumexp(x, 0) ** 2, np.float64(0.7))
     assert F.logcumsumexp(np.float64(0.7), -1) == 0.7
+
+
+@pytest.mark.parametrize("extreme", [np.maximum, np.minimum], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_running_extremes_by_numpys_name(extreme: Any, axis: int) -> None:
+    x = np.random.default_rng(0).permutation(np.arange(20.0)).reshape(4, 5)
+    np.testing.assert_array_equal(extreme.accumulate(tg.Tensor(x), axis), extreme.accumulate(x, axis))
+    assert tg.gradcheck(lambda x: extreme.accumulate(x, axis=axis), x)
+    assert extreme.accumulate(tg.Tensor(x)).shape == x.shape

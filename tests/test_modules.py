@@ -438,3 +438,23 @@ def test_a_norm_of_gradients_that_is_not_finite_can_be_an_error() -> None:
         nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True)
     p.grad = np.array([3.0])
     assert nn.utils.clip_grad_norm_([p], 1.0) == 3 and np.isclose(p.grad.data, 1)
+
+
+def test_inside_checkpoint_a_batch_is_counted_once() -> None:
+    x = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
+    states = []
+    for wrap in (lambda f: f, tg.checkpoint):
+        tg.manual_seed(0)
+        layer = nn.BatchNorm1d(3)
+        net = nn.Sequential(nn.Linear(3, 3), layer)
+        wrap(net)(tg.Tensor(x, requires_grad=True)).sum().backward()
+        states.append(layer.state_dict())
+    assert states[0]["num_batches_tracked"] == states[1]["num_batches_tracked"] == 1
+    assert all(np.array_equal(a, states[1][name]) for name, a in states[0].items())
+
+
+def test_an_empty_batch_is_not_counted() -> None:
+    layer = nn.BatchNorm1d(3)
+    layer(np.ones((0, 3), np.float32))
+    assert np.array_equal(layer.state_dict()["running_mean"], np.zeros(3))
+    assert layer.state_dict()["num_batches_tracked"] == 0

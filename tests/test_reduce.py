@@ -424,3 +424,16 @@ def test_a_bias_of_float16_is_summed_exactly() -> None:
     b = leaf(np.zeros(3), HALF)
     (np.ones((5000, 3), HALF) + b).sum().backward()
     assert b.grad.data.tolist() == [5000] * 3
+
+
+@pytest.mark.parametrize("fweights", [None, [1, 3, 0, 2]])
+@pytest.mark.parametrize("aweights", [None, [0.5, 1.0, 2.0, 0.1]])
+@pytest.mark.parametrize("settings", [{}, {"bias": True}, {"ddof": 0}], ids=str)
+def test_covariances_of_weighted_observations(fweights: Any, aweights: Any, settings: dict[str, Any]) -> None:
+    weights = {"fweights": fweights, "aweights": aweights}
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    cov: Any = np.cov
+    np.testing.assert_allclose(cov(tg.Tensor(x), **weights, **settings), cov(x, **weights, **settings), rtol=1e-12)
+    assert tg.gradcheck(lambda x: cov(x, **weights, **settings), x)
+    with pytest.raises(ValueError, match=r"^cov: weights must have shape \(4,\)"):
+        cov(tg.Tensor(x), fweights=[1, 2])

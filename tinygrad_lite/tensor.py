@@ -31,7 +31,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
-    np.unique, np.searchsorted, np.digitize,
+    np.searchsorted, np.digitize,
     np.linalg.matrix_rank, np.einsum_path, np.ix_,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
@@ -53,6 +53,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum, (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
+    (np.maximum, "accumulate"): np.maximum.accumulate, (np.minimum, "accumulate"): np.minimum.accumulate,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from tinygrad_lite.ops import loss
 ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.relu, ()),
     (activation.leaky_relu, (0.01,)),
+    (activation.leaky_relu, (0,)),
     (activation.leaky_relu, (-0.5,)),
     (activation.leaky_relu, (1.67,)),
     (activation.sigmoid, ()),
@@ -22,6 +23,9 @@ ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus, (3.0, 0.5)),
     (activation.softplus, (-2, -9.0)),
     (activation.softplus, (2.0, np.inf)),
+    (activation.silu, ()),
+    (activation.gelu, ()),
+    (activation.gelu_tanh, ()),
     (activation.elu, (1.0,)),
     (activation.elu, (1.67,)),
     (erf.erf, ()),
@@ -43,13 +47,21 @@ TWO: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.elu_gradient, (0.5,)),
     (activation.elu_gradient, (1.67,)),
 ]
-THREE: list[tuple[Any, tuple[Any, ...]]] = [(activation.silu_gradient, ()), (activation.gelu_gradient, ())]
+THREE: list[tuple[Any, tuple[Any, ...]]] = [
+    (activation.silu_gradient, ()),
+    (activation.gelu_gradient, ()),
+    (activation.gelu_tanh_gradient, ()),
+]
 EVERY = [(kernel, 1, more) for kernel, more in ONE]
 EVERY += [(kernel, 2, more) for kernel, more in TWO]
 EVERY += [(kernel, 3, more) for kernel, more in THREE]
 
 
 def equal(got: Any, expected: Any) -> None:
+    if isinstance(expected, tuple):
+        for a, b in zip(got, expected):
+            equal(a, b)
+        return
     assert np.shape(got) == np.shape(expected)
     assert got.dtype == expected.dtype
     rtol, atol = {"f": (1e-5, 1e-6), "d": (1e-13, 1e-14), "e": (0, 0)}.get(got.dtype.char, (0, 0))

@@ -253,7 +253,7 @@ def gelu_tanh_forward(x: Array) -> tuple[Array, Array]:
 @array_code
 def gelu_tanh_gradient(g: Array, x: Array, p: Array) -> Array:
     x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
-    return g * (p + x * p * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi))
+    return g * (p * (1 + x * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi)))
 
 
 @op

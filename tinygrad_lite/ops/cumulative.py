@@ -121,6 +121,20 @@ def cummin(x: Array, axis: int) -> tuple[Array, Array]:
     return _running(np.minimum, x, axis)
 
 
+@implements(np.maximum.accumulate)
+def maximum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The largest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummax(array if dtype is None else array.astype(dtype), axis)[0]
+
+
+@implements(np.minimum.accumulate)
+def minimum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The smallest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummin(array if dtype is None else array.astype(dtype), axis)[0]
+
+
 # ---------------------------------------------------------------------------------------- sums that fade, or add eˣ
 
 

@@ -57,8 +57,9 @@ def _weighted(name: str, loss: Array, weight: Array | None, what: str = "weight"
 
 
 def _within_0_and_1(name: str, what: str, a: Array, hint: str = "") -> None:
-    a = detached(a)  # an array of another library may not be computed yet
-    if isinstance(a, (np.ndarray, np.generic, float)) and not np.all((a >= 0) & (a <= 1)):
+    a = detached(a)
+    computed = isinstance(a, (np.ndarray, np.generic, float))  # an array of another library may not be yet
+    if computed and not np.all((a >= 0) & (a <= 1)):
         raise ValueError(f"{name}: {what} has elements outside [0, 1]{hint}")
 
 

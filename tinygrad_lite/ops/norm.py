@@ -13,6 +13,7 @@ import numpy as np
 
 from ..dispatch import array_code, forward
 from ..graph import Rule, op, total
+from ..mode import MODE
 from ..tensor import Tensor
 from ..values import Array, wide
 from .reduce import mean_of
@@ -215,7 +216,7 @@ def _normalized(
             raise TypeError(f"{name}: {argument} of dtype {a.dtype} cannot follow a mean: make it floating")
     if followed and momentum is None:
         raise TypeError(f"{name}: momentum must be a number: how much the statistics follow this batch")
-    if followed and np.size(x):  # nothing follows from an empty batch
+    if followed and np.size(x) and not MODE.get().repeating:  # nothing follows from an empty batch
         seen = dict(zip(running, _statistics(x, axes)))
         for argument, a in followed.items():
             _follow(a, seen[argument], momentum)

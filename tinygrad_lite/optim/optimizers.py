@@ -171,8 +171,8 @@ class Optimizer:
         if new.dtype != p.dtype:
             new = new.astype(p.dtype)
         if isinstance(new, np.ndarray):
-            new.setflags(write=False)  # nobody else has it: it need not be copied
-        p.data = new
+            new.setflags(write=False)
+        p.value = new  # nobody else has it, so it need not be copied
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
