@@ -196,6 +196,7 @@ class Derived:
     """A function made of another one. It pickles where that one does, and in a class it binds as a method."""
 
     def __init__(self, run: Callable[..., Any], f: Function, *settings: Any) -> None:
+        _is_function(run.__name__.strip("_"), f)
         functools.update_wrapper(self, f)
         self._run, self._f, self._settings = run, f, settings
 

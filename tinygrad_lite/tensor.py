@@ -63,12 +63,15 @@ def as_value(data: Any, dtype: Any = None) -> Array:
         data = data.value
         if dtype is None or getattr(data, "dtype", None) == dtype:
             return data
-    if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
+    if data.__class__ is np.ndarray and data.ndim and data.dtype.kind == "f" and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
+    given = data
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
-        given, data = data, _array(data)
-        if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
-            raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
+        data = _array(data)
+    if isinstance(data, (np.ndarray, np.generic)) and (
+        data.dtype.kind in "USVmM" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel())
+    ):
+        raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
