@@ -242,6 +242,7 @@ def _grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any
 
 def elementwise_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The derivative of an elementwise function, at each element: the gradient of Σ f."""
+    _is_function("elementwise_grad", f)
     return grad(Derived(_summed, f), argnum)
 
 
