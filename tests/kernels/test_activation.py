@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import activation, erf, softmax
+from tinygrad_lite.kernels import activation, erf, loss, softmax
 from tinygrad_lite.ops import activation as rules
-from tinygrad_lite.ops import loss
 
 ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.relu, ()),
@@ -24,6 +23,7 @@ ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus, (-2, -9.0)),
     (activation.softplus, (2.0, np.inf)),
     (activation.silu, ()),
+    (activation.hardswish, ()),
     (activation.gelu, ()),
     (activation.gelu_tanh, ()),
     (activation.elu, (1.0,)),
@@ -43,6 +43,7 @@ TWO: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus_gradient, (1.0, 20.0)),
     (activation.softplus_gradient, (3.0, 0.5)),
     (activation.softplus_gradient, (-2, -9.0)),
+    (activation.hardswish_gradient, ()),
     (activation.elu_gradient, (1.0,)),
     (activation.elu_gradient, (0.5,)),
     (activation.elu_gradient, (1.67,)),
@@ -123,9 +124,19 @@ def test_cross_entropy(shape: tuple[int, ...], axis: int, dtype: Any) -> None:
     others = shape[:axis] + shape[axis + 1 :]
     target, g = rng.integers(0, 5, others), np.asarray(rng.random(others), dtype)[()]
     e, s, _ = rules.exponentials(x, axis)
-    equal(softmax.pick(x, target, axis), loss.pick.plain(x, target, axis))
-    kernel = softmax.cross_entropy_gradient
+    equal(loss.pick(x, target, axis), loss.pick.plain(x, target, axis))
+    kernel: Any = loss.cross_entropy_gradient
     equal(kernel(g, e, s, target, axis), kernel.plain(g, e, s, target, axis))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_logistic_loss(dtype: Any) -> None:
+    x, y = np.meshgrid([0, -0.0, 0.5, -3, 15, -15, 80, -80, np.inf, -np.inf, np.nan], [0, 0.25, 0.5, 1])
+    x, y, g = x.astype(dtype), y.astype(dtype), np.random.default_rng(0).standard_normal(x.shape).astype(dtype)
+    for a, b, h in ((x, y, g), (x[:, :8], y[:, :8], g[:, :8]), (x.T, y.T, g.T), (x[0, 0], y[0, 0], g[0, 0])):
+        equal(loss.logistic_nll(a, b), loss.logistic_nll.plain(a, b))
+        equal(loss.logistic_nll_gradient(h, a, b), loss.logistic_nll_gradient.plain(h, a, b))
+    equal(loss.logistic_nll(x, y > 0.5), loss.logistic_nll.plain(x, y > 0.5))
 
 
 def test_a_nan_stays_in_its_row() -> None:

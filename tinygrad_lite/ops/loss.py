@@ -18,6 +18,7 @@ from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import pairwise_distance
 from .indexing import detached
+from .ufuncs import keep
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -208,11 +209,11 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
 
 @forward
 def logistic_nll_forward(x: Array, y: Array) -> Array:
-    """With -|x| in place of x nothing overflows, and of a sum of two positive numbers no digit is lost."""
+    """With -|x| in place of x nothing overflows, and a sum of two positive numbers loses no digit."""
     far = np.absolute(x)
-    wrong = np.where(x > 0, 1 - y, y)  # what of the target is on the other side
+    wrong = np.absolute(np.greater(x, 0).astype(np.int8) - y)  # 1 - y where x > 0, else y
     with np.errstate(invalid="ignore"):  # 0 · ∞
-        return np.where(wrong == 0, 0, wrong * far) + np.log1p(np.exp(-far))
+        return keep(wrong * far, wrong != 0) + np.log1p(np.exp(-far))
 
 
 @array_code
