@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code
+from ..errors import check_size
 from ..graph import Rule, op
 from ..values import Array
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
@@ -268,7 +269,9 @@ def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
         check_rank(n, x)
         given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
         kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
-        return per_axis(kept, n, "output_size", 1)
+        size = per_axis(kept, n, "output_size", 1)
+        check_size((*np.shape(x)[:-n], *size), x)
+        return size
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
