@@ -108,7 +108,7 @@ def close(got: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ONE_ARRAY)
-@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value")
 def test_of_one_array(name: str) -> None:
     f = FUNCTIONS[name]
     for x in (0.3, 0.75):

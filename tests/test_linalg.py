@@ -331,15 +331,17 @@ def test_equal_values_have_a_hessian_of_nan_where_it_is_not_known() -> None:
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, bool])
 def test_norms_of_integers_do_not_wrap(dtype: Any) -> None:
     v, m = np.array([100, 90, 127]).astype(dtype), np.array([[100, 90], [127, 100]]).astype(dtype)
-    for order in (None, 1, 2, 3, 0, np.inf, -np.inf):
-        np.testing.assert_allclose(np.linalg.norm(constant(v), order).data, np.linalg.norm(v, order))
+    norm: Any = np.linalg.norm
+    vector_norm: Any = np.linalg.vector_norm
+    orders: list[Any] = [None, 1, 2, 3, 0, np.inf, -np.inf]
+    for order in orders:
+        np.testing.assert_allclose(norm(constant(v), order).data, norm(v, order))
         order = 2 if order is None else order
-        np.testing.assert_allclose(
-            np.linalg.vector_norm(constant(m), ord=order).data, np.linalg.vector_norm(m, ord=order)
-        )
-    for order in (None, "fro", 1, -1, np.inf, 2, "nuc"):
-        np.testing.assert_allclose(np.linalg.norm(constant(m), order).data, np.linalg.norm(m, order))
-    np.testing.assert_allclose(np.linalg.norm(constant(m), axis=1).data, np.linalg.norm(m, axis=1))
+        np.testing.assert_allclose(vector_norm(constant(m), ord=order).data, vector_norm(m, ord=order))
+    orders = [None, "fro", 1, -1, np.inf, 2, "nuc"]
+    for order in orders:
+        np.testing.assert_allclose(norm(constant(m), order).data, norm(m, order))
+    np.testing.assert_allclose(norm(constant(m), axis=1).data, norm(m, axis=1))
 
 
 def constant(data: Any) -> Any:

@@ -106,7 +106,6 @@ def _damaged(path: str) -> ValueError:
 
 def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
     """What `np.savez` writes, but under any name ("file" and "allow_pickle" too), and the same bytes on any day."""
-
     with zipfile.ZipFile(file, "w") as archive:
         for name, a in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
@@ -115,7 +114,6 @@ def _write_npz(file: BinaryIO, arrays: dict[str, Array]) -> None:
 
 def _read_npz(path: str, file: BinaryIO) -> dict[str, Array]:
     """What `np.load` reads, but of arrays of numbers alone, and nothing is allocated for what isn't there."""
-
     arrays: dict[str, Array] = {}
     size = file.seek(0, os.SEEK_END)
     try:

@@ -10,6 +10,7 @@ from . import cumulative as cumulative
 from . import elementwise as elementwise
 from . import erf as erf
 from . import indexing as indexing
+from . import loss as loss
 from . import mask as mask
 from . import norm as norm
 from . import one_order as one_order

@@ -319,8 +319,10 @@ def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     With a kernel of one element x is used as it lies.
     """
 
-    def run(x: Array, weight: Array, *args: Any, **kwargs: Any) -> Rule:
-        return rule(x if math.prod(np.shape(weight)[2:]) == 1 else with_batch_inner(x), weight, *args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Rule:
+        if len(args) > 1 and math.prod(np.shape(args[1])[2:]) > 1:
+            args = (with_batch_inner(args[0]), *args[1:])
+        return rule(*args, **kwargs)
 
     return run
 

@@ -192,7 +192,7 @@ def window_spread(g: Array, windows: Windows) -> Any:
 
 def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     """The rule on x with the batch innermost in memory, brought into that order once for value and gradient."""
-    return lambda x, *args, **kwargs: rule(with_batch_inner(x), *args, **kwargs)
+    return lambda *args, **kwargs: rule(*map(with_batch_inner, args[:1]), *args[1:], **kwargs)
 
 
 for name in ("max_pool1d", "max_pool2d", "max_pool3d"):

@@ -15,6 +15,7 @@ from ..values import Array
 from .indexing import detached
 from .reduce import Axis, spread
 from .special import ndtr
+from .ufuncs import where
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
@@ -107,6 +108,18 @@ def hardsigmoid(x: Array) -> Array:
     return hardtanh(x + 3, 0, 6) / 6
 
 
+@forward
+def hardswish_forward(x: Array) -> Array:
+    c = np.clip(x, -3, 3)
+    return np.where(x >= 3, x, c * (c + 3) / 6)
+
+
+@array_code
+def hardswish_gradient(g: Array, x: Array) -> Array:
+    c = np.clip(x, -3, 3)
+    return g * np.where(np.absolute(c) == 3, x > 0, c / 3 + 0.5)
+
+
 @op
 def hardswish(x: Array) -> Rule:
     """out = 0 where x ≤ -3, x where x ≥ 3, else x · (x + 3) / 6
@@ -114,9 +127,7 @@ def hardswish(x: Array) -> Rule:
 
     That is x · hardsigmoid(x).
     """
-    c = np.clip(x, -3, 3)
-    slope = np.where(np.absolute(c) == 3, x > 0, c / 3 + 0.5)
-    return np.where(x >= 3, x, c * (c + 3) / 6), (lambda g: g * slope,)
+    return hardswish_forward(x), (lambda g: hardswish_gradient(g, x),)
 
 
 def threshold(x: Array, threshold: float, value: float) -> Array:
@@ -253,7 +264,7 @@ def gelu_tanh_forward(x: Array) -> tuple[Array, Array]:
 @array_code
 def gelu_tanh_gradient(g: Array, x: Array, p: Array) -> Array:
     x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
-    return g * (p + x * p * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi))
+    return g * (p * (1 + x * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi)))
 
 
 @op
@@ -311,7 +322,7 @@ def softsign(x: Array) -> Rule:
     """out = x / (1 + |x|)        ∂L/∂x = g / (1 + |x|)²"""
     y = 1 / (1 + np.absolute(x))
     with np.errstate(invalid="ignore"):  # ∞ · 0
-        out = np.where(y == 0, np.sign(x), x * y)
+        out = where(y == 0, np.sign(x), x * y)
     return out, (lambda g: g * y * y,)
 
 

@@ -74,6 +74,7 @@ def _with_start(function: Callable[..., Any], start: int) -> Callable[..., Any]:
     def cumulative(
         x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
     ) -> Array:
+        x = x if np.ndim(x) else np.reshape(x, 1)
         if axis is None and np.ndim(x) != 1:
             raise ValueError(f"x has shape {np.shape(x)}: say along which axis")
         axis = 0 if axis is None else axis
@@ -119,6 +120,20 @@ def cummin(x: Array, axis: int) -> tuple[Array, Array]:
     Once there was a NaN it is the smallest.
     """
     return _running(np.minimum, x, axis)
+
+
+@implements(np.maximum.accumulate)
+def maximum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The largest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummax(array if dtype is None else array.astype(dtype), axis)[0]
+
+
+@implements(np.minimum.accumulate)
+def minimum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The smallest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummin(array if dtype is None else array.astype(dtype), axis)[0]
 
 
 # ---------------------------------------------------------------------------------------- sums that fade, or add eˣ

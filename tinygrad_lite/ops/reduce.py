@@ -292,26 +292,38 @@ def cov(
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: None = None,
-    aweights: None = None,
+    fweights: Array = None,
+    aweights: Array = None,
     *,
     dtype: Any = None,
 ) -> Any:
-    """out[i, j] = Σ (xᵢ - mean xᵢ) · (xⱼ - mean xⱼ) / (n - ddof): the covariances of variables.
+    """out[i, j] = Σ w · (xᵢ - mean xᵢ) · (xⱼ - mean xⱼ) / (Σ w - ddof): the covariances of variables.
 
-    They are the rows of m, or for `rowvar=False` its columns, and then those of y. ddof is 1, or with `bias` 0. Weights
-    are not supported.
+    Args:
+        m, y: the variables: the rows of m, or for `rowvar=False` its columns, and then those of y.
+        ddof: by default 1, or with `bias` 0.
+        fweights: how often each observation counts, integers.
+        aweights: how much each observation counts. With these ddof is multiplied by Σ w · aweights / Σ w.
+
+    Raises:
+        ValueError: an array of more than two axes, or weights that are not one for each observation.
     """
-    if fweights is not None or aweights is not None:
-        raise TypeError("cov: fweights= and aweights= are not supported on a Tensor")
     rows = [np.atleast_2d(a) if rowvar or np.ndim(a) < 2 else np.transpose(a) for a in (m, y) if a is not None]
     x = np.concatenate(rows, 0)
     if np.ndim(x) != 2:
         raise ValueError("needs vectors or matrices")
     x = x.astype(np.result_type(x, np.float64) if dtype is None else dtype)
-    x = x - np.mean(x, axis=1, keepdims=True)
+    n = np.shape(x)[1]
+    given = [a for a in (fweights, aweights) if a is not None]
+    for a in given:
+        if np.shape(a) != (n,):
+            raise ValueError(f"weights must have shape ({n},), one for each observation; got shape {np.shape(a)}")
+    w = math.prod(given, start=np.ones(n, x.dtype))
+    weight = np.sum(w)
+    x = x - np.sum(x * w, axis=1, keepdims=True) / weight if given else x - np.mean(x, axis=1, keepdims=True)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    return np.squeeze(x @ x.T / np.maximum(np.shape(x)[1] - ddof, 0))
+    lost = ddof if aweights is None else ddof * np.sum(w * aweights) / weight
+    return np.squeeze((x * w if given else x) @ x.T / np.maximum(weight - lost, 0)).astype(x.dtype)
 
 
 @implements(np.corrcoef)
