@@ -10,9 +10,11 @@ from .module import Module as Module
 from .normalization import *
 from .recurrent import *
 from .stateless import *
+from .stateless import Function as _Function
 from .transformer import *
 
-# A layer names the errors of its constructor, as an op does its own.
+# A layer names the errors of its constructor, as an op does its own. One made from a function does so already.
 for _name, _layer in [*globals().items()]:
-    if isinstance(_layer, type) and issubclass(_layer, Module) and _layer is not Module:
+    _is_layer = isinstance(_layer, type) and issubclass(_layer, Module) and not issubclass(_layer, _Function)
+    if _is_layer and _layer is not Module:
         setattr(_layer, "__init__", errors.named(_layer.__init__, _name))  # noqa: B010
