@@ -42,8 +42,10 @@ MODE: ContextVar[Mode] = ContextVar("tinygrad_lite.mode", default=Mode())  # noq
 def changed(**settings: Any) -> Mode:
     """Set the mode to the current one with other settings; returns the mode before."""
     mode = MODE.get()
-    now = {name: getattr(mode, name) for name in mode.__slots__ if name != "served"}
-    MODE.set(Mode(**now | settings))
+    now = Mode(mode.recording, mode.again, mode.scope, mode.watch, mode.tracing, mode.repeating)
+    for name, value in settings.items():
+        setattr(now, name, value)
+    MODE.set(now)
     return mode
 
 
