@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +41,13 @@ def numpy_name(function: Any) -> str:
         homes = map(sys.modules.get, ("scipy.special", "scipy.special._ufuncs"))
         module = "scipy.special" if any(getattr(home, name, None) is function for home in homes) else "numpy"
     return f"{module.replace('numpy', 'np', 1)}.{name.lstrip('_')}"
+
+
+def check_size(shape: Sequence[int], x: Any) -> None:
+    """Refuse a result that a setting, not its input, makes huge: above a GiB and a thousand times the input."""
+    size = math.prod(map(int, shape)) * np.result_type(x).itemsize
+    if size > max(1 << 30, 1000 * math.prod(np.shape(x)) * np.result_type(x).itemsize):
+        raise ValueError(f"the result would have shape {tuple(shape)} and take {size / (1 << 30):,.1f} GiB")
 
 
 def named(function: Callable[P, T]) -> Callable[P, T]:

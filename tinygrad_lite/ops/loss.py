@@ -178,12 +178,14 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
     """out = -y · log p - (1 - y) · log(1 - p)
     ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
 
-    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12: at p = 0 and 1 all stays finite.
+    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12 (6e-5 in float16): at p = 0 and 1 all stays
+    finite.
     """
+    least = max(1e-12, float(np.finfo(np.result_type(p, np.float16)).tiny))
     with np.errstate(divide="ignore"):
         yes, no = np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
     return -y * yes - (1 - y) * no, (
-        lambda g: g * (p - y) / np.maximum(p * (1 - p), 1e-12),
+        lambda g: g * (p - y) / np.maximum(p * (1 - p), least),
         lambda g: g * (no - yes),
     )
 
