@@ -50,16 +50,17 @@ def check_size(shape: Sequence[int], x: Any) -> None:
         raise ValueError(f"the result would have shape {tuple(shape)} and take {size / (1 << 30):,.1f} GiB")
 
 
-def named(function: Callable[P, T], name: str = "") -> Callable[P, T]:
-    """`function`, its errors raised again as sentences that begin with its name and end with what it saw."""
-    name = name or function.__name__.strip("_")
+def named(function: Callable[P, T]) -> Callable[P, T]:
+    """`function`, its errors raised again as sentences that begin with its name (of a constructor, its class's)."""
+    name = function.__name__.strip("_")
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except NAMED as error:
-            raise_named(error, name, inspect.signature(function).parameters, args, kwargs)
+            own = type(args[0]).__name__ if name == "init" else name
+            raise_named(error, own, inspect.signature(function).parameters, args, kwargs)
 
     return call
 

@@ -164,6 +164,8 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
             value, closures = this.run(*values, **kwargs) if kwargs else this.run(*values)
         except (ValueError, TypeError, IndexError) as error:
+            if hasattr(error, "said"):
+                raise  # the innermost op has named it
             errors.raise_named(error, this.name, this.parameters, args, kwargs)
         if records:
             if closures.__class__ is not tuple or len(closures) > most:

@@ -68,9 +68,9 @@ def as_value(data: Any, dtype: Any = None) -> Array:
     given = data
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         data = _array(data)
-    if isinstance(data, (np.ndarray, np.generic)) and (
-        data.dtype.kind in "USVmM" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel())
-    ):
+        if data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
+            raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "USVmM":
         raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     _calculable(data)
     if dtype is not None and data.dtype != dtype:

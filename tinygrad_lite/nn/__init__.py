@@ -14,7 +14,6 @@ from .stateless import Function as _Function
 from .transformer import *
 
 # A layer names the errors of its constructor, as an op does its own. One made from a function does so already.
-for _name, _layer in [*globals().items()]:
-    _is_layer = isinstance(_layer, type) and issubclass(_layer, Module) and not issubclass(_layer, _Function)
-    if _is_layer and _layer is not Module:
-        setattr(_layer, "__init__", errors.named(_layer.__init__, _name))  # noqa: B010
+for _layer in {cls for layer in globals().values() if isinstance(layer, type) for cls in layer.__mro__}:
+    if _layer.__module__.startswith(__name__) and "__init__" in vars(_layer) and not issubclass(_layer, _Function):
+        setattr(_layer, "__init__", errors.named(_layer.__init__))  # noqa: B010

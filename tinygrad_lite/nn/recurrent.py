@@ -172,6 +172,8 @@ class _Layer(_Recurrent):
         dtype: Any = np.float32,
     ) -> None:
         positive(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        if num_layers > 1000:
+            raise ValueError(f"num_layers must be at most 1000, got {num_layers}")
         flags(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, probability(self, dropout), bidirectional
