@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, Op, backpropagate
-from .mode import MODE, using
+from .mode import BACKWARD, MODE, using
 from .tensor import Tensor
 from .values import Array
 
@@ -204,8 +204,9 @@ def _module(scope: Any) -> str:
     path = []
     while scope is not None:
         outer, module = scope
-        held = outer[1].children() if outer is not None else ()
-        path.append(next((name for name, part in held if part is module), type(module).__name__))
+        held = outer[1].children() if outer is not None and outer[1] is not BACKWARD else ()
+        name = module if module is BACKWARD else type(module).__name__
+        path.append(next((name for name, part in held if part is module), name))
         scope = outer
     return f"  in {'.'.join(reversed(path))}\n" if path else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -84,24 +84,19 @@ def draw(
         raise TypeError(
             f"draw: example inputs are for a module, not a {type(what).__name__}; pass several tensors as a list"
         )
-    roots = list(dict.fromkeys(tensors(what)))
+    roots = {node: name for name, node in named_tensors("", what)}
     if not roots:
         raise TypeError(f"draw: needs a Tensor, a list of them, or a module with its inputs; got {type(what).__name__}")
-    return Drawing(build(roots, names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
+    names = {node: name for node, name in roots.items() if name and node.name is None} | names
+    return Drawing(build(list(roots), names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
-    """The module's output, and a name for each input: that of forward's parameter."""
+    """The module's output, and a name for each input: that of forward's parameter, and its key or place in it."""
     code = getattr(type(module).forward, "__code__", None)
     parameters = code.co_varnames[1 : code.co_argcount] if code else ()
-    names: dict[Node, str] = {}
-    given = []
-    for i, x in enumerate(inputs):
-        if isinstance(x, (np.ndarray, list)):
-            x = Tensor(x)
-        if isinstance(x, Node) and x.name is None and i < len(parameters):
-            names[x] = parameters[i]
-        given.append(x)
+    given = [as_tensors(x) for x in inputs]
+    names = {node: name for name, node in named_tensors("", dict(zip(parameters, given))) if node.name is None}
     training = [(m, m.training) for _, m in module.named_modules()]
     module.eval()
     try:
@@ -111,13 +106,33 @@ def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
             m.training = was
 
 
-def tensors(what: Any) -> Iterable[Node]:
-    """All tensors in nested lists, tuples and dicts."""
+def as_tensors(x: Any) -> Any:
+    """`x` with a Tensor for each array in it, so that each has a card and a name; a list of numbers is an array."""
+    if isinstance(x, np.ndarray) or isinstance(x, list) and not any(holds_arrays(item) for item in x):
+        return Tensor(x)
+    if isinstance(x, dict):
+        return {key: as_tensors(item) for key, item in x.items()}
+    if isinstance(x, (list, tuple)) and not hasattr(x, "_fields"):
+        return type(x)(map(as_tensors, x))
+    return x
+
+
+def holds_arrays(x: Any) -> bool:
+    if isinstance(x, (list, tuple, dict)):
+        return any(map(holds_arrays, x.values() if isinstance(x, dict) else x))
+    return isinstance(x, (Node, np.ndarray))
+
+
+def named_tensors(path: str, what: Any) -> Iterator[tuple[str, Node]]:
+    """All tensors in nested lists, tuples and dicts, named by keys and places: loss, parts[0], batch.left."""
     if isinstance(what, Node):
-        yield what
-    elif isinstance(what, (Mapping, list, tuple)):
-        for item in what.values() if isinstance(what, Mapping) else what:
-            yield from tensors(item)
+        yield path, what
+    elif isinstance(what, Mapping):
+        for key, item in what.items():
+            yield from named_tensors(f"{path}.{key}" if path else str(key), item)
+    elif isinstance(what, (list, tuple)):
+        for i, item in enumerate(what):
+            yield from named_tensors(f"{path}[{i}]" if path else "", item)
 
 
 class Drawing:

@@ -27,7 +27,7 @@ def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: st
         found = layered.place(scene, bundles(scene, sizes, "LR"), "LR")
         direction = "LR" if found.width <= WIDEST else "TB"
     of_card = bundles(scene, sizes, direction)
-    few = len(of_card) <= LARGEST or engine != "auto"
+    few = not scene.loops and (len(of_card) <= LARGEST or engine != "auto")  # Graphviz draws loops through frames
     if few and engine != "layered" and (command := find(engine)) is not None:
         found = ask(command, scene, of_card, direction) or found
     if found is None or found.direction != direction:
@@ -40,7 +40,21 @@ def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: st
         for dock, path in bundle.docks:
             found.docks[dock.key] = shifted(list(path), x, y)
     spread(scene, found, sizes)
+    if not found.loops:
+        found.loops = [[] for _ in scene.loops]
+    for i, loop in enumerate(scene.loops):
+        if loop.around is loop.source:
+            found.loops[i] = around_corner(found.cards[loop.source.key], sizes[loop.source])
+            found.width = max(found.width, *(x + 2 for x, _ in found.loops[i]))
+            found.height = max(found.height, *(y + 2 for _, y in found.loops[i]))
     return found
+
+
+def around_corner(corner: Point, size: Size) -> list[Point]:
+    """The path of a card's loop, around its lower right corner."""
+    x, y = corner[0] + size.width, corner[1] + size.height
+    out, below = x + 20, y + 20
+    return [(x, y - 12), (out, y - 12), (out, below), (x - 6, below), (x - 12, below), (x - 16, y + 14), (x - 16, y)]
 
 
 def find(engine: str) -> str | None:

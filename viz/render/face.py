@@ -42,8 +42,18 @@ class Face(Size):
     pill: str
 
 
+def reference(card: Card) -> Face:
+    """The face of a chip that stands for another card: its name, and the op it is seen through."""
+    name = shortened(printable(card.name), 26) or card.role
+    text = f"{name}ᵀ" if card.pill == "xᵀ" else joined(name, card.pill)
+    width = float(-(-max(34.0, text_width(text, 11.5) + 16) // 2) * 2)
+    return Face(width, 22.0, 0.0, 0.0, (TextLine(width / 2, 15, text, "ref"),), "")
+
+
 def face(card: Card, values: bool) -> Face:
     """The face of a card; without `values` it shows shapes alone."""
+    if card.role == "reference":
+        return reference(card)
     pill = shortened(card.pill, 24)
     if card.times > 1:
         pill = f"{pill} {times_text(card.times)}".strip()

@@ -14,9 +14,11 @@ from importlib.resources import files
 
 import numpy as np
 
+from tinygrad_lite.mode import BACKWARD
+
 from ..layout.geometry import Layout, Point, shifted, text_width
 from ..scene.cards import Card, Frame, Scene
-from ..scene.formatting import bad_text, printable, shortened, times_text
+from ..scene.formatting import bad_text, printable, shortened
 from .face import PILL, Face, Picture, TextLine
 from .heatmap import GRADIENT, VALUE, heatmap
 from .tooltip import facts
@@ -52,11 +54,13 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
         body.append(arrow(shifted(layout.edges[i], left, top), kind, edge.source, edge.target))
     for card in scene.cards():
         for dock in card.docks:
-            kind = "e p" if dock.role == "parameter" else "e in"
+            kind = "e in" if dock.role == "input" else "e p"
             body.append(arrow(shifted(layout.docks[dock.key], left, top), kind, dock, card))
     for card in scene.cards():
         x, y = layout.cards[card.key]
         body.append(draw_card(card, faces[card], x + left, y + top))
+    for loop, path in zip(scene.loops, layout.loops):
+        body.append(arrow(shifted(path, left, top), "e loop", loop.source, loop.target))
     y = top + layout.height + 10
     foot = []
     for line in wrapped(scene.note, width - 2 * SIDE):
@@ -100,12 +104,13 @@ def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: i
     for frame in around.boxes:
         if isinstance(frame, Frame):
             x, y, width, height = layout.frames[frame.key]
-            look = f'class="f f{min(depth, 3)}" width="{px(width)}" height="{px(height)}" rx="10"'
+            kind = "f bw" if frame.name == BACKWARD else f"f f{min(depth, 3)}"
+            look = f'class="{kind}" width="{px(width)}" height="{px(height)}" rx="10"'
             behind = (8, 4, 0) if frame.times > 1 else (0,)
             boxes = "".join(f'<rect {look} x="{px(x + left + d)}" y="{px(y + top + d)}"/>' for d in behind)
             title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
             title += said(frame.kind, 40)
-            title += f' <tspan class="k">{times_text(frame.times)}</tspan>' if frame.times > 1 else ""
+            title += f' <tspan class="k">{frame.count}</tspan>' if frame.count else ""
             yield f'{boxes}<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
             yield from draw_frames(frame, layout, left, top, depth + 1)
 
@@ -189,7 +194,10 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
                 x + 98,
             )
     present = {card.role for card in cards}
-    for role, name in (("parameter", "parameter"), ("input", "input"), ("module", "folded"), ("op out", "output")):
+    for role, name in (
+        ("parameter", "parameter"), ("reference", "the same again"), ("input", "input"), ("module", "folded"),
+        ("op out", "output"),
+    ):  # fmt: skip
         if role in present or role == "op out":
             box = f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g>'
             yield f'{box}<text class="l" x="24" y="11">{name}</text>', 24 + text_width(name, 11) + 18

@@ -12,6 +12,8 @@ from ..scene.labels import call_text, equations
 def facts(card: Card) -> list[str]:
     """The lines of the tooltip below the name."""
     said = []
+    if card.of is not None:
+        return ["the same tensor again: its card with values stands where it is used first"]
     if card.role == "module":
         said.append(card.note + (f", {card.times:,} times; the last one is shown" if card.times > 1 else ""))
     elif card.node is not None and card.op is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..scene.cards import Card, Frame, Scene
+from ..scene.cards import Box, Card, Frame, Scene
 from ..scene.formatting import (
     bad_text,
     drawable,
@@ -23,7 +23,10 @@ from ..scene.formatting import (
 
 def tree(scene: Scene, values: bool) -> str:
     heading = joined(printable(shortened(scene.title, 60)), scene.subtitle)
-    rows = list(lines(scene.frame, scene.sources(), "", values))
+    loops: dict[Box, list[str]] = {}
+    for loop in scene.loops:
+        loops.setdefault(loop.around, []).append(f"↺ {label(loop.source)} → {label(loop.target)}")
+    rows = list(lines(scene.frame, scene.sources(), loops, "", values))
     columns = [
         min(max((len(row[i]) for row in rows if len(row) > 1), default=0), most)
         for i, most in ((0, 60), (1, 24), (2, 32))
@@ -35,13 +38,15 @@ def tree(scene: Scene, values: bool) -> str:
     return "\n".join([heading, *body, *([scene.note] if scene.note else [])])
 
 
-def lines(frame: Frame, sources: dict[Card, list[Card]], indent: str, values: bool) -> Iterator[tuple[str, ...]]:
+def lines(
+    frame: Frame, sources: dict[Card, list[Card]], loops: dict[Box, list[str]], indent: str, values: bool
+) -> Iterator[tuple[str, ...]]:
     for i, box in enumerate(frame.boxes):
         last = i == len(frame.boxes) - 1
         branch, below = ("└─ ", "   ") if last else ("├─ ", "│  ")
         if isinstance(box, Frame):
-            yield (f"{indent}{branch}{printable(box.title)}",)
-            yield from lines(box, sources, indent + below, values)
+            yield (joined(f"{indent}{branch}{printable(box.title)}", *loops.get(box, ())),)
+            yield from lines(box, sources, loops, indent + below, values)
         else:
             yield row(box, indent + branch, [label(source) for source in sources.get(box, ())], values)
             for j, dock in enumerate(box.docks):
@@ -52,6 +57,8 @@ def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str,
     """A card's cells: what it is and where it comes from, its shape, its value, its gradient."""
     times = f" {times_text(card.times)}" if card.times > 1 else ""
     name = printable(shortened(card.name, 26))
+    if card.role == "reference":
+        return f"{indent}{name} (again)", shape_text(card.shape), "", ""
     if card.role == "op":
         shown = f"{card.pill}{times}" + (f" = {name}" if name else "")
     else:

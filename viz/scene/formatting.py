@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,16 @@ def printable(text: str) -> str:
         return " " if c in "\t\r\n" else "�"
 
     return "".join(map(one, text))
+
+
+def is_finite(a: Any) -> bool:
+    """Whether `a` holds neither NaN nor infinity."""
+    if isinstance(a, (float, np.floating)):
+        return math.isfinite(a)
+    try:
+        return bool(np.all(np.isfinite(a)))
+    except TypeError:  # symbols
+        return True
 
 
 def count_bad(a: Any) -> tuple[int, int]:
