@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +21,11 @@ from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
 from .render import html, stepper, svg
 from .render.convert import converted
-from .render.face import face
+from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
 from .scene.cards import Scene
+from .scene.names import names_in
 from .scene.formatting import printable, shortened
 from .scene.steps import Step, steps
 
@@ -87,8 +89,10 @@ def draw(
     roots = {node: name for name, node in named_tensors("", what)}
     if not roots:
         raise TypeError(f"draw: needs a Tensor, a list of them, or a module with its inputs; got {type(what).__name__}")
-    names = {node: name for node, name in roots.items() if name and node.name is None} | names
-    return Drawing(build(list(roots), names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
+    names |= {node: name for node, name in roots.items() if name and node.name is None}
+    frame = sys._getframe(1)
+    around = names_in(frame.f_locals, frame.f_globals)
+    return Drawing(build(list(roots), around | names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
@@ -144,7 +148,8 @@ class Drawing:
         self.values = values
         self._direction = direction
         self._engine = engine
-        self.faces = {card: face(card, values) for card in scene.cards()}
+        scale = decades(scene.cards())
+        self.faces = {card: face(card, values, scale) for card in scene.cards()}
 
     @cached_property
     def layout(self) -> Layout:

@@ -33,5 +33,5 @@ def test_a_scalar_shows_its_number_and_its_gradient() -> None:
 def test_a_tensor_shows_heat_maps_and_its_shape() -> None:
     scene = draw(np.tanh(variable(np.ones((2, 3)), "w")).sum()).scene
     items = face(card(scene, "w"), True).items
-    assert [i.look for i in items] == ["name", "v", "g", "shape"]
+    assert [i.look for i in items] == ["name", "v", "g", "shape", "range", "d"]
     assert [i.look for i in face(card(scene, "w"), False).items] == ["name", "shape"]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from tinygrad_lite.mode import BACKWARD
 
 from ..layout.geometry import Layout, Point, shifted, text_width
 from ..scene.cards import Card, Frame, Scene
-from ..scene.formatting import bad_text, printable, shortened
-from .face import PILL, Face, Picture, TextLine
+from ..scene.formatting import number, printable, shortened
+from .face import BAR, PILL, Bar, Face, Picture, TextLine, decades
 from .heatmap import GRADIENT, VALUE, heatmap
 from .tooltip import facts
 
@@ -129,7 +130,7 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
         parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]
     parts.append(f"<rect {size}/>")
     for item in face.items:
-        parts.append(draw_text(item) if isinstance(item, TextLine) else draw_picture(item))
+        parts.append(DRAW[type(item)](item))
     if face.pill:
         x = (face.width - face.pill_width) / 2
         at = f'x="{px(x)}" y="{-PILL // 2}" width="{px(face.pill_width)}" height="{PILL}"'
@@ -140,7 +141,8 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
 
 def shows_bad(card: Card, face: Face) -> bool:
     """Whether the card marks a NaN or an infinity, which it does if it shows values."""
-    return any(card.bad) and any(isinstance(item, Picture) or item.look == "number" for item in face.items)
+    shown = any(item.look in ("v", "number") for item in face.items)
+    return shown and card.statistics is not None and card.statistics.bad > 0
 
 
 def draw_text(item: TextLine) -> str:
@@ -152,7 +154,15 @@ def draw_text(item: TextLine) -> str:
 
 def draw_picture(item: Picture) -> str:
     at = f'x="{px(item.x)}" y="{px(item.y)}" width="{item.map.width}" height="{item.map.height}"'
-    return f'<rect class="i" {at}/><image class="{item.look}" {at} href="{item.map.uri}"/>'
+    return f'<rect class="i" {at}/><image class="{item.look}" {at} data-l="{item.map.limit:.3g}" href="{item.map.uri}"/>'
+
+
+def draw_bar(item: Bar) -> str:
+    at = f'x="{px(item.x)}" y="{px(item.y)}" height="{BAR}" rx="2"'
+    return f'<rect class="i t" {at} width="{px(item.width)}"/><rect class="i b" {at} width="{px(item.width * item.part)}"/>'
+
+
+DRAW: dict[type, Callable[[Any], str]] = {TextLine: draw_text, Picture: draw_picture, Bar: draw_bar}
 
 
 def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
@@ -193,6 +203,11 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
                 f'<image {at} preserveAspectRatio="none" href="{bar.uri}"/><text x="{px(x + 77)}" y="11">+</text>',
                 x + 98,
             )
+    if (scale := decades(cards)) is not None:
+        text = f"‖∂‖ {number(float(f'{10 ** scale[0]:.0e}'))} … {number(float(f'{10 ** scale[1]:.0e}'))}, by powers of ten"
+        at = 'y="5" height="5" rx="2"'
+        bar = f'<g class="c"><rect class="i t" {at} width="40"/><rect class="i b" {at} width="24"/></g>'
+        yield f'{bar}<text class="l" x="46" y="11">{text}</text>', 46 + text_width(text, 11) + 18
     present = {card.role for card in cards}
     for role, name in (
         ("parameter", "parameter"), ("reference", "the same again"), ("input", "input"), ("module", "folded"),
@@ -201,8 +216,12 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
         if role in present or role == "op out":
             box = f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g>'
             yield f'{box}<text class="l" x="24" y="11">{name}</text>', 24 + text_width(name, 11) + 18
-    if any(any(card.bad) or (card.gradient is not None and bad_text(card.gradient)) for card in drawn):
+    known = [s for card in drawn for s in (card.statistics, card.gradient_statistics) if s is not None]
+    if any(s.bad for s in known):
         yield '<rect y="2" width="10" height="10" fill="#ff00dc"/><text class="l" x="16" y="11">NaN, Inf</text>', 80
+    if any(s.masked for s in known):
+        grey = '<rect y="2" width="10" height="10" fill="#808a9a" fill-opacity=".3"/>'
+        yield f'{grey}<text class="l" x="16" y="11">masked (−∞)</text>', 100
 
 
 def wrapped(text: str, width: float) -> Iterator[str]:

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ..scene.cards import Box, Card, Frame, Scene
-from ..scene.formatting import (
-    bad_text,
-    drawable,
-    joined,
-    norm,
-    number,
-    number_or_text,
-    printable,
-    shape_text,
-    shortened,
-    times_text,
-)
+from ..scene.formatting import joined, number, number_or_text, printable, shape_text, shortened, span, times_text
 
 
 def tree(scene: Scene, values: bool) -> str:
@@ -66,17 +53,15 @@ def row(card: Card, indent: str, sources: list[str], values: bool) -> tuple[str,
     if sources and (len(sources) > 1 or card.role == "module"):
         shown += f"  ← {', '.join(sources[:4])}{', …' if len(sources) > 4 else ''}"
     value = gradient = ""
-    numbers = drawable(card.value)
-    if values and numbers is not None and numbers.size == 1:
-        value = number(numbers.reshape(()).item())
-    elif values and numbers is not None and numbers.size:
-        finite = numbers[np.isfinite(numbers)]
-        span = f"{number(finite.min())} … {number(finite.max())}" if finite.size else ""
-        value = " ".join(filter(None, (span, bad_text(numbers))))
+    known = card.statistics
+    if values and known is not None and known.size == 1:
+        value = number_or_text(card.value)
+    elif values and known is not None:
+        value = " ".join(filter(None, (span(known), known.bad_text)))
     if card.gradient is not None and card.is_scalar:
         gradient = f"∂ {number_or_text(card.gradient)}"
-    elif card.gradient is not None and (g := drawable(card.gradient)) is not None:
-        gradient = f"‖∂‖ {number(norm(g))}"
+    elif card.gradient_statistics is not None:
+        gradient = f"‖∂‖ {number(card.gradient_statistics.norm)}"
     return f"{indent}{shown}", shape_text(card.shape), value, gradient
 
 

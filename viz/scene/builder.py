@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from tinygrad_lite.graph import Node
 
 from .cards import Box, Card, Edge, Frame, Loop, Scene
 from .folding import MOST, fold
-from .formatting import count_bad, is_finite, plural, shortened
+from .formatting import is_finite, plural, shortened
 from .labels import SYMBOLS, pill
 from .recorded import SHARED, Group, Item, RecordedGraph, Vertex, lineage, walk_back
+from .statistics import Statistics, masks, statistics
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def collector_paused() -> Iterator[None]:
 @collector_paused()
 def build(
     roots: Sequence[Node],
-    names: dict[Node, str],
+    names: dict[Any, str],
     title: str,
     values: bool,
     grads: bool,
@@ -56,8 +58,12 @@ def build(
         note += "depth=… opens so many levels of modules, or the module of that name; max_nodes=… shows more."
     if not title:
         models = dict.fromkeys(type(m).__name__ for m in graph.modules if any(True for _ in m.parameters()))
-        title = ", ".join(models) or names.get(roots[0]) or roots[0].name or ""
-    said = subtitle(graph, bad) if values else subtitle_without_values(graph)
+        title = ", ".join(models) or roots[0].name or names.get(roots[0], "")
+    odd = [vertex for vertex in graph.vertices.values() if not is_finite(vertex.value)]
+    meant = masks(vertex.node for vertex in odd if vertex.node is not None)
+    for card in cards:
+        card.has_mask = card.node is None or card.node in meant
+    said = subtitle(graph, odd, meant, bad) if values else subtitle_without_values(graph)
     return Scene(title, said, note, frame, edges, loops, reached, roots, builder.find)
 
 
@@ -68,12 +74,16 @@ def subtitle_without_values(graph: RecordedGraph) -> str:
     return " · ".join(said)
 
 
-def subtitle(graph: RecordedGraph, bad_gradients: int) -> str:
-    """What the whole graph holds, whether it is shown or folded."""
+def subtitle(graph: RecordedGraph, odd: list[Vertex], meant: set[Node], bad_gradients: int) -> str:
+    """What the whole graph holds, whether it is shown or folded.
+
+    `odd` are the tensors that are not finite everywhere; in those of `meant`, −∞ is a mask.
+    """
     said = [subtitle_without_values(graph)]
-    bad = [(vertex, count_bad(vertex.value)) for vertex in graph.vertices.values() if not is_finite(vertex.value)]
-    for which, what in enumerate(("NaN", "Inf")):
-        if found := [vertex for vertex, count in bad if count[which]]:
+    bad = [(x, known) for x in odd if (known := statistics(x.value, x.node is None or x.node in meant))]
+    kinds: tuple[tuple[str, Callable[[Statistics], int]], ...] = (("NaN", lambda s: s.nan), ("Inf", lambda s: s.inf))
+    for what, count in kinds:
+        if found := [vertex for vertex, known in bad if count(known)]:
             first = found[0]
             made = first.node if first.op is not None else None
             name = first.name or (pill(made) if made is not None else "input")

@@ -11,7 +11,8 @@ import numpy as np
 
 from tinygrad_lite.graph import Node, Op
 
-from .formatting import count_bad, joined, shortened, times_text
+from .formatting import joined, shortened, times_text
+from .statistics import Statistics, statistics
 
 
 @dataclass(eq=False)
@@ -34,6 +35,7 @@ class Card:
     note: str = ""  # what a folded group holds
     gradient: Any = None
     docks: list[Card] = field(default_factory=list)
+    has_mask: bool = False  # whether −∞ in its value is meant
     of: Card | None = None  # the card that a reference stands for
 
     @property
@@ -50,9 +52,14 @@ class Card:
         return self.shape == ()
 
     @cached_property
-    def bad(self) -> tuple[int, int]:
-        """The number of NaNs and the number of infinities in its value."""
-        return count_bad(self.value)
+    def statistics(self) -> Statistics | None:
+        """Of its value; None if that holds no numbers."""
+        return statistics(self.value, self.has_mask)
+
+    @cached_property
+    def gradient_statistics(self) -> Statistics | None:
+        """Of its gradient; None if it has none."""
+        return None if self.gradient is None else statistics(self.gradient)
 
     def cards(self) -> list[Card]:
         """This card and those docked to it."""

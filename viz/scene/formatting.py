@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .statistics import Statistics
+
 
 def drawable(a: Any) -> np.ndarray[Any, Any] | None:
     """`a` as an array of real numbers, or None if it holds something else (symbols, strings)."""
@@ -102,15 +104,6 @@ def is_finite(a: Any) -> bool:
         return True
 
 
-def count_bad(a: Any) -> tuple[int, int]:
-    """The number of NaNs and the number of infinities in `a`."""
-    numbers = drawable(a)
-    if numbers is None:
-        return 0, 0
-    nan = int(np.isnan(numbers).sum())
-    return nan, int(numbers.size - np.isfinite(numbers).sum()) - nan
-
-
-def bad_text(a: Any) -> str:
-    nan, inf = count_bad(a)
-    return " · ".join(f"{n:,} {what}" for n, what in ((nan, "NaN"), (inf, "Inf")) if n)
+def span(known: Statistics) -> str:
+    """The range of the finite numbers."""
+    return f"{number(known.low)} … {number(known.high)}" if known.finite else ""

@@ -17,6 +17,7 @@ from tinygrad_lite.mode import BACKWARD
 from tinygrad_lite.nn import Module
 
 from .labels import is_constant, parameter_name
+from .names import content
 
 SHARED = 3  # a parameter used this often is drawn once; elsewhere a small chip refers to it
 Item: TypeAlias = "Vertex | Group"
@@ -107,7 +108,7 @@ def leaves_of(items: Sequence[Item], hidden: bool) -> Iterator[Vertex]:
 class RecordedGraph:
     """The vertices of a graph in the order in which they were computed, nested in their groups."""
 
-    def __init__(self, roots: Iterable[Node], names: dict[Node, str]) -> None:
+    def __init__(self, roots: Iterable[Node], names: dict[Any, str]) -> None:
         self.roots = list(roots)
         self.given = names
         self.modules: list[Module] = []  # the outermost ones, in call order
@@ -145,7 +146,7 @@ class RecordedGraph:
                     self._add(node)
 
     def _add(self, node: Node) -> None:
-        vertex = Vertex(node, node.op, node.value, self.given.get(node) or node.name or "")
+        vertex = Vertex(node, node.op, node.value, node.name or self.given.get(node, ""))
         for place, (a, value) in enumerate(zip(node.args, node.values)):
             if isinstance(a, Node):
                 source = self.vertices.get(a)
@@ -156,7 +157,7 @@ class RecordedGraph:
             elif isinstance(a, np.ndarray) and a.size > 1:
                 source = self.vertices.get(id(a))
                 if source is None:
-                    source = self.vertices[id(a)] = Vertex(None, None, value, parameter_name(node, place))
+                    source = self.vertices[id(a)] = Vertex(None, None, value, (self.given and self.given.get(content(value))) or parameter_name(node, place))
             else:
                 continue
             vertex.inputs.append(source)
