@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..scene.cards import Card, Scene
-from . import dot, layered
+from . import columns, dot, layered
 from .docking import Bundle, Size, bundles
 from .geometry import Layout, Point, shifted
 
@@ -22,15 +22,32 @@ LARGEST = 500  # cards: for more, the built-in layout is faster, and "auto" uses
 
 def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: str) -> Layout:
     """A position for everything. The built-in layout replaces an engine that is missing, fails or takes over 10 s."""
-    found = None
+    wraps = False
     if direction == "auto":
-        found = layered.place(scene, bundles(scene, sizes, "LR"), "LR")
-        direction = "LR" if found.width <= WIDEST else "TB"
+        found = finished(scene, sizes, "LR", "layered")
+        direction = "LR"
+        if found.width > WIDEST and len(found.cards) > LARGEST:
+            direction = "TB"
+        elif found.width > WIDEST:
+            wraps = True
+            other = finished(scene, sizes, "TB", "layered")
+            for layout in (found, other):
+                columns.wrap(scene, layout, sizes)
+            direction = min(found, other, key=lambda layout: columns.cost(layout.width, layout.height)).direction
+    found = finished(scene, sizes, direction, engine)
+    if wraps:
+        columns.wrap(scene, found, sizes)
+    return found
+
+
+def finished(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: str) -> Layout:
+    """The layout in one direction, with docks and loops."""
+    found = None
     of_card = bundles(scene, sizes, direction)
     few = not scene.loops and (len(of_card) <= LARGEST or engine != "auto")  # Graphviz draws loops through frames
     if few and engine != "layered" and (command := find(engine)) is not None:
-        found = ask(command, scene, of_card, direction) or found
-    if found is None or found.direction != direction:
+        found = ask(command, scene, of_card, direction)
+    if found is None:
         found = layered.place(scene, of_card, direction)
     for card, bundle in of_card.items():
         x, y = found.cards[card.key]

@@ -154,12 +154,14 @@ def draw_text(item: TextLine) -> str:
 
 def draw_picture(item: Picture) -> str:
     at = f'x="{px(item.x)}" y="{px(item.y)}" width="{item.map.width}" height="{item.map.height}"'
-    return f'<rect class="i" {at}/><image class="{item.look}" {at} data-l="{item.map.limit:.3g}" href="{item.map.uri}"/>'
+    image = f'<image class="{item.look}" {at} data-l="{item.map.limit:.3g}" href="{item.map.uri}"/>'
+    return f'<rect class="i" {at}/>{image}'
 
 
 def draw_bar(item: Bar) -> str:
     at = f'x="{px(item.x)}" y="{px(item.y)}" height="{BAR}" rx="2"'
-    return f'<rect class="i t" {at} width="{px(item.width)}"/><rect class="i b" {at} width="{px(item.width * item.part)}"/>'
+    filled = f'<rect class="i b" {at} width="{px(item.width * item.part)}"/>'
+    return f'<rect class="i t" {at} width="{px(item.width)}"/>{filled}'
 
 
 DRAW: dict[type, Callable[[Any], str]] = {TextLine: draw_text, Picture: draw_picture, Bar: draw_bar}
@@ -204,10 +206,10 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
                 x + 98,
             )
     if (scale := decades(cards)) is not None:
-        text = f"‖∂‖ {number(float(f'{10 ** scale[0]:.0e}'))} … {number(float(f'{10 ** scale[1]:.0e}'))}, by powers of ten"
-        at = 'y="5" height="5" rx="2"'
-        bar = f'<g class="c"><rect class="i t" {at} width="40"/><rect class="i b" {at} width="24"/></g>'
-        yield f'{bar}<text class="l" x="46" y="11">{text}</text>', 46 + text_width(text, 11) + 18
+        low, high = (number(float(f"{10**end:.0e}")) for end in scale)
+        text, at = f"‖∂‖ {low} … {high}, by powers of ten", 'y="5" height="5" rx="2"'
+        scale_bar = f'<g class="c"><rect class="i t" {at} width="40"/><rect class="i b" {at} width="24"/></g>'
+        yield f'{scale_bar}<text class="l" x="46" y="11">{text}</text>', 46 + text_width(text, 11) + 18
     present = {card.role for card in cards}
     for role, name in (
         ("parameter", "parameter"), ("reference", "the same again"), ("input", "input"), ("module", "folded"),
