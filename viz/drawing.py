@@ -25,8 +25,8 @@ from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
 from .scene.cards import Scene
-from .scene.names import names_in
 from .scene.formatting import printable, shortened
+from .scene.names import names_in
 from .scene.steps import Step, steps
 
 DIRECTIONS = ("auto", "LR", "TB")
@@ -92,7 +92,8 @@ def draw(
     names |= {node: name for node, name in roots.items() if name and node.name is None}
     frame = sys._getframe(1)
     around = names_in(frame.f_locals, frame.f_globals)
-    return Drawing(build(list(roots), around | names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
+    scene = build(list(roots), around | names, title, values, grads, depth, max_nodes)
+    return Drawing(scene, values, direction, theme, engine)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
@@ -216,7 +217,10 @@ class Drawing:
 
     def play(self) -> Player:
         """The drawing step by step: forward, then backward, one closure at a time."""
-        return Player(self)
+        direction = self._direction
+        if direction == "auto":  # not wrapped: the panel stands beside the drawing, which scrolls to what fires
+            direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
+        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine))
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)

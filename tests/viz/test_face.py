@@ -17,8 +17,11 @@ def test_everything_is_inside(name: str, values: bool) -> None:
     for shown in draw(ALL[name]()).scene.cards():
         made = face(shown, values)
         for item in made.items:
-            width = item.map.width if isinstance(item, Picture) else text_width(item.text, 10)
-            left = item.x if isinstance(item, Picture) else item.x - width / 2
+            if isinstance(item, TextLine):
+                width = text_width(item.text, 10)
+                left = item.x - width / 2
+            else:
+                width, left = item.map.width if isinstance(item, Picture) else item.width, item.x
             assert left >= 0 and left + width <= made.width
             assert 0 <= item.y <= made.height
         assert made.pill_width <= made.width

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from ..scene.cards import Box, Card, Frame, Scene
 from .docking import Size
@@ -26,13 +27,14 @@ def wrap(scene: Scene, found: Layout, sizes: Mapping[Card, Size]) -> None:
         boxes = [(box, (y0, x0, y1, x1)) for box, (x0, y0, x1, y1) in boxes]
     if cuts := chosen(boxes, found):
         cut(scene, found, boxes, cuts)
+        found.wrapped = True
     if found.direction == "LR":
         turn(found)
 
 
 def cost(width: float, height: float) -> float:
     """How badly a drawing fits the page: first by its width, since a page scrolls down."""
-    return max(1.0, width / PAGE[0]) * max(1.0, height / PAGE[1]) ** 0.6
+    return float(max(1.0, width / PAGE[0]) * max(1.0, height / PAGE[1]) ** 0.6)
 
 
 def turn(found: Layout) -> None:
@@ -167,7 +169,7 @@ def halves(c: tuple[Point, ...], y: float) -> tuple[list[Point], list[Point]]:
     low, high = 0.0, 1.0
     for _ in range(24):
         t = (low + high) / 2
-        ab, bc, cd = (between(p, q, t) for p, q in zip(c, c[1:]))
+        ab, bc, cd = (between(p, q, t) for p, q in pairwise(c))
         abc, bcd = between(ab, bc, t), between(bc, cd, t)
         middle = between(abc, bcd, t)
         low, high = (t, high) if middle[1] < y else (low, t)

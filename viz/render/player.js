@@ -13,7 +13,8 @@
   root.ariaLabel = "Step by step";
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys to us
   make("style", "", root, css.replace(/&/g, "#" + id));
-  const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
+  const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told);
+  const room = svg.closest(".room"), view = room.querySelector(".view");
   const button = (text, label, act) => {
     const b = make("button", "", bar, text);
     b.ariaLabel = label;
@@ -29,8 +30,8 @@
   slider.ariaLabel = "Step";
   slider.oninput = () => move(+slider.value);
   button("›", "Forward", () => move(now + 1));
-  svg.replaceWith(root);
-  view.appendChild(svg);
+  room.replaceWith(root);
+  root.append(room);
 
   const cards = {}, edges = [...svg.querySelectorAll(".e")];
   svg.querySelectorAll(".c[data-n]").forEach(c => {
@@ -115,7 +116,7 @@
   }
   function keys(e) {
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1 }[e.key];
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.type === "search") return;
     if (to !== undefined) move(to);
     else if (e.key === " " && e.target.tagName !== "BUTTON") go.click();
     else return;

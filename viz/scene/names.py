@@ -16,7 +16,7 @@ OURS = {"In", "Out"}  # IPython's own variables
 
 
 def content(a: Any) -> Hashable:
-    """What an array has in common with the copy of it that an op keeps. Of a large one, a sample stands for the whole."""
+    """What an array has in common with the copy that an op keeps. Of a large one, a sample stands for the whole."""
     flat = a.ravel()
     return a.shape, a.dtype.str, flat[:: -(-flat.size // SAMPLE) | 1].tobytes()
 

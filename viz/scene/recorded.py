@@ -157,7 +157,8 @@ class RecordedGraph:
             elif isinstance(a, np.ndarray) and a.size > 1:
                 source = self.vertices.get(id(a))
                 if source is None:
-                    source = self.vertices[id(a)] = Vertex(None, None, value, (self.given and self.given.get(content(value))) or parameter_name(node, place))
+                    name = (self.given and self.given.get(content(value))) or parameter_name(node, place)
+                    source = self.vertices[id(a)] = Vertex(None, None, value, name)
             else:
                 continue
             vertex.inputs.append(source)

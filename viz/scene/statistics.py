@@ -89,7 +89,7 @@ def masks(nodes: Iterable[Node]) -> set[Node]:
                 found.add(node)
         elif holds_mask(node.value):
             given = [a for a, value in zip(node.args, node.values) if holds_mask(value)]
-            if given and all(a in found for a in given if isinstance(a, Node) and (a.op is not None or a.requires_grad)):
+            if given and all(a in found for a in given if isinstance(a, Node) and a.requires_grad):
                 found.add(node)
     return found
 
