@@ -42,8 +42,13 @@ real floating-point tensors; compute with real and imaginary parts).
 
 ## How to read the tables
 
-g is ∂L/∂out. `F` is `tinygrad_lite.nn.functional`. Every rule is checked against central differences up to the order
-given, for each of its cases in `tests/cases/`.
+g is ∂L/∂out. `F` is `tinygrad_lite.nn.functional`. Σ, Π, max and mean run along the op's `axis`, n counts the elements
+there, and a gradient is repeated along it. Functions take the product that follows without a dot: `sin πx`. xᵢ and x[i]
+are elements, 0 outside x. p is a window, i ∈ p one of its elements, K how many count. x⁻¹ is the inverse of a matrix.
+
+Each formula is read by a program and compared with the code (`tests/test_formula.py`, which lists the few that are said
+in words). Every rule is checked against central differences up to the order given, for each of its cases in
+`tests/cases/`.
 """
 
 COMPOSED = """
@@ -75,8 +80,11 @@ def formula(op: Op) -> str:
 
 
 def numpy_names() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """(name, what a Tensor does) for each function of NumPy in the table."""
+    """(name, what a Tensor does) for each function of NumPy and SciPy in the table."""
     for function, ours in TABLE.items():
+        if isinstance(function, str):
+            yield f"`{function}`", ours
+            continue
         module = getattr(function, "__module__", None) or "numpy"
         if module.startswith("numpy"):
             place = "np.linalg" if module == "numpy.linalg" else "np"

@@ -16,11 +16,10 @@ from numpy import float64, ndarray
 
 from . import errors, graph, tensor
 from .graph import NO_KEYWORDS, OPS, TABLE, Closure, Node, fit, made
-from .kernels.indexing import repeats
 from .kernels.memory_order import side_by_side
 from .kernels.one_order import in_one_order
 from .mode import MODE
-from .ops.indexing import plain
+from .ops.indexing import detached, may_repeat
 from .values import IMMUTABLE, Array, frozen
 
 # ------------------------------------------------------------------------------------------------- operators on scalars
@@ -125,8 +124,8 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         _, node = heappop(waiting)
         g = gradient.pop(node)
         if g.__class__ is ndarray:
-            if not node.op.linear and node.value.__class__ is ndarray:  # its closures multiply g by values
-                g = side_by_side(node.value, g)
+            if node.op is not None and not node.op.linear and node.value.__class__ is ndarray:
+                g = side_by_side(node.value, g)  # its closures multiply g by values
             g.setflags(write=False)
         yield node, g
         closures = node.kept
@@ -136,7 +135,7 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         for x, closure in zip(node.inputs, closures):
             if closure is None:
                 continue
-            if part and x.value.__class__ is ndarray and not repeats(index := plain(node.inputs[1])):
+            if part and x.value.__class__ is ndarray and not may_repeat(index := detached(node.inputs[1])):
                 if x not in gradient:
                     gradient[x] = np.zeros_like(x.value)  # in its order in memory
                     if x.op is not None:

@@ -33,7 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 P = ParamSpec("P")
 
 OPS: dict[str, Op] = {}  # every op by its name
-TABLE: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function -> what a Tensor does for it
+TABLE: dict[Any, Callable[..., Any]] = {}  # NumPy's function, or SciPy's by name -> what a Tensor does for it
 NO_KEYWORDS: dict[str, Any] = {}
 new = object.__new__
 age = count(1).__next__
@@ -164,7 +164,7 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
             value, closures = this.run(*values, **kwargs) if kwargs else this.run(*values)
         except (ValueError, TypeError, IndexError) as error:
-            errors.raise_named(error, this.name, this.parameters, args)
+            errors.raise_named(error, this.name, this.parameters, args, kwargs)
         if records:
             if closures.__class__ is not tuple or len(closures) > most:
                 said = "its rule must return (value, (closure, …)), one closure for each input, in a tuple"

@@ -31,7 +31,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
-    np.unique, np.searchsorted, np.digitize,
+    np.searchsorted, np.digitize,
     np.linalg.matrix_rank, np.einsum_path, np.ix_,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
@@ -53,7 +53,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum, (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
-    (np.logical_and, "reduce"): np.all, (np.logical_or, "reduce"): np.any,
+    (np.maximum, "accumulate"): np.maximum.accumulate, (np.minimum, "accumulate"): np.minimum.accumulate,
 }  # fmt: skip
 
 
@@ -63,12 +63,15 @@ def as_value(data: Any, dtype: Any = None) -> Array:
         data = data.value
         if dtype is None or getattr(data, "dtype", None) == dtype:
             return data
-    if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
+    if data.__class__ is np.ndarray and data.ndim and data.dtype.kind == "f" and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
+    given = data
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
-        given, data = data, np.array(data)
-        if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
-            raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
+        data = _array(data)
+    if isinstance(data, (np.ndarray, np.generic)) and (
+        data.dtype.kind in "USVmM" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel())
+    ):
+        raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
@@ -83,12 +86,19 @@ def operand(a: Any) -> Any:
         return a
     if a.__class__ in SEQUENCES:
         items = [operand(item) for item in a]
-        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else np.array(a)
+        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else _array(a)
     if isinstance(a, np.ndarray):
         if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
             return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
         return _calculable(a)
     return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+
+
+def _array(data: Any) -> Any:
+    try:
+        return np.array(data)
+    except ValueError as error:
+        raise ValueError(f"Tensor: needs nested lists of equal lengths, got {errors.describe(data)}") from error
 
 
 def _calculable(a: Any) -> Any:
@@ -105,19 +115,34 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
     """Register a composite function for these NumPy functions. Its errors are named after it, as an op's are."""
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        name = function.__name__.strip("_")
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except (ValueError, TypeError, IndexError) as error:
-                errors.raise_named(error, name, inspect.signature(function).parameters, args)
-
+        call = errors.named(function)
         TABLE.update(dict.fromkeys(numpy_functions, call))
         return call
 
     return enter
+
+
+def public(function: Callable[P, Any]) -> Callable[P, Any]:
+    """`function` as users call it: lists in the places of arrays become arrays, and its errors are named after it."""
+    parameters = inspect.signature(function).parameters
+    arrays = {name for name, p in parameters.items() if str(p.annotation).startswith("Array")}
+    places = [i for i, name in enumerate(parameters) if name in arrays]
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        given: Any = args
+        try:
+            for a in args:
+                if a.__class__ in SEQUENCES:
+                    given = [operand(a) if i in places else a for i, a in enumerate(args)]
+                    break
+            if kwargs:
+                kwargs.update({name: operand(a) for name, a in kwargs.items() if name in arrays})
+            return function(*given, **kwargs)
+        except errors.NAMED as error:
+            errors.raise_named(error, function.__name__, parameters, args, kwargs)
+
+    return call
 
 
 def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -312,7 +337,10 @@ class Tensor(Node):
         """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
         if self.size != 1 and not index:
             raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
-        return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        try:
+            return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        except (ValueError, TypeError, IndexError) as error:
+            errors.raise_named(error, "item", {}, index)
 
     def numpy(self) -> Array:
         """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
@@ -526,9 +554,9 @@ class Tensor(Node):
         """This tensor in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
         return TABLE[np.ndarray.astype](self, dtype)
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None, **kwargs: Any) -> Any:
         """`np.compress` of this tensor: what stands where the condition holds."""
-        return TABLE[np.compress](condition, self, axis)
+        return apply(np.compress, (condition, self, axis), kwargs)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """`np.reshape`; the shape as one tuple or as several integers."""
@@ -546,11 +574,13 @@ class Tensor(Node):
         function = UFUNC_METHODS.get((ufunc, method))
         if function is not None:
             return apply(function, inputs, {"axis": 0} | kwargs)
+        if ufunc in PLAIN and method != "at":
+            return _on_arrays(getattr(ufunc, method), f"np.{ufunc.__name__}.{method}", inputs, kwargs)
         if method == "outer" and not kwargs:
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
         raise TypeError(
-            f"np.{ufunc.__name__}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
+            f"{errors.numpy_name(ufunc)}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
         )
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -611,6 +641,24 @@ class Tensor(Node):
         return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 
 
+class Absent:
+    """An ndarray's attribute that a Tensor has not: asking for it raises a sentence."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, owner: Any) -> Any:
+        raise AttributeError(
+            f"{self.name}: a Tensor has none: its array never changes, and keeps its graph. Use t.data.{self.name} of "
+            "the array alone, or np.where and np.put_along_axis, which make a new tensor"
+        )
+
+
+for _name in ("__dlpack__", *dir(np.ndarray)):
+    if not hasattr(Tensor, _name) and (_name == "__dlpack__" or not _name.startswith("__")):
+        setattr(Tensor, _name, Absent(_name))
+
+
 def wrap(value: Array) -> Tensor:
     """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
@@ -628,12 +676,25 @@ def _unwrapped(a: Any) -> Any:
     return type(a)([_unwrapped(item) for item in a]) if type(a) in SEQUENCES else a
 
 
+def _on_arrays(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function without a derivative gives for the arrays of tensors."""
+    out = kwargs.get("out")
+    if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
+        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array")
+    try:
+        return function(*map(_unwrapped, args), **{key: _unwrapped(a) for key, a in kwargs.items()})
+    except (ValueError, TypeError, IndexError) as error:
+        errors.raise_named(error, name, {}, args)
+
+
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
+    if found is None and function in PLAIN:
+        return _on_arrays(function, errors.numpy_name(function), args, kwargs)
     if found is None:
-        if function in PLAIN:
-            return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+        found = TABLE.get(errors.numpy_name(function))  # SciPy's functions are known by name
+    if found is None:
         if function in WRITERS:
             raise TypeError(
                 f"{errors.numpy_name(function)}: it would write a Tensor into an existing array, and the graph would "
@@ -652,5 +713,6 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             )
         if kwargs and isinstance(function, np.ufunc):
             said = ", ".join(kwargs)
-            raise TypeError(f"np.{function.__name__}: {said}= is not supported on a Tensor; use np.where or .astype()")
+            name = errors.numpy_name(function)
+            raise TypeError(f"{name}: {said}= is not supported on a Tensor; use np.where or .astype()")
     return found(*args, **kwargs)

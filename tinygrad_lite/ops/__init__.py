@@ -12,7 +12,9 @@ from . import linalg as linalg
 from . import linear as linear
 from . import loss as loss
 from . import mapping as mapping
+from . import nan as nan
 from . import norm as norm
+from . import order as order
 from . import padding as padding
 from . import polynomial as polynomial
 from . import pool as pool

@@ -3,22 +3,23 @@
 Where a function has a corner, its derivative there is stated in its docstring: |x|′(0) = 0, a tie in maximum shares the
 gradient equally, and what is flat (floor, sign, …) has gradient zero everywhere. A derivative that NumPy would
 compute as infinite (√x at 0, log x at 0) is infinite here too.
-`kernels.exp` and its like are NumPy's own functions, over several threads for a large array.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from ..graph import Rule, op
-from ..kernels import elementwise as kernels
-from ..kernels.mask import choose, keep, won
+from ..dispatch import array_code, forward
+from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
+from . import ufuncs
+from .ufuncs import keep
 
 # ------------------------------------------------------------------------------------------------------ closures
 
@@ -73,20 +74,27 @@ def positive(x: Array) -> Rule:
     return +x, (same,)
 
 
+@forward
+def power_forward(x: Array, y: Array) -> Array:
+    return x**y
+
+
 @op(np.power)
 def power(x: Array, y: Array) -> Rule:
     """out = xʸ        ∂L/∂x = g · y · xʸ⁻¹        ∂L/∂y = g · xʸ · log x
 
     x⁰ is 1 everywhere, so at x = 0 its derivative is 0. Where x ≤ 0 there is no log x, and the gradient of y is 0.
     """
-    out = kernels.power(x, y)
+    out = power_forward(x, y)
 
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
-            return g * (y * kernels.power(x, y - 1)) if y else zero(g)
-        return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
+            return g * (y * power_forward(x, y - 1)) if y else zero(g)
+        with np.errstate(divide="ignore", over="ignore"):
+            vast = np.isinf(1 / x)  # at 0 and next to it, where 0 · x⁻¹ would be NaN
+        return g * (y * x ** np.where(vast & (y == 0), 0, y - 1))
 
-    return out, (base, lambda g: g * out * kernels.log(np.where(x > 0, x, 1)))
+    return out, (base, lambda g: g * out * ufuncs.log(np.where(x > 0, x, 1)))
 
 
 @op(np.square)
@@ -108,7 +116,7 @@ def sqrt(x: Array) -> Rule:
 
     Infinite at 0, as NumPy's division is.
     """
-    out = kernels.sqrt(x)
+    out = ufuncs.sqrt(x)
     return out, (lambda g: g / (2 * out),)
 
 
@@ -118,7 +126,7 @@ def cbrt(x: Array) -> Rule:
 
     Infinite at 0, as NumPy's division is.
     """
-    out = kernels.cbrt(x)
+    out = ufuncs.cbrt(x)
     return out, (lambda g: g / (3 * out * out),)
 
 
@@ -137,65 +145,92 @@ def absolute(x: Array) -> Rule:
 @op(np.exp)
 def exp(x: Array) -> Rule:
     """out = eˣ        ∂L/∂x = g · eˣ"""
-    out = kernels.exp(x)
+    out = ufuncs.exp(x)
     return out, (lambda g: g * out,)
 
 
 @op(np.exp2)
 def exp2(x: Array) -> Rule:
     """out = 2ˣ        ∂L/∂x = g · 2ˣ · log 2"""
-    out = kernels.exp2(x)
+    out = ufuncs.exp2(x)
     return out, (lambda g: g * out * math.log(2),)
 
 
 @op(np.expm1)
 def expm1(x: Array) -> Rule:
     """out = eˣ - 1        ∂L/∂x = g · eˣ"""
-    return kernels.expm1(x), (lambda g: g * kernels.exp(x),)
+    return ufuncs.expm1(x), (lambda g: g * ufuncs.exp(x),)
 
 
 @op(np.log)
 def log(x: Array) -> Rule:
     """out = log x        ∂L/∂x = g / x"""
-    return kernels.log(x), (lambda g: g / x,)
+    return ufuncs.log(x), (lambda g: g / x,)
 
 
 @op(np.log2)
 def log2(x: Array) -> Rule:
     """out = log₂ x        ∂L/∂x = g / (x · log 2)"""
-    return kernels.log2(x), (lambda g: g / (x * math.log(2)),)
+    return ufuncs.log2(x), (lambda g: g / (x * math.log(2)),)
 
 
 @op(np.log10)
 def log10(x: Array) -> Rule:
     """out = log₁₀ x        ∂L/∂x = g / (x · log 10)"""
-    return kernels.log10(x), (lambda g: g / (x * math.log(10)),)
+    return ufuncs.log10(x), (lambda g: g / (x * math.log(10)),)
 
 
 @op(np.log1p)
 def log1p(x: Array) -> Rule:
     """out = log(1 + x)        ∂L/∂x = g / (1 + x)"""
-    return kernels.log1p(x), (lambda g: g / (1 + x),)
+    return ufuncs.log1p(x), (lambda g: g / (1 + x),)
+
+
+@forward
+def logaddexp_forward(x: Array, y: Array) -> Array:
+    return np.logaddexp(x, y)
+
+
+@forward
+def logaddexp2_forward(x: Array, y: Array) -> Array:
+    return np.logaddexp2(x, y)
+
+
+@array_code
+def logaddexp_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp)
+
+
+@array_code
+def logaddexp2_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp2)
+
+
+def share(x: Array, y: Array, exp: Callable[[Array], Array]) -> Array:
+    """eˣ / (eˣ + eʸ), 0 where both are -∞. (eˣ⁻ᵒᵘᵗ would be 1 at x = y = 1e17, where out is x.)"""
+    with np.errstate(over="ignore", invalid="ignore"):
+        part = 1 / (1 + exp(np.where((x == y) & np.isinf(x), 0, y - x)))
+    return np.where((x == -np.inf) & (y == -np.inf), 0, part)
 
 
 @op(np.logaddexp)
 def logaddexp(x: Array, y: Array) -> Rule:
-    """out = log(eˣ + eʸ)        ∂L/∂x = g · eˣ⁻ᵒᵘᵗ        ∂L/∂y = g · eʸ⁻ᵒᵘᵗ
+    """out = log(eˣ + eʸ)        ∂L/∂x = g / (1 + eʸ⁻ˣ)        ∂L/∂y = g / (1 + eˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = kernels.logaddexp(x, y)
-    return out, (lambda g: g * kernels.portion(x, out), lambda g: g * kernels.portion(y, out))
+    out = logaddexp_forward(x, y)
+    return out, (lambda g: logaddexp_gradient(g, x, y), lambda g: logaddexp_gradient(g, y, x))
 
 
 @op(np.logaddexp2)
 def logaddexp2(x: Array, y: Array) -> Rule:
-    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g · 2ˣ⁻ᵒᵘᵗ        ∂L/∂y = g · 2ʸ⁻ᵒᵘᵗ
+    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g / (1 + 2ʸ⁻ˣ)        ∂L/∂y = g / (1 + 2ˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = kernels.logaddexp(x, y, 2)
-    return out, (lambda g: g * kernels.portion(x, out, 2), lambda g: g * kernels.portion(y, out, 2))
+    out = logaddexp2_forward(x, y)
+    return out, (lambda g: logaddexp2_gradient(g, x, y), lambda g: logaddexp2_gradient(g, y, x))
 
 
 # ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic
@@ -204,38 +239,38 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 @op(np.sin)
 def sin(x: Array) -> Rule:
     """out = sin x        ∂L/∂x = g · cos x"""
-    return kernels.sin(x), (lambda g: g * kernels.cos(x),)
+    return ufuncs.sin(x), (lambda g: g * ufuncs.cos(x),)
 
 
 @op(np.cos)
 def cos(x: Array) -> Rule:
     """out = cos x        ∂L/∂x = -g · sin x"""
-    return kernels.cos(x), (lambda g: -g * kernels.sin(x),)
+    return ufuncs.cos(x), (lambda g: -g * ufuncs.sin(x),)
 
 
 @op(np.tan)
 def tan(x: Array) -> Rule:
     """out = tan x        ∂L/∂x = g · (1 + tan² x)"""
-    out = kernels.tan(x)
+    out = ufuncs.tan(x)
     return out, (lambda g: g * (1 + out * out),)
 
 
 @op(np.arcsin)
 def arcsin(x: Array) -> Rule:
     """out = arcsin x        ∂L/∂x = g / √(1 - x²)"""
-    return kernels.arcsin(x), (lambda g: g / kernels.sqrt((1 - x) * (1 + x)),)
+    return ufuncs.arcsin(x), (lambda g: g / ufuncs.sqrt((1 - x) * (1 + x)),)
 
 
 @op(np.arccos)
 def arccos(x: Array) -> Rule:
     """out = arccos x        ∂L/∂x = -g / √(1 - x²)"""
-    return kernels.arccos(x), (lambda g: -g / kernels.sqrt((1 - x) * (1 + x)),)
+    return ufuncs.arccos(x), (lambda g: -g / ufuncs.sqrt((1 - x) * (1 + x)),)
 
 
 @op(np.arctan)
 def arctan(x: Array) -> Rule:
     """out = arctan x        ∂L/∂x = g / (1 + x²)"""
-    return kernels.arctan(x), (lambda g: g / (1 + x * x),)
+    return ufuncs.arctan(x), (lambda g: g / (1 + x * x),)
 
 
 def unit(x: Array, length: Array) -> Array:
@@ -255,9 +290,9 @@ def hypot(x: Array, y: Array) -> Rule:
 
 @op(np.arctan2)
 def arctan2(y: Array, x: Array) -> Rule:
-    """out = the angle of the point (x, y)        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
+    """out = 2 · arctan(y / (x + √(x² + y²)))        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
 
-    The gradient at (0, 0) is 0.
+    The angle of the point (x, y), in [-π, π]. The gradient at (0, 0) is 0.
     """
 
     def turn(side: Array) -> Array:
@@ -280,7 +315,7 @@ def sinc(x: Array) -> Rule:
         far = np.where(near, 1, x)
         small = np.where(near, x, 0)
         series = reduce(lambda total, c: total * (small * small) + c, SINC_SLOPE)
-        return np.where(near, series * small, (kernels.cos(math.pi * far) - np.where(near, 1, out)) / far)
+        return np.where(near, series * small, (ufuncs.cos(math.pi * far) - np.where(near, 1, out)) / far)
 
     return out, (lambda g: g * slope(),)
 
@@ -292,38 +327,38 @@ SINC_SLOPE = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1)
 @op(np.sinh)
 def sinh(x: Array) -> Rule:
     """out = sinh x        ∂L/∂x = g · cosh x"""
-    return kernels.sinh(x), (lambda g: g * kernels.cosh(x),)
+    return ufuncs.sinh(x), (lambda g: g * ufuncs.cosh(x),)
 
 
 @op(np.cosh)
 def cosh(x: Array) -> Rule:
     """out = cosh x        ∂L/∂x = g · sinh x"""
-    return kernels.cosh(x), (lambda g: g * kernels.sinh(x),)
+    return ufuncs.cosh(x), (lambda g: g * ufuncs.sinh(x),)
 
 
 @op(np.tanh)
 def tanh(x: Array) -> Rule:
     """out = tanh x        ∂L/∂x = g · (1 - tanh² x)"""
-    out = kernels.tanh(x)
+    out = ufuncs.tanh(x)
     return out, (lambda g: g * (1 - out * out),)
 
 
 @op(np.arcsinh)
 def arcsinh(x: Array) -> Rule:
     """out = arsinh x        ∂L/∂x = g / √(x² + 1)"""
-    return kernels.arcsinh(x), (lambda g: g / np.hypot(x, 1),)
+    return ufuncs.arcsinh(x), (lambda g: g / np.hypot(x, 1),)
 
 
 @op(np.arccosh)
 def arccosh(x: Array) -> Rule:
     """out = arcosh x        ∂L/∂x = g / √(x² - 1)"""
-    return kernels.arccosh(x), (lambda g: g / kernels.sqrt((x - 1) * (x + 1)),)
+    return ufuncs.arccosh(x), (lambda g: g / ufuncs.sqrt((x - 1) * (x + 1)),)
 
 
 @op(np.arctanh)
 def arctanh(x: Array) -> Rule:
     """out = artanh x        ∂L/∂x = g / (1 - x²)"""
-    return kernels.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
+    return ufuncs.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
 
 
 @op(np.deg2rad, np.radians, linear=True)
@@ -341,29 +376,32 @@ def rad2deg(x: Array) -> Rule:
 # ------------------------------------------------------------------------------------------------------- choices
 
 
+@array_code
+def won(g: Array, more: Array, tied: Array) -> Array:
+    """g where there is more, ½ · g on a tie, else 0."""
+    return np.where(more, g, np.where(tied, g / 2, 0))
+
+
 @op(np.maximum)
 def maximum(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y        ∂L/∂x = g where x > y        ∂L/∂y = g where y > x
-
-    On a tie each gets ½ · g.
+    """out = max(x, y)
+    ∂L/∂x = g where x > y, ½ · g where x = y        ∂L/∂y = g where y > x, ½ · g where x = y
     """
     return np.maximum(x, y), (lambda g: won(g, x > y, x == y), lambda g: won(g, y > x, x == y))
 
 
 @op(np.minimum)
 def minimum(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y        ∂L/∂x = g where x < y        ∂L/∂y = g where y < x
-
-    On a tie each gets ½ · g.
+    """out = min(x, y)
+    ∂L/∂x = g where x < y, ½ · g where x = y        ∂L/∂y = g where y < x, ½ · g where x = y
     """
     return np.minimum(x, y), (lambda g: won(g, x < y, x == y), lambda g: won(g, y < x, x == y))
 
 
 @op(np.fmax)
 def fmax(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else max(x, y)
+    ∂L/∂x = g where x > y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y > x or x is NaN, ½ · g where x = y
     """
     return np.fmax(x, y), (
         lambda g: won(g, (x > y) | np.isnan(y), x == y),
@@ -373,9 +411,8 @@ def fmax(x: Array, y: Array) -> Rule:
 
 @op(np.fmin)
 def fmin(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else min(x, y)
+    ∂L/∂x = g where x < y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y < x or x is NaN, ½ · g where x = y
     """
     return np.fmin(x, y), (
         lambda g: won(g, (x < y) | np.isnan(y), x == y),
@@ -385,8 +422,8 @@ def fmin(x: Array, y: Array) -> Rule:
 
 @op
 def clip(x: Array, low: Array, high: Array) -> Rule:
-    """out = x, held in [low, high]        ∂L/∂x = g where low ≤ x ≤ high
-    ∂L/∂low = g where x < low        ∂L/∂high = g where x > high
+    """out = min(max(x, low), high)        ∂L/∂x = g where low ≤ x ≤ high
+    ∂L/∂low = g where x < low ≤ high        ∂L/∂high = g where x > high or low > high
 
     A bound may be None. Where low > high the output is high, as NumPy has it.
     """
@@ -400,13 +437,16 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
-    """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
-    return choose(condition, x, y), (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
+    """out = x where condition, else y        ∂L/∂x = g where condition        ∂L/∂y = 0 where condition, else g"""
+    chosen = ufuncs.where(condition, x, y)
+    return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
-    """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
+    """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf
+    ∂L/∂x = g where x is finite
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
@@ -415,7 +455,7 @@ def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None
 
 @op(np.sign, linear=True)
 def sign(x: Array) -> Rule:
-    """out = -1, 0 or 1, as x is        ∂L/∂x = 0"""
+    """out = [x > 0] - [x < 0]        ∂L/∂x = 0"""
     return np.sign(x), (zero,)
 
 
@@ -433,13 +473,13 @@ def ceil(x: Array) -> Rule:
 
 @op(np.trunc, np.fix, linear=True)
 def trunc(x: Array) -> Rule:
-    """out = x without its fraction        ∂L/∂x = 0"""
+    """out = sign x · ⌊|x|⌋        ∂L/∂x = 0"""
     return np.trunc(x), (zero,)
 
 
 @op(np.round, np.around, linear=True)
 def round(x: Array, decimals: int = 0) -> Rule:
-    """out = x, rounded to even        ∂L/∂x = 0"""
+    """out = round(x · 10^decimals) / 10^decimals        ∂L/∂x = 0"""
     return np.round(x, decimals), (zero,)
 
 
@@ -469,9 +509,9 @@ def heaviside(x: Array, h: Array) -> Rule:
 
 @op(np.copysign)
 def copysign(x: Array, y: Array) -> Rule:
-    """out = |x|, with the sign of y        ∂L/∂x = g · sign x · (the sign of y)        ∂L/∂y = 0
+    """out = |x| · s        ∂L/∂x = g · sign x · s        ∂L/∂y = 0        s = -1 where y < 0, else 1
 
-    The derivative at x = 0 is 0.
+    A y of -0 counts as negative.
     """
     return np.copysign(x, y), (lambda g: g * np.sign(x) * np.copysign(1, y), zero)
 
@@ -516,6 +556,7 @@ def float_power(x: Array, y: Array) -> Any:
 @implements(np.polyval)
 def polyval(p: Array, x: Array) -> Any:
     """p[0] · xⁿ⁻¹ + … + p[n - 1], by Horner's rule."""
+    p = p if isinstance(p, Node) else np.asarray(p)  # its elements have its dtype; Python's integers have none
     return reduce(lambda y, coefficient: y * x + coefficient, p, np.zeros_like(x))
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..graph import Rule, op
-from ..kernels.kernel import kernel
+from ..dispatch import forward
+from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
 from .product import T
@@ -33,7 +33,7 @@ def inv(x: Array) -> Rule:
 
 @op(np.linalg.pinv, linear=False)
 def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
-    """out = x⁺        ∂L/∂x = -outᵀ g outᵀ + (1 - x out) gᵀ out outᵀ + outᵀ out gᵀ (1 - out x)
+    """out = x⁺        ∂L/∂x = -outᵀ @ g @ outᵀ + (I - x @ out) @ gᵀ @ out @ outᵀ + outᵀ @ out @ gᵀ @ (I - out @ x)
 
     The Moore-Penrose inverse, arguments as in `np.linalg.pinv`. Its derivative is that at constant rank: where the rank
     changes the inverse itself jumps. Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973), 413.
@@ -49,13 +49,9 @@ def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
     return p, (grad,)
 
 
-def _plain_cofactors(x: Array) -> Array:
-    return T(np.linalg.inv(x)) * np.linalg.det(x)[..., None, None]
-
-
-@kernel(_plain_cofactors)
-def cofactors(x: Array) -> Array:
-    """det x · x⁻ᵀ, which exists for a singular x too: its singular values, each left out in turn, say what it is."""
+@forward
+def cofactors_forward(x: Array) -> Array:
+    """By the inverse, or for a nearly singular x by its singular values: the product of all but one, for each."""
     with contextlib.suppress(np.linalg.LinAlgError):
         inverse = np.linalg.inv(x)
         condition = np.linalg.norm(x, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
@@ -68,9 +64,24 @@ def cofactors(x: Array) -> Array:
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 
 
+@op
+def cofactors(x: Array) -> Rule:
+    """out = det x · x⁻ᵀ        ∂L/∂x = tr(gᵀ @ out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
+
+    A singular x has cofactors too; their gradient needs an invertible one.
+    """
+    out = cofactors_forward(x)
+
+    def grad(g: Array) -> Array:
+        inverse = T(np.linalg.inv(x))
+        return np.sum(g * out, axis=(-2, -1), keepdims=True) * inverse - inverse @ T(g) @ out
+
+    return out, (grad,)
+
+
 @op(np.linalg.det, linear=False)
 def det(x: Array) -> Rule:
-    """out = det x        ∂L/∂x = g · out · x⁻ᵀ, the cofactors
+    """out = det x        ∂L/∂x = g · out · x⁻ᵀ
 
     The cofactors of a singular matrix are there, and so is its gradient; the second derivative needs an invertible one.
     """
@@ -79,7 +90,7 @@ def det(x: Array) -> Rule:
 
 @op
 def slogdet(x: Array) -> Rule:
-    """out = [sign, log|det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
+    """out = [sign(det x), log |det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
     sign, logdet = np.linalg.slogdet(x)
     return np.stack((sign, logdet)), (lambda g: np.expand_dims(g[1], (-2, -1)) * T(np.linalg.inv(x)),)
 
@@ -96,7 +107,7 @@ def _slogdet(a: Array) -> Any:
 
 @op(np.linalg.solve, linear=False)
 def solve(a: Array, b: Array) -> Rule:
-    """out = a⁻¹ @ b        ∂L/∂a = -∂L/∂b @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
+    """out = a⁻¹ @ b        ∂L/∂a = -a⁻ᵀ @ g @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
 
     Shapes as in `np.linalg.solve`: b is a vector if it has one axis, else a matrix or a stack of them.
     """
@@ -197,9 +208,19 @@ def over_gaps(x: Array, values: Array) -> Array:
     return x * (1 - one) / (np.expand_dims(values, -2) - np.expand_dims(values, -1) + one)
 
 
+def slopes(g: Array, s: Array, constant: bool) -> Array:
+    """(gⱼ - gᵢ) / (sⱼ - sᵢ), and 0 on the diagonal.
+
+    Of equal s this is the derivative of g, which is 0 where g is constant. Otherwise it is not known here, and NaN.
+    """
+    dg, ds = (np.expand_dims(a, -2) - np.expand_dims(a, -1) for a in (g, s))
+    flat = np.eye(np.shape(s)[-1], dtype=bool) | ((dg == 0) & constant)
+    return dg / np.where(flat & (ds == 0), 1, ds)
+
+
 @op
 def cholesky(x: Array) -> Rule:
-    """out outᵀ = x        ∂L/∂x = ½ out⁻ᵀ P out⁻¹, P the symmetric matrix with the lower triangle of outᵀ g
+    """out @ outᵀ = x        ∂L/∂x = ½ · out⁻ᵀ @ (P + Pᵀ - I · P) @ out⁻¹, where P = tril(outᵀ @ g)
 
     Like NumPy's, it reads the lower triangle alone; x is symmetric, and so is its gradient.
     I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
@@ -287,12 +308,32 @@ def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
 def eigenvalues(x: Array, decomposed: Array) -> Rule:
     """out = w, x = v diag(w) vᵀ        ∂L/∂x = v diag(g) vᵀ
 
-    Of a symmetric x, out of what `eigh` gave. Equal values are no harm in the first derivative; the second depends
-    on how the vectors turn.
+    Of a symmetric x, out of what `eigh` gave. Equal values are no harm in the first derivative.
     """
     n = np.shape(x)[-1]
-    w, v = unpack(decomposed, (1, n), (n, n))
-    return w[..., 0, :], (lambda g: (v * np.expand_dims(g, -2)) @ T(v), None)
+    w, _ = unpack(decomposed, (1, n), (n, n))
+    return w[..., 0, :], (lambda g: with_eigenvalues(g, x, decomposed, not requires_grad(g)), None)
+
+
+def requires_grad(g: Array) -> bool:
+    return isinstance(g, Node) and g.requires_grad
+
+
+@op
+def with_eigenvalues(w: Array, x: Array, decomposed: Array, constant: bool) -> Rule:
+    """out = v diag(w) vᵀ, v the eigenvectors of x        ∂L/∂w = diag(vᵀ g v)        ∂L/∂x = v (slope · vᵀ g v) vᵀ
+
+    slopeᵢⱼ = (wⱼ - wᵢ) / (λⱼ - λᵢ), λ the eigenvalues of x.
+    """
+    n = np.shape(x)[-1]
+    _, v = unpack(decomposed, (1, n), (n, n))
+
+    def grad(g: Array) -> Array:
+        inner = T(v) @ g @ v
+        return v @ ((inner + T(inner)) / 2 * slopes(w, eigenvalues(x, decomposed), constant)) @ T(v)
+
+    out = (v * np.expand_dims(w, -2)) @ T(v)
+    return out, (lambda g: np.sum(v * (g @ v), axis=-2), grad, None)
 
 
 EighResult: Any = type(np.linalg.eigh(np.eye(1)))
@@ -355,11 +396,43 @@ def svd(x: Array, full_matrices: bool = True) -> Rule:
 def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
     """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
 
-    Out of what `svd` gave. Equal values are no harm in the first derivative; the second depends on how vectors turn.
+    Out of what `svd` gave. Equal values are no harm in the first derivative.
     """
-    u, s, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
+    _, s, _ = unpack(decomposed, *_svd_shapes(x, full_matrices))
+    way = full_matrices
+    return s[..., 0, :], (lambda g: with_singular_values(g, x, decomposed, way, not requires_grad(g)), None)
+
+
+@op
+def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: bool, constant: bool) -> Rule:
+    """out = u diag(s) vᵀ, u and v as of x        ∂L/∂s = diag(uᵀ g v)        ∂L/∂x = u (slope · S + ratio · K) vᵀ
+
+    S and K are the symmetric and the antisymmetric part of uᵀ g v, σ the singular values of x,
+    slopeᵢⱼ = (sⱼ - sᵢ) / (σⱼ - σᵢ) and ratioᵢⱼ = (sⱼ + sᵢ) / (σⱼ + σᵢ); where x is not square, what leaves the span of
+    u or of v counts too, times s / σ.
+    """
+    u, _, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
     k = np.shape(s)[-1]
-    return s[..., 0, :], (lambda g: (u[..., :k] * np.expand_dims(g, -2)) @ vt[..., :k, :], None)
+    u, v = u[..., :k], T(vt)[..., :k]
+
+    def grad(g: Array) -> Array:
+        sigma = singular_values(x, decomposed, full_matrices)
+        gv, inner = g @ v, T(u) @ g @ v
+        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + np.eye(k, dtype=x.dtype)
+        ratio = (np.expand_dims(s, -2) + np.expand_dims(s, -1)) / both
+        core = slopes(s, sigma, constant) * (inner + T(inner)) / 2 + ratio * (inner - T(inner)) / 2
+        gx = u @ core @ T(v)
+        m, n = np.shape(x)[-2:]
+        share = np.expand_dims(s / sigma, -2) if m != n else 1
+        if m > k:
+            gx = gx + ((gv - u @ inner) * share) @ T(v)
+        if n > k:
+            gu = T(g) @ u
+            gx = gx + u @ T((gu - v @ T(inner)) * share)
+        return gx
+
+    out = (u * np.expand_dims(s, -2)) @ T(v)
+    return out, (lambda g: np.sum(u * (g @ v), axis=-2), grad, None)
 
 
 SVDResult: Any = type(np.linalg.svd(np.eye(1)))
@@ -385,28 +458,22 @@ def svdvals(a: Array, /) -> Array:
 # --------------------------------------------------------------------------------------------------------------- norms
 
 
-def _plain_length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
-    return np.sum(x * x if p == 2 else np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
-
-
-@kernel(_plain_length)
-def _length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
-    """(Σ |x|ᵖ)^(1/p); for p = 2 a dot product and NumPy's square root."""
+@forward
+def norm_forward(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
     if p != 2:
-        return _plain_length(x, p, axis, keepdims)
+        return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
     if axis is None and not keepdims:
-        flat = np.ravel(x, order="K")
-        return np.sqrt(flat @ flat)
+        return np.sqrt(np.vdot(x, x))
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
 @op
 def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Rule:
-    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹, for p = 2 that is g · x / out
+    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹
 
     Where out is 0 the gradient is 0.
     """
-    y = _length(x, p, axis, keepdims)
+    y = norm_forward(x, p, axis, keepdims)
 
     def grad(g: Array) -> Array:
         scale = np.where(y == 0, np.inf, y)
@@ -441,8 +508,14 @@ def _norm_of_matrices(x: Array, ord: Any, axis: tuple[int, int], keepdims: bool)
         values = np.sum(np.abs(matrices), axis=-2 if abs(ord) == 1 else -1)
     else:
         raise ValueError(f"norm: ord={ord!r} is no norm of matrices: use None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
-    out = _norm_of_vectors(values, 1 if ord == "nuc" else np.copysign(np.inf, ord), -1, False)
+    chosen = np.sum if ord == "nuc" or (ord > 0 and not np.size(values)) else np.max if ord > 0 else np.min
+    out = chosen(values, axis=-1)  # none of them is below 0
     return np.expand_dims(out, axis) if keepdims else out
+
+
+def _floating(x: Array) -> Array:
+    """Squares and sums of small integers would wrap round."""
+    return x.astype(np.float64) if x.dtype.kind in "biu" else x
 
 
 @implements(np.linalg.norm)
@@ -454,6 +527,7 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
     Raises:
         ValueError: the order is none of those, or `ord` is given for more than two axes without saying which.
     """
+    x = _floating(x)
     if ord is None and axis is None:
         return norm(x, 2, None, keepdims)
     axes = tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -470,7 +544,7 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
 @implements(np.linalg.vector_norm)
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """`np.linalg.vector_norm`: of all elements along one axis, several or all."""
-    return _norm_of_vectors(x, ord, axis, keepdims)
+    return _norm_of_vectors(_floating(x), ord, axis, keepdims)
 
 
 @implements(np.linalg.matrix_norm)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..tensor import implements
-from .indexing import plain, setitem
+from .indexing import detached, setitem
 
 
 @implements(np.piecewise)
@@ -23,13 +23,13 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         ValueError: the numbers of conditions and functions don't fit.
     """
     shape = np.shape(x)
-    conditions = [np.atleast_1d(np.asarray(plain(c), bool)) for c in _conditions(condlist, shape)]
+    conditions = [np.atleast_1d(np.asarray(detached(c), bool)) for c in _conditions(condlist, shape)]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     if len(funclist) != len(conditions):
         raise ValueError(f"with {len(conditions)} conditions, give {len(conditions)} or one more functions")
     x = np.atleast_1d(x)
-    out = np.zeros_like(plain(x))
+    out = np.zeros_like(detached(x))
     for condition, function in zip(conditions, funclist):
         values = function(x[condition], *args, **kw) if callable(function) else function
         out = setitem(out, values, condition)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import implements
-from .indexing import plain
+from .indexing import detached
 
 
 @implements(np.vander)
@@ -44,7 +44,7 @@ def polyfit(
     if deg < 0 or np.ndim(x) != 1 or np.ndim(y) not in (1, 2) or len(x) != len(y) or not len(x):
         raise ValueError("needs deg ≥ 0, x of shape (m,) and y of shape (m,) or (m, k), with m ≥ 1")
     x, y = x * 1.0, y * 1.0
-    rcond = len(x) * float(np.finfo(np.result_type(plain(x))).eps) if rcond is None else rcond
+    rcond = len(x) * float(np.finfo(np.result_type(detached(x))).eps) if rcond is None else rcond
     left, right = np.vander(x, deg + 1), y
     if w is not None:
         left = left * np.reshape(w, (-1, 1))

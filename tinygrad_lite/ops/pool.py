@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code
+from ..errors import check_size
 from ..graph import Rule, op
 from ..values import Array
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
@@ -30,7 +31,7 @@ def max_pool_nd(
     n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
     ceil_mode: bool = False,
 ) -> Rule:  # fmt: skip
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+    """out[p] = max x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i and x[i] = out[p]
 
     On a tie the first maximum of the window, row by row, gets the gradient.
 
@@ -57,7 +58,7 @@ def avg_pool_nd(
     n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     Args:
         x: (N, C, *size), or (C, *size) for one example.
@@ -84,7 +85,7 @@ def avg_pool1d(
     x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     x (N, C, W) or (C, W). `avg_pool2d` over one axis, without divisor_override (as in torch).
     """
@@ -111,13 +112,13 @@ def put(g: Array, place: Array, windows: Windows) -> Rule:
 
 @op(linear=True)
 def window_sum(x: Array, windows: Windows) -> Rule:
-    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
+    """out[p] = Σ x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i"""
     return window_sum_forward(x, windows), (lambda g: window_spread(g, windows),)
 
 
 @op(linear=True)
 def window_spread(g: Array, windows: Windows) -> Rule:
-    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
+    """out[i] = Σ g[p] over p ∋ i        ∂L/∂g[p] = Σ h[i] over i ∈ p, where h = ∂L/∂out"""
     return window_spread_forward(g, windows), (lambda h: window_sum(h, windows),)
 
 
@@ -187,18 +188,22 @@ def lp_pool_nd(
 ) -> Array:
     """(Σ xᵖ)^(1/p) over each window of x (N, C, *size) or (C, *size), where p is `norm_type`.
 
-    As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. A window of zeros has no finite gradient for p > 1. In
-    ceil_mode a window that reaches beyond the input counts as if it were full of its average.
+    As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. The gradient of a window of zeros is 0, as that of ‖x‖ at 0
+    is (for p > 1, where it would be infinite). In ceil_mode a window that reaches beyond the input counts as if it were
+    full of its average.
     """
     average = AVERAGE[n](x**norm_type, kernel_size, stride, 0, ceil_mode)
-    return (average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))) ** (1 / norm_type)
+    powers = average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))
+    if norm_type <= 1:
+        return powers ** (1 / norm_type)
+    return np.where(powers == 0, 0, np.where(powers == 0, 1, powers) ** (1 / norm_type))
 
 
 def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     """The average of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
 
-    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉. Where these differ in length x is
-    multiplied by a matrix along each axis, so an infinite or NaN element spreads along its row and column.
+    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉. Where they differ in length, x
+    is multiplied by a matrix along each axis, and an infinite or NaN element spreads along its row and column.
 
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
@@ -264,7 +269,9 @@ def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
         check_rank(n, x)
         given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
         kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
-        return per_axis(kept, n, "output_size", 1)
+        size = per_axis(kept, n, "output_size", 1)
+        check_size((*np.shape(x)[:-n], *size), x)
+        return size
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

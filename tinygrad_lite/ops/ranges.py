@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import implements
-from .indexing import plain
+from .indexing import detached
 
 
 def _portions(num: Any, endpoint: bool, ends: list[Any]) -> tuple[Any, Any]:
@@ -24,7 +24,7 @@ def _portions(num: Any, endpoint: bool, ends: list[Any]) -> tuple[Any, Any]:
 def _finished(y: Any, dtype: Any, axis: int) -> Any:
     """The numbers along `axis`; integers have no gradient, and are rounded down."""
     if dtype is not None and np.dtype(dtype).kind in "iu":
-        y = np.floor(plain(y)).astype(dtype)
+        y = np.floor(detached(y)).astype(dtype)
     elif dtype is not None:
         y = y.astype(dtype)
     return np.moveaxis(y, 0, axis) if axis else y
@@ -51,7 +51,7 @@ def linspace(
         ValueError: `num` is negative.
     """
     w, end = _portions(num, endpoint, [start, stop])
-    w = w.astype(np.result_type(plain(start), plain(stop), 1.0))
+    w = w.astype(np.result_type(detached(start), detached(stop), 1.0))
     span = stop - start * 1
     y = _finished(np.where(end, stop, start + span * w), dtype, axis)
     divisor = num - 1 if endpoint else num
@@ -74,8 +74,8 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     Raises:
         ValueError: an end is 0, or the ends' signs differ.
     """
-    if np.any(plain(start * 1.0 / stop) <= 0) or np.any(plain(start) == 0) or np.any(plain(stop) == 0):
+    if np.any(detached(start * 1.0 / stop) <= 0) or np.any(detached(start) == 0) or np.any(detached(stop) == 0):
         raise ValueError("start and stop must have the same sign, and neither be 0")
     w, end = _portions(num, endpoint, [start, stop])
-    w = w.astype(np.result_type(plain(start), plain(stop), 1.0))
+    w = w.astype(np.result_type(detached(start), detached(stop), 1.0))
     return _finished(np.where(end, stop, start * (stop / start) ** w), dtype, axis)

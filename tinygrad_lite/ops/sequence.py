@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -10,12 +11,12 @@ from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array
 
-Mode = Literal["full", "same", "valid"]
+Extent = Literal["full", "same", "valid"]
 
 
 @op(linear=True)
 def diff(x: Array, axis: int = -1) -> Rule:
-    """out = x[1:] - x[:-1]        ∂L/∂x = -diff(g), with a 0 put at either end of g"""
+    """out[i] = x[i + 1] - x[i]        ∂L/∂x[i] = g[i - 1] - g[i]"""
     axis = axis % np.ndim(x)
     ends = [(1, 1) if i == axis else (0, 0) for i in range(np.ndim(x))]
     return np.diff(x, axis=axis), (lambda g: -np.diff(np.pad(g, ends), axis=axis),)
@@ -75,6 +76,7 @@ def gradient(f: Array, *varargs: Any, axis: int | tuple[int, ...] | None = None,
         )
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order must be 1 or 2, not {edge_order}")
+    f = _floating(f)
     slopes = []
     for i, spacing in zip(axes, varargs):
         n = np.shape(f)[i]
@@ -84,8 +86,13 @@ def gradient(f: Array, *varargs: Any, axis: int | tuple[int, ...] | None = None,
             )
         if np.ndim(spacing) and np.shape(spacing) != (n,):
             raise ValueError(f"gradient: axis {i} has {n} samples, its coordinates have shape {np.shape(spacing)}")
-        slopes.append(np.moveaxis(_slope(np.moveaxis(f, i, -1), spacing, edge_order), -1, i))
+        slopes.append(np.moveaxis(_slope(np.moveaxis(f, i, -1), _floating(spacing), edge_order), -1, i))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _floating(x: Array) -> Array:
+    """x, in float64 if it holds integers: their differences would wrap."""
+    return x if np.result_type(x).kind == "f" else x * np.float64(1)
 
 
 def _slope(f: Array, spacing: Any, edge_order: int) -> Array:
@@ -116,7 +123,7 @@ def convolve(x: Array, w: Array) -> Rule:
 
 
 @implements(np.convolve)
-def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
+def _convolve(a: Array, v: Array, mode: Extent = "full") -> Array:
     """`np.convolve` of two sequences: "full", "same" (the middle part, as long as the longer one) or "valid"."""
     a, v = _sequences("convolve", a, v, mode)
     short, long = sorted((len(a), len(v)))
@@ -124,7 +131,7 @@ def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
 
 
 @implements(np.correlate)
-def correlate(a: Array, v: Array, mode: Mode = "valid") -> Array:
+def correlate(a: Array, v: Array, mode: Extent = "valid") -> Array:
     """`np.correlate` of two sequences: outₖ = Σᵢ aᵢ₊ₖ · vᵢ, modes as in np.convolve."""
     a, v = _sequences("correlate", a, v, mode)
     short, long = sorted((len(a), len(v)))
@@ -143,7 +150,7 @@ def _sequences(name: str, a: Array, v: Array, mode: str) -> list[Array]:
     return [x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v)]
 
 
-def _middle(full: Array, mode: Mode, short: int, long: int, start: int) -> Array:
+def _middle(full: Array, mode: Extent, short: int, long: int, start: int) -> Array:
     if mode == "full":
         return full
     return full[start : start + long] if mode == "same" else full[short - 1 : long]
@@ -201,3 +208,12 @@ def trapezoid(y: Array, x: Array | None = None, dx: float = 1.0, axis: int = -1)
             raise ValueError(f"trapezoid: {n} coordinates for {np.shape(y)[-1]} samples along axis {axis}")
         dx = np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+
+
+@op(np.unwrap, linear=True)
+def unwrap(p: Array, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Rule:
+    """out = p plus whole periods        ∂L/∂p = g
+
+    Along `axis`, no element is more than half a period (or `discont`, if that is more) from the one before.
+    """
+    return np.unwrap(p, discont, axis, period=period), (lambda g: g,)

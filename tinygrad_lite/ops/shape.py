@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..dispatch import array_code
+from ..dispatch import forward
+from ..errors import check_size
 from ..graph import Closure, Rule, identity, op
 from ..tensor import implements
 from ..values import Array
 from .elementwise import same
-from .indexing import add_at, plain
+from .indexing import add_at, detached
 
 Axis = int | tuple[int, ...] | None
 
@@ -57,6 +58,14 @@ def astype(x: Array, dtype: Any) -> Rule:
     To integers or booleans no gradient flows.
     """
     return x.astype(dtype), (None if np.dtype(dtype).kind in "iub" else same,)  # the engine casts the gradient back
+
+
+if hasattr(np, "astype"):  # NumPy 2.1
+
+    @implements(np.astype)
+    def _astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+        """x in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
+        return astype(x, dtype)
 
 
 @implements(np.copy)
@@ -169,7 +178,7 @@ def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
 
 @op(np.flip, linear=True)
 def flip(x: Array, axis: Axis = None) -> Rule:
-    """out = x, backwards along axis        ∂L/∂x = g, backwards along axis"""
+    """out[i] = x[n - 1 - i]        ∂L/∂x[i] = g[n - 1 - i]"""
     return np.flip(x, axis), (lambda g: np.flip(g, axis),)
 
 
@@ -196,7 +205,7 @@ def rot90(m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 @op(np.roll, linear=True)
 def roll(x: Array, shift: int | tuple[int, ...], axis: Axis = None) -> Rule:
-    """out[i + shift] = x[i], round the end        ∂L/∂x[i] = g[i + shift]"""
+    """out[(i + shift) mod n] = x[i]        ∂L/∂x[i] = g[(i + shift) mod n]"""
     return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift), axis),)
 
 
@@ -358,17 +367,20 @@ def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
 @implements(np.repeat)
 def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
     """Each element `repeats` times (a number, or one for each element) along `axis`, of the flattened `a` for None."""
-    if axis is None:
+    if axis is None or not np.ndim(a):
         a, axis = np.ravel(a), 0
     shape = np.shape(a)
     axis = normalize_axis_index(axis, len(shape))
-    return np.take(a, np.repeat(np.arange(shape[axis]), plain(repeats)), axis)
+    repeats = detached(repeats)
+    longest = int(np.sum(repeats)) if np.size(repeats) > 1 else shape[axis] * int(np.max(repeats, initial=0))
+    check_size((*shape[:axis], longest, *shape[axis + 1 :]), a)
+    return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis)
 
 
 @implements(np.tile)
 def tile(A: Array, reps: Any) -> Array:
     """`A` laid side by side, reps[i] times along axis i (counted from the last)."""
-    reps = tuple(np.ravel(plain(reps)).tolist())
+    reps = tuple(np.ravel(detached(reps)).tolist())
     shape = np.shape(A)
     axes = max(len(reps), len(shape))
     reps, shape = (1,) * (axes - len(reps)) + reps, (1,) * (axes - len(shape)) + shape
@@ -391,7 +403,7 @@ def delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
     """What is left of `arr` along `axis` without the indices `obj` (an int, a slice, a mask or integers)."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), plain(obj)), axis)
+    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), detached(obj)), axis)
 
 
 @implements(np.insert)
@@ -400,7 +412,9 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    n, obj = np.shape(arr)[axis], plain(obj)
+    n, obj = np.shape(arr)[axis], detached(obj)
+    while np.ndim(values) > np.ndim(arr) and np.shape(values)[0] == 1:
+        values = values[0]  # as NumPy writes into an array
     values = np.expand_dims(values, tuple(range(np.ndim(arr) - np.ndim(values))))
     if isinstance(obj, (int, np.integer)):
         values = np.moveaxis(values, 0, axis)  # as NumPy: the rows of `values` are the slices inserted
@@ -415,52 +429,97 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
 # --------------------------------------------------------------------------------------------------------- frames
 
 
+@forward
+def pad_forward(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
+    return np.pad(x, widths, constant_values=value)
+
+
 @op(linear=True)
 def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
     widths = pad_width.tolist()
     inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
-    return framed(x, widths, constant_values), (lambda g: g[inner],)
-
-
-@array_code
-def framed(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
-    """x with (before, after) elements around it along each axis, all of one value."""
-    return np.pad(x, widths, constant_values=value)
+    return pad_forward(x, widths, constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
 def _pad(
-    array: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0, reflect_type: str = "even"
+    array: Array,
+    pad_width: Any,
+    mode: str = "constant",
+    *,
+    constant_values: Any = 0,
+    reflect_type: str = "even",
+    stat_length: Any = None,
+    end_values: Any = 0,
 ) -> Array:
-    """A frame around `array`: of `constant_values`, or of its own elements ("edge", "reflect", "symmetric", "wrap").
+    """A frame around `array`: constant, of its own elements, of a statistic of them, or a ramp that leads to a value.
 
     Args:
         array: of any shape.
         pad_width: ((before, after), …) for each axis, or one pair or one number for all, or a dict of some axes.
-        mode: what the frame is made of.
-        constant_values: numbers, as `pad_width`.
+        mode: "constant"; "edge", "reflect", "symmetric" or "wrap"; "mean", "median", "maximum" or "minimum" of the
+            elements along the axis (the `stat_length` at that end); or "linear_ramp", to `end_values`.
+        constant_values, stat_length, end_values: as `pad_width`, a pair for each axis.
         reflect_type: only "even".
 
     Raises:
-        ValueError: a mode that mixes elements ("mean", "linear_ramp", …), a negative width, or an empty axis to repeat.
+        ValueError: another mode, a negative width, or an empty axis to take elements from.
     """
     shape = np.shape(array)
+    if not shape:
+        return np.copy(array)
     if isinstance(pad_width, dict):
         given = {normalize_axis_index(axis, len(shape)): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(len(shape))]
     widths = np.broadcast_to(pad_width, (len(shape), 2))
     if mode == "constant":
         return pad(array, widths, constant_values)
+    if mode in STATISTICS or mode == "linear_ramp":
+        setting = np.broadcast_to(end_values if mode == "linear_ramp" else stat_length, (len(shape), 2)).tolist()
+        for axis, (width, values) in enumerate(zip(widths.tolist(), setting)):
+            array = _framed_along(array, axis, width, mode, values)
+        return array
     if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
         raise ValueError(
-            f"mode {mode!r} with reflect_type {reflect_type!r} has no rule; "
-            "there are 'constant', 'edge', 'reflect', 'symmetric' and 'wrap', with reflect_type 'even'"
+            f"mode {mode!r} with reflect_type {reflect_type!r} has no rule; there are 'constant', 'edge', 'reflect', "
+            f"'symmetric', 'wrap', 'linear_ramp', {', '.join(map(repr, STATISTICS))}, with reflect_type 'even'"
         )
     for axis, (n, width) in enumerate(zip(shape, widths.tolist())):
         if any(width):
             array = np.take(array, np.pad(np.arange(n), width, mode), axis)  # type: ignore[call-overload]
     return array
+
+
+STATISTICS = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
+
+
+def _framed_along(x: Array, axis: int, width: list[int], mode: str, values: list[Any]) -> Array:
+    """x with a frame before and after it along one axis: a statistic of its elements, or a ramp."""
+    if min(width) < 0:
+        raise ValueError(f"pad_width must not be negative, and is {width} along axis {axis}")
+    n, parts = np.shape(x)[axis], [x]
+    if not n and any(width):
+        raise ValueError(f"axis {axis} is empty: there is no element to take for mode {mode!r}")
+    for end, (count, value) in enumerate(zip(width, values)):
+        if not count:
+            continue
+        if mode == "linear_ramp":
+            edge = np.take(x, n - 1 if end else 0, axis)
+            frame = np.linspace(value, edge, count, endpoint=False, dtype=x.dtype, axis=axis)
+            frame = np.flip(frame, axis) if end else frame
+        else:
+            length = n if value is None else min(value, n)
+            if length < 1:
+                raise ValueError(f"stat_length must be positive, and is {value}")
+            places = np.arange(n - length, n) if end else np.arange(length)
+            statistic: Any = STATISTICS[mode]
+            frame = statistic(np.take(x, places, axis), axis=axis, keepdims=True)
+            frame = np.broadcast_to(frame, (*np.shape(x)[:axis], count, *np.shape(x)[axis + 1 :]))
+        if x.dtype.kind in "iu" and mode in ("mean", "median"):
+            frame = np.round(frame)
+        parts.insert(len(parts) if end else 0, frame.astype(x.dtype))
+    return np.concatenate(parts, axis)
 
 
 # ------------------------------------------------------------------------------------------- diagonals, triangles
@@ -500,11 +559,11 @@ def diagflat(v: Array, k: int = 0) -> Array:
 
 @op(np.tril, linear=True)
 def tril(m: Array, k: int = 0) -> Rule:
-    """out = m on and below the k-th diagonal, 0 above        ∂L/∂m = g on and below, 0 above"""
+    """out[i, j] = m[i, j] where j - i ≤ k, else 0        ∂L/∂m[i, j] = g[i, j] where j - i ≤ k, else 0"""
     return np.tril(m, k), (lambda g: np.tril(g, k),)
 
 
 @op(np.triu, linear=True)
 def triu(m: Array, k: int = 0) -> Rule:
-    """out = m on and above the k-th diagonal, 0 below        ∂L/∂m = g on and above, 0 below"""
+    """out[i, j] = m[i, j] where j - i ≥ k, else 0        ∂L/∂m[i, j] = g[i, j] where j - i ≥ k, else 0"""
     return np.triu(m, k), (lambda g: np.triu(g, k),)
