@@ -19,7 +19,7 @@ from .layout import dot
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
-from .render import html, stepper, svg
+from .render import animation, html, stepper, svg
 from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
@@ -215,12 +215,15 @@ class Drawing:
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
-    def play(self) -> Player:
-        """The drawing step by step: forward, then backward, one closure at a time."""
+    def play(self, quiz: bool = False) -> Player:
+        """The drawing step by step: forward, then backward, one closure at a time.
+
+        With `quiz`, the gradient of a scalar is hidden until the reader has typed it, or asks to see it.
+        """
         direction = self._direction
         if direction == "auto":  # not wrapped: the panel stands beside the drawing, which scrolls to what fires
             direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
-        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine))
+        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine), quiz)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
@@ -239,8 +242,9 @@ class Player:
     Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
     """
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: Drawing, quiz: bool = False) -> None:
         self.drawing = drawing
+        self.quiz = quiz
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -249,15 +253,21 @@ class Player:
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""
-        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR")
+        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
 
     def html(self) -> str:
         """The player as a whole page."""
         uid = html.unique()
         return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
 
+    def svg(self, theme: str | None = None) -> str:
+        """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
+        drawing = self.drawing
+        theme = theme or drawing.theme
+        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .html file that needs nothing else.
+        """Write an .html file with the player, or an animated .svg; neither needs anything else.
 
         Returns:
             The path.
@@ -266,9 +276,10 @@ class Player:
             ValueError: another ending.
         """
         path = Path(path)
-        if path.suffix.lower() != ".html":
-            raise ValueError(f"save: a player is an .html file, not {path.suffix or 'one without an ending'}")
-        path.write_text(self.html(), encoding="utf-8")
+        writers = {".html": self.html, ".svg": self.svg}
+        if path.suffix.lower() not in writers:
+            raise ValueError(f"save: a player is an .html or .svg file, not {path.suffix or 'one without an ending'}")
+        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
         return path
 
     def __str__(self) -> str:

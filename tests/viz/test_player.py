@@ -64,11 +64,12 @@ def test_it_needs_nothing_from_elsewhere() -> None:
     assert links == set()
 
 
-def test_saved_as_html_and_as_nothing_else(tmp_path: Path) -> None:
+def test_saved_as_html_or_svg_and_as_nothing_else(tmp_path: Path) -> None:
     path = player("scalars").save(tmp_path / "steps.html")
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    with pytest.raises(ValueError, match=r"\.html file, not \.svg"):
-        player("scalars").save(tmp_path / "steps.svg")
+    assert player("scalars").save(tmp_path / "steps.svg").read_text(encoding="utf-8").startswith("<svg")
+    with pytest.raises(ValueError, match=r"\.html or \.svg file, not \.png"):
+        player("scalars").save(tmp_path / "steps.png")
 
 
 def test_what_a_notebook_gets() -> None:

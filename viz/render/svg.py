@@ -86,7 +86,12 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
 
 
 def style(uid: str, theme: str) -> str:
-    """The style sheet, with every rule limited to the drawing `uid`."""
+    """The style sheet of a drawing."""
+    return themed(LIGHT, DARK, uid, theme)
+
+
+def themed(light: str, dark: str, uid: str, theme: str) -> str:
+    """A style sheet and what it adds for dark pages, with every rule limited to the drawing `uid`."""
 
     def scoped(css: str) -> str:
         rules = (rule.partition("{") for rule in re.sub(r"\s*([{},:;])\s*", r"\1", css.strip()).split("}") if rule)
@@ -95,9 +100,9 @@ def style(uid: str, theme: str) -> str:
             for names, _, body in rules
         )
 
-    dark = scoped(DARK)
+    dark = scoped(dark)
     preferred = {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}
-    return scoped(LIGHT) + preferred[theme]
+    return scoped(light) + preferred[theme]
 
 
 def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: int) -> Iterator[str]:
