@@ -12,7 +12,7 @@ from .mode import BACKWARD, using
 from .tensor import Tensor
 
 
-def replay(outputs: Tree, values: Mapping[Tensor, Any]) -> Tree:
+def replay(outputs: Tree, values: Mapping[Any, Any]) -> Tree:
     """Compute `outputs` again from their graph, as if some of its tensors had held other values.
 
         loss = np.sum(np.tanh(x @ w))

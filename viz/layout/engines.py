@@ -22,31 +22,29 @@ LARGEST = 500  # cards: for more, the built-in layout is faster, and "auto" uses
 
 def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: str) -> Layout:
     """A position for everything. The built-in layout replaces an engine that is missing, fails or takes over 10 s."""
-    wraps = False
-    if direction == "auto":
-        found = finished(scene, sizes, "LR", "layered")
-        direction = "LR"
-        if found.width > WIDEST and len(found.cards) > LARGEST:
-            direction = "TB"
-        elif found.width > WIDEST:
-            wraps = True
-            other = finished(scene, sizes, "TB", "layered")
-            for layout in (found, other):
-                columns.wrap(scene, layout, sizes)
-            direction = min(found, other, key=lambda layout: columns.cost(layout.width, layout.height)).direction
-    found = finished(scene, sizes, direction, engine)
-    if wraps:
-        columns.wrap(scene, found, sizes)
-    return found
+    few = not scene.loops and (len(scene.cards()) <= LARGEST or engine != "auto")  # Graphviz draws loops through frames
+    command = find(engine) if few and engine != "layered" else None
+    if direction != "auto":
+        return finished(scene, sizes, direction, command)
+    found = finished(scene, sizes, "LR")
+    if found.width <= WIDEST:
+        return found if command is None else finished(scene, sizes, "LR", command)
+    if len(found.cards) > LARGEST:
+        return finished(scene, sizes, "TB", command)
+    other = finished(scene, sizes, "TB")
+    for layout in (found, other):
+        columns.wrap(scene, layout, sizes)
+    best = min(found, other, key=lambda layout: columns.cost(layout.width, layout.height))
+    if command is not None:
+        best = finished(scene, sizes, best.direction, command)
+        columns.wrap(scene, best, sizes)
+    return best
 
 
-def finished(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: str) -> Layout:
-    """The layout in one direction, with docks and loops."""
-    found = None
+def finished(scene: Scene, sizes: Mapping[Card, Size], direction: str, command: str | None = None) -> Layout:
+    """The layout in one direction, by the engine with this command or by the built-in one, with docks and loops."""
     of_card = bundles(scene, sizes, direction)
-    few = not scene.loops and (len(of_card) <= LARGEST or engine != "auto")  # Graphviz draws loops through frames
-    if few and engine != "layered" and (command := find(engine)) is not None:
-        found = ask(command, scene, of_card, direction)
+    found = ask(command, scene, of_card, direction) if command is not None else None
     if found is None:
         found = layered.place(scene, of_card, direction)
     for card, bundle in of_card.items():

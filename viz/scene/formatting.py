@@ -99,7 +99,9 @@ def is_finite(a: Any) -> bool:
     if isinstance(a, (float, np.floating)):
         return math.isfinite(a)
     try:
-        return bool(np.all(np.isfinite(a)))
+        # NaN and infinity reach the sum, which is one quick pass; a sum that only overflows is looked into.
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(np.sum(a))) or bool(np.all(np.isfinite(a)))
     except TypeError:  # symbols
         return True
 
