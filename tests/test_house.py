@@ -19,7 +19,7 @@ ROWS = [
     "tensor random",
     "ops",
     "calculus check nn optim data io",
-    "symbolic",
+    "symbolic replay",
     "kernels fast",
     "__init__",
     "exercises viz __main__",

@@ -27,6 +27,7 @@ from .io import save as save
 from .mode import no_grad as no_grad
 from .nn.functional import *
 from .random import manual_seed as manual_seed
+from .replay import replay as replay
 from .tensor import Tensor as Tensor
 
 del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
