@@ -92,14 +92,32 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: needs a positive integer, got {n!r}")
     _pool.threads = n
+    _set_blas(n)
+
+
+_quiet = False  # whether the BLAS has one thread, for good
+
+
+def quiet_blas(quiet: bool) -> None:
+    """One thread for the BLAS from now on; or again as many as `get_num_threads` says.
+
+    Its threads spin for a while after their work, and so do those of oneDNN: each would hold up the other. Large
+    products of float64 are shared out over the threads here.
+    """
+    global _quiet
+    _quiet = quiet
+    _set_blas(_pool.threads)
+
+
+def _set_blas(n: int) -> None:
     blas = _openblas()
     if blas is not None:
-        blas[1](n)
+        blas[1](1 if _quiet else n)
 
 
 def awake() -> bool:
     """Whether the threads here have worked a moment ago, so that those of the BLAS had better sleep."""
-    return time.monotonic() - _pool.last < AWAKE
+    return _quiet or time.monotonic() - _pool.last < AWAKE
 
 
 def split(n: int, least: int = 1) -> list[slice]:
