@@ -23,30 +23,23 @@ import numpy as np
 from . import graph
 from .check import GradientError, gradcheck
 from .graph import OPS, Op
-from .ops import conv, pool
 
-# The op, the function that holds its closures where that is another one, and its examples: (inputs' shapes, the rest).
+# The op and its examples: (inputs' shapes, the rest).
 Example = tuple[Sequence[tuple[int, ...]], dict[str, Any]]
-EXERCISES: dict[str, tuple[Callable[..., Any] | None, Sequence[Example]]] = {
-    "add": (None, [([(2, 3), (2, 3)], {}), ([(2, 3), (3,)], {})]),
-    "multiply": (None, [([(2, 3), (2, 3)], {}), ([(), ()], {})]),
-    "divide": (None, [([(2, 3), (2, 3)], {})]),
-    "exp": (None, [([(2, 3)], {})]),
-    "log": (None, [([(2, 3)], {})]),
-    "tanh": (None, [([(2, 3)], {})]),
-    "relu": (None, [([(2, 3)], {})]),
-    "transpose": (None, [([(2, 3)], {}), ([(2, 3, 4)], {"axes": (1, 2, 0)})]),
-    "matmul": (None, [([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(3,), (3,)], {}), ([(2, 3), (3,)], {})]),
-    "softmax": (None, [([(2, 3)], {})]),
-    "avg_pool2d": (pool.average_of_windows, [([(2, 2, 4, 4)], {"kernel_size": 2})]),
-    "max_pool2d": (
-        pool.maximum_of_windows,
-        [([(2, 2, 4, 4)], {"kernel_size": 2}), ([(1, 5, 5)], {"kernel_size": 3, "stride": 1})],
-    ),
-    "conv2d": (
-        conv.correlation,
-        [([(1, 1, 3, 3), (1, 1, 2, 2)], {}), ([(2, 3, 5, 5), (4, 3, 3, 3), (4,)], {"padding": 1})],
-    ),
+EXERCISES: dict[str, Sequence[Example]] = {
+    "add": [([(2, 3), (2, 3)], {}), ([(2, 3), (3,)], {})],
+    "multiply": [([(2, 3), (2, 3)], {}), ([(), ()], {})],
+    "divide": [([(2, 3), (2, 3)], {})],
+    "exp": [([(2, 3)], {})],
+    "log": [([(2, 3)], {})],
+    "tanh": [([(2, 3)], {})],
+    "relu": [([(2, 3)], {})],
+    "transpose": [([(2, 3)], {}), ([(2, 3, 4)], {"axes": (1, 2, 0)})],
+    "matmul": [([(2, 3), (3, 4)], {}), ([(5, 2, 3), (3, 4)], {}), ([(3,), (3,)], {}), ([(2, 3), (3,)], {})],
+    "softmax": [([(2, 3)], {})],
+    "avg_pool2d": [([(2, 2, 4, 4)], {"kernel_size": 2})],
+    "max_pool2d": [([(2, 2, 4, 4)], {"kernel_size": 2}), ([(1, 5, 5)], {"kernel_size": 3, "stride": 1})],
+    "conv2d": [([(1, 1, 3, 3), (1, 1, 2, 2)], {}), ([(2, 3, 5, 5), (4, 3, 3, 3), (4,)], {"padding": 1})],
 }
 
 WIDTH, INDENT = 120, " " * 4  # of a line, and of what goes on in the next
@@ -89,14 +82,19 @@ def write(folder: Path) -> list[Path]:
 
 def exercise(name: str, number: int, blank: bool = True) -> str:
     """The text of one exercise; with `blank=False` its solution, the library's own code."""
-    rule, inner = OPS[name].rule, EXERCISES[name][0]
+    rule = OPS[name].rule
+    definition = inspect.unwrap(rule)  # of conv2d, conv_nd: one for all numbers of spatial axes
+    source = _undecorated(definition)
+    code = _blanked(source) if blank else source
     linear = "(linear=True)" if OPS[name].linear else ""
-    parts = [inner, rule] if inner is not None else [rule]
-    sources = [_undecorated(part) for part in parts]
-    code = [*map(_blanked, sources)] if blank else [*sources]
-    code[-1] = f"@op{linear}\n{code[-1]}\n"
-    imports, helpers = _imports(parts, sources), _helpers(parts, sources)
-    return HEAD.format(number=number, name=name, imports=imports, helpers=helpers, code="\n\n\n".join(code))
+    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    if definition is rule:
+        code = f"@op{linear}\n{code}\n"
+    else:
+        code += f"\n\n\n{name} = op{linear}(over_axes({name[-2]}, {definition.__name__}))\n"
+        used.add("over_axes")
+    imports, helpers = _imports(definition, used), _helpers(definition, source)
+    return HEAD.format(number=number, name=name, imports=imports, helpers=helpers, code=code)
 
 
 def _undecorated(function: Callable[..., Any]) -> str:
@@ -138,21 +136,17 @@ def _span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
     return place(node.lineno, node.col_offset), place(node.end_lineno, node.end_col_offset)
 
 
-def _imports(parts: Sequence[Callable[..., Any]], sources: Sequence[str]) -> str:
-    """What the functions use of their modules."""
-    own = {part.__name__ for part in parts}
+def _imports(definition: Callable[..., Any], names_used: set[str]) -> str:
+    """What an exercise uses of the module that its function is in."""
+    known = vars(sys.modules[definition.__module__])
     modules, names = set(), {"tinygrad_lite.exercises": {"check"}, "tinygrad_lite.graph": {"op"}}
-    for part, source in zip(parts, sources):
-        known = vars(sys.modules[part.__module__])
-        for name in {
-            node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)
-        } & known.keys() - own:
-            value = known[name]
-            if isinstance(value, types.ModuleType):
-                modules.add(f"import {value.__name__} as {name}")
-            else:
-                home = "tinygrad_lite.graph" if getattr(graph, name, None) is value else part.__module__
-                names.setdefault(home, set()).add(name)
+    for name in names_used & known.keys() - {definition.__name__}:
+        value = known[name]
+        if isinstance(value, types.ModuleType):
+            modules.add(f"import {value.__name__} as {name}")
+        else:
+            home = "tinygrad_lite.graph" if getattr(graph, name, None) is value else definition.__module__
+            names.setdefault(home, set()).add(name)
     return "\n".join([*sorted(modules), *(_import(home, ", ".join(sorted(names[home]))) for home in sorted(names))])
 
 
@@ -163,18 +157,16 @@ def _import(home: str, names: str) -> str:
     return f"from {home} import (\n{textwrap.fill(names, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)},\n)"
 
 
-def _helpers(parts: Sequence[Callable[..., Any]], sources: Sequence[str]) -> str:
+def _helpers(definition: Callable[..., Any], source: str) -> str:
     """A comment on each function of the library's that is called: how, and its docstring's first sentence."""
-    found = {}
-    for part, source in zip(parts, sources):
-        known = vars(sys.modules[part.__module__])
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                value = getattr(known.get(node.value.id), node.attr, None)
-            else:
-                value = known.get(node.id) if isinstance(node, ast.Name) else None
-            if inspect.isfunction(value) and value not in parts and value.__module__.startswith(__package__):
-                found[ast.unparse(node)] = value
+    known, found = vars(sys.modules[definition.__module__]), {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            value = getattr(known.get(node.value.id), node.attr, None)
+        else:
+            value = known.get(node.id) if isinstance(node, ast.Name) else None
+        if inspect.isfunction(value) and value is not definition and value.__module__.startswith(__package__):
+            found[ast.unparse(node)] = value
     return "".join(f"\n{_comment(name, found[name])}" for name in sorted(found)) + "\n" * bool(found)
 
 
@@ -192,7 +184,7 @@ def check(op: Callable[..., Any]) -> bool:
     """Say of each input of `op` whether its gradient is right, in its examples; True if all are."""
     this: Op = op.op  # type: ignore[attr-defined]
     right = True
-    for shapes, static in EXERCISES[this.name][1]:
+    for shapes, static in EXERCISES[this.name]:
         ends = np.cumsum([math.prod(shape) for shape in shapes])
         numbers = np.random.default_rng(0).permutation(np.linspace(0.2, 2.0, ends[-1]))  # no two of them equal
         arrays = [part.reshape(shape) for part, shape in zip(np.split(numbers, ends), shapes)]

@@ -17,7 +17,7 @@ from numpy import float64, ndarray
 from . import errors, graph, tensor
 from .graph import NO_KEYWORDS, OPS, TABLE, Closure, Node, fit, made
 from .kernels.indexing import repeats
-from .kernels.layout import ordered_as
+from .kernels.memory_order import ordered_as
 from .mode import MODE
 from .ops.indexing import plain
 from .values import IMMUTABLE, Array, frozen

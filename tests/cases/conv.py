@@ -3,7 +3,7 @@
 from typing import Any
 
 import tinygrad_lite.ops.conv as F
-from tinygrad_lite.kernels.windows import slide
+from tinygrad_lite.ops.windows import slide
 
 from . import Case, rand
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_lite.ops.pool as F
-from tinygrad_lite.kernels.windows import slide
+from tinygrad_lite.ops.windows import slide
 
 from . import Case, rand
 

@@ -1,4 +1,4 @@
-"""The kernels of convolution against the plain versions that stand beside them, over shapes of all kinds."""
+"""The kernels of convolution against the plain functions they are registered for, over shapes of all kinds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,10 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import conv as kernels
-from tinygrad_lite.kernels import rows, threads, winograd
-from tinygrad_lite.kernels.layout import (
-    batch_first,
-    batch_last,
-    copied,
-    empty_as,
-    framed,
-    ordered_as,
-    plain_framed,
-    put,
-)
-from tinygrad_lite.kernels.windows import slide
+from tinygrad_lite.kernels import threads, unfolding
+from tinygrad_lite.kernels.memory_order import batch_first, batch_last, copied, empty_as, ordered_as, put
+from tinygrad_lite.kernels.padding import framed
+from tinygrad_lite.ops.windows import slide
 
 from ..cases import rand
 
@@ -124,7 +116,7 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         (kernels.conv_input, (g, w, None, windows, groups)),
         (kernels.conv_weight, (x, g, windows, groups)),
         (kernels.unfold, (x, windows)),
-        (kernels.fold, (kernels.plain_unfold(x, windows), windows)),
+        (kernels.fold, (kernels.unfold.plain(x, windows), windows)),
     ]
     for fast, arguments in cases:
         got, wanted = (
@@ -136,51 +128,6 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
 
 
-@pytest.mark.parametrize("hot", [64, winograd.HOT], ids=["a few outputs at a time", "as it is"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize(
-    ("shape", "outputs", "kernel", "stride", "padding", "dilation"),
-    [
-        ((3, 4, 6, 5), 5, (3, 3), 1, 1, 1),
-        ((3, 4, 7, 5), 5, (3, 2), (1, 2), (0, 1), (1, 2)),
-        ((1, 1, 3, 1), 1, (3, 1), 1, 0, 1),
-        ((2, 3, 5, 4, 3), 4, (3, 2, 2), (1, 1, 2), 1, 1),
-        ((2, 3, 5, 6, 3), 4, (3, 2, 2), (1, 2, 1), 1, (1, 2, 1)),
-        ((2, 3, 5, 6, 3), 9, (3, 2, 2), 1, 1, (1, 2, 2)),
-        ((9, 70, 11, 31), 66, (3, 3), 1, 1, 1),
-        ((0, 2, 5, 4), 3, (3, 3), 1, 1, 1),
-        ((2, 2, 5, 4), 0, (3, 3), 1, 1, 1),
-    ],
-)
-def test_winograd_agrees_with_the_plain_version(
-    shape: Any, outputs: int, kernel: Any, stride: Any, padding: Any, dilation: Any, dtype: Any, hot: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    """The judge is the plain version in float64."""
-    monkeypatch.setattr(winograd, "HOT", hot)
-    windows = slide(shape[2:], kernel, stride, padding, dilation)
-    x, w, b = (a.astype(dtype) for a in (rand(*shape), rand(outputs, shape[1], *kernel), rand(outputs)))
-    g = rand(shape[0], outputs, *windows.places, seed=1).astype(dtype)
-    eps = 4 * np.finfo(dtype).eps
-    x64, w64, b64, g64 = (a.astype(np.float64) for a in (x, w, b, g))
-    count = max(1, outputs)
-    for got, wanted, terms in [
-        (winograd.conv(x, w, b, windows), kernels.plain_conv(x64, w64, b64, windows, 1), w.size // count),
-        (winograd.conv_weight(x, g, windows), kernels.plain_conv_weight(x64, g64, windows, 1), g.size // count),
-    ]:
-        assert got.dtype == dtype
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=eps * terms**0.75)
-
-
-def test_many_channels_take_winograd_and_few_do_not() -> None:
-    windows = slide((16, 16), (3, 3), 1, 1, 1)
-    single = np.dtype(np.float32)
-    assert winograd.pays(32, 64, windows, single)
-    assert not winograd.pays(3, 64, windows, single)
-    assert not winograd.pays(64, 64, windows, np.dtype(np.int64))
-    assert not winograd.pays(64, 64, slide((16, 16), (3, 3), 2, 1, 1), single)
-
-
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
 def test_several_threads_give_the_same(
     n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int,
@@ -189,10 +136,9 @@ def test_several_threads_give_the_same(
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
     monkeypatch.setattr(threads, "WORTH", 1)
     monkeypatch.setattr(kernels, "FEW", 0)
-    for room in (rows, kernels):
+    for room in (unfolding, kernels):
         monkeypatch.setattr(room, "BLOCK", 64)
-    monkeypatch.setattr(winograd, "HOT", 64)
-    monkeypatch.setattr(rows, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
+    monkeypatch.setattr(unfolding, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)
     before = threads.get_num_threads()
@@ -258,7 +204,7 @@ def test_frames_are_numpy_s(value: Any, dtype: Any) -> None:
         for widths in ([(1, 2)] * len(shape), [(0, 0)] * len(shape), [(0, 0)] * (len(shape) - 1) + [(3, 0)]):
             x = (rand(*shape) * 9).astype(dtype)
             for a in (x, x.T.copy().T, x[::-1], batch_first(batch_last(x))):
-                out, expected = framed(a, widths, value), plain_framed(a, widths, value)
+                out, expected = framed(a, widths, value), framed.plain(a, widths, value)
                 np.testing.assert_array_equal(out, expected)
                 assert out.dtype == dtype
     inner = framed(batch_first(batch_last(rand(20, 2, 5, 3))), [(0, 0), (0, 0), (1, 1), (1, 1)])

@@ -1,4 +1,4 @@
-"""The kernels of pooling against the plain versions that stand beside them, over shapes of all kinds."""
+"""The kernels of pooling against the plain functions they are registered for, over shapes of all kinds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tinygrad_lite.kernels import pool as kernels
 from tinygrad_lite.kernels import threads
-from tinygrad_lite.kernels.windows import slide
+from tinygrad_lite.ops.windows import slide
 
 from ..cases import rand
 from .test_conv import in_order
@@ -55,8 +55,8 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     results = (*shape[: -len(kernel)], *windows.places)
     x = in_order(np.round(rand(*shape) * 3).astype(dtype), order)  # many ties
     g = in_order(rand(*results, seed=1).astype(dtype), order)
-    y = kernels.plain_max_pool(x, windows)
-    place = kernels.plain_first_max(x, y, windows)
+    y = kernels.max_pool.plain(x, windows)
+    place = kernels.first_max.plain(x, y, windows)
     assert np.all(kernels.pick(x, place, windows) == np.where(np.isinf(y), 0, y))
     cases: list[tuple[Any, Any]] = [
         (kernels.max_pool, (x, windows)),
@@ -96,9 +96,9 @@ def test_several_threads_give_the_same(
         three = (kernels.max_pool(x, windows), kernels.first_max(x, y, windows), kernels.put(y, place, windows))
         for a, b in zip(one, three):
             np.testing.assert_array_equal(a, b)
-        np.testing.assert_allclose(kernels.window_sum(x, windows), kernels.plain_window_sum(x, windows), atol=1e-12)
+        np.testing.assert_allclose(kernels.window_sum(x, windows), kernels.window_sum.plain(x, windows), atol=1e-12)
         np.testing.assert_allclose(
-            kernels.window_spread(y, windows), kernels.plain_window_spread(y, windows), atol=1e-12
+            kernels.window_spread(y, windows), kernels.window_spread.plain(y, windows), atol=1e-12
         )
     finally:
         threads.set_num_threads(before)

@@ -12,6 +12,7 @@ from . import erf as erf
 from . import indexing as indexing
 from . import mask as mask
 from . import norm as norm
+from . import padding as padding
 from . import pool as pool
 from . import product as product
 from . import reduce as reduce

@@ -1,94 +1,40 @@
 """Convolution and its two adjoints over n spatial axes: rows of an image unfolded, and matrix products.
 
 Shapes: x (N, C, *size), weight (O, C / groups, *kernel), out and g (N, O, *places). In memory the batch is innermost
-(see layout.py); large results have their rows outermost, (rows, channels, *other axes, N), as the products in rows.py
-give them. The rows of the output are independent of each other.
+(see memory_order.py); large results have their rows outermost, (rows, channels, *other axes, N), as the products in
+unfolding.py give them. The rows of the output are independent of each other.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from ..graph import OPS, Rule
+from ..ops import conv as rules
+from ..ops.windows import Windows
 from ..values import Array
-from . import winograd
-from .kernel import kernel
-from .layout import batch_first, batch_inner, copied, put
-from .rows import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
+from .geometry import Geometry, Slices, geometry
+from .memory_order import batch_first, batch_inner, copied, put, with_batch_inner
 from .threads import each, pieces, shared
-from .windows import Slices, Windows, overlap_add, view
+from .unfolding import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
 
 NARROW = 32  # columns: matrices with fewer are slow to multiply
 FEW = 100_000  # numbers seen: up to so many, one matrix of them takes less time than the cutting into rows
 
 
-def _subscripts(n: int) -> tuple[list[int], list[int], list[int]]:
-    """Labels for einsum of the windows seen, the weight and the output: N, groups, C, O, then n places, n elements."""
-    batch, group, channel, out = range(4)
-    places, elements = [*range(4, 4 + n)], [*range(4 + n, 4 + 2 * n)]
-    return [batch, group, channel, *places, *elements], [group, out, channel, *elements], [batch, group, out, *places]
-
-
-def _grouped(a: Array, axis: int, groups: int) -> Array:
-    """Axis `axis` cut into (groups, channels of one group)."""
-    shape = np.shape(a)
-    return np.reshape(a, (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :]))
-
-
-def _merged(a: Array, axis: int) -> Array:
-    """The two axes that `_grouped` made, one again."""
-    shape = np.shape(a)
-    return np.reshape(a, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
-
-
-def _einsum(a: Array, a_labels: list[int], b: Array, b_labels: list[int], labels: list[int]) -> Array:
-    return np.einsum(a, a_labels, b, b_labels, labels, optimize=True)
-
-
-def plain_conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
-    seen, w, out = _subscripts(len(windows.size))
-    v = _grouped(view(x, windows), 1, groups)
-    y = _merged(_einsum(v, seen, _grouped(weight, 0, groups), w, out), 1)
-    return y if bias is None else y + np.reshape(bias, (-1, *[1] * len(windows.size)))
-
-
-def plain_conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
-    seen, w, out = _subscripts(len(windows.size))
-    v = _einsum(_grouped(g, 1, groups), out, _grouped(weight, 0, groups), w, seen)
-    x = overlap_add(_merged(v, 1), windows)
-    return x if bias is None else x + np.reshape(bias, (-1, *[1] * len(windows.size)))
-
-
-def plain_conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array:
-    seen, w, out = _subscripts(len(windows.size))
-    v = _grouped(view(x, windows), 1, groups)
-    return _merged(_einsum(v, seen, _grouped(g, 1, groups), out, w), 0)
-
-
-def plain_unfold(x: Array, windows: Windows) -> Array:
-    n = len(windows.size)
-    v = np.moveaxis(view(x, windows), range(2, 2 + n), range(-n, 0))
-    return np.reshape(v, (len(v), np.shape(x)[1] * math.prod(windows.kernel), math.prod(windows.places)))
-
-
-def plain_fold(x: Array, windows: Windows) -> Array:
-    n = len(windows.size)
-    v = np.reshape(x, (len(x), np.shape(x)[1] // math.prod(windows.kernel), *windows.kernel, *windows.places))
-    return overlap_add(np.moveaxis(v, range(-n, 0), range(2, 2 + n)), windows)
-
-
-# ---------------------------------------------------------------------------------------------------------- the kernels
-
-
-@kernel(plain_conv)
+@rules.conv_forward.register
 def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
     """out[n, o, p] = Σ_c Σ_k x[n, c, p · stride + k · dilation - padding] · weight[o, c, k] + bias[o]
 
     A row of the output is the weight (O, K · C · elements) @ the matrix that it sees.
     """
+    windows = geometry(windows)
+    if x.ndim == len(windows.size) + 1:  # one example
+        return conv(x[None], weight, bias, windows, groups)[0]
     if as_it_lies(x, windows):
         return pointwise(x, weight, bias, groups)
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
@@ -100,11 +46,8 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
         return batch_first(y.reshape(len(weight), *windows.places, len(x)))
     if in_one_row(windows, len(x)):
         return conv(x[:, :, None], weight[:, :, None], bias, windows.one_row, groups)[:, :, 0]
-    fast = groups == 1 and winograd.pays(x.shape[1], len(weight), windows, dtype)
-    if shifts(windows) and (4 if fast else 2) * len(weight) <= x.shape[1]:
+    if shifts(windows) and 2 * len(weight) <= x.shape[1]:
         return conv_then_shift(x, weight, bias, windows, groups)
-    if fast:
-        return winograd.conv(x, weight, bias, windows)
     rows = Rows(x, windows, groups, dtype)
     w = copied(grouped_weight(weight, groups, dtype).swapaxes(2, 3), 1)
     w = w.reshape(*w.shape[:2], rows.high * rows.lines)
@@ -122,12 +65,12 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
     return rows_inside(out)
 
 
-def few(x: Array, windows: Windows) -> bool:
+def few(x: Array, windows: Geometry) -> bool:
     """Whether all that the windows see is one small matrix."""
     return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= FEW
 
 
-def as_it_lies(x: Array, windows: Windows) -> bool:
+def as_it_lies(x: Array, windows: Geometry) -> bool:
     """Whether the examples of x are the matrices that a kernel of one element is multiplied with."""
     return bool(windows.pointwise and len(x) > 1 and x.flags.c_contiguous)
 
@@ -167,7 +110,7 @@ def by_example(x: Array, groups: int) -> Array:
     return x.reshape(n, groups, channels // groups, math.prod(size)).swapaxes(0, 1)
 
 
-def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
+def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Geometry, groups: int) -> Array:
     """`conv` for few outputs and a stride of 1: products are added, each where its element sees it."""
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     w, others = grouped_weight(weight, groups, dtype), windows.others
@@ -177,7 +120,7 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Window
 
 
 def shifted(
-    out: Array, x: Array, w: Array, bias: Array | None, windows: Windows, moves: list[tuple[Slices, Slices]]
+    out: Array, x: Array, w: Array, bias: Array | None, windows: Geometry, moves: list[tuple[Slices, Slices]]
 ) -> None:
     """Products of w with rows of x that aren't unfolded, added up in out (rows, groups, outputs, *axes, N).
 
@@ -239,23 +182,26 @@ def grouped_weight(weight: Array, groups: int, dtype: Any) -> Array:
     return np.asarray(weight, dtype).reshape(groups, outputs // groups, channels, high, math.prod(wide))
 
 
-def shifts(windows: Windows) -> bool:
+def shifts(windows: Geometry) -> bool:
     """Whether products can be added instead of unfolding their factors, which costs less where outputs are few."""
     return windows.places[0] > 1 and set(windows.stride[1:]) == {1} and math.prod(windows.kernel[1:]) > 1
 
 
-def in_one_row(windows: Windows, examples: int) -> bool:
+def in_one_row(windows: Geometry, examples: int) -> bool:
     """Whether to unfold all axes: there is but one, or a row has few columns, or the kernel's rows lie apart."""
     few = math.prod(windows.places[1:]) * examples < NARROW
     return len(windows.size) == 1 or few and windows.places[0] > 1 or windows.kernel[0] > 1 < windows.dilation[0]
 
 
-@kernel(plain_conv_weight)
+@rules.conv_weight_forward.register
 def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     """The adjoint of `conv` in the weight: out[o, c, k] = Σ x[n, c, p · stride + k · dilation - padding] · g[n, o, p]
 
     The matrix that a row of the output sees @ the row of g (columns, O), added up over the rows.
     """
+    windows = geometry(windows)
+    if x.ndim == len(windows.size) + 1:
+        return conv_weight(x[None], g[None], windows, groups)
     if as_it_lies(x, windows) and g.flags.c_contiguous:
         return pointwise_weight(x, g, windows, groups)
     dtype = np.result_type(x, g)
@@ -265,8 +211,6 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
         return np.matmul(gs, u.swapaxes(1, 2)).reshape(g.shape[1], x.shape[1] // groups, *windows.kernel)
     if in_one_row(windows, len(x)):
         return conv_weight(x[:, :, None], g[:, :, None], windows.one_row, groups)[:, :, 0]
-    if groups == 1 and winograd.pays(x.shape[1], g.shape[1], windows, dtype):
-        return winograd.conv_weight(x, g, windows)
     rows = Rows(x, windows, groups, dtype)
     gs = batch_inner(g).swapaxes(0, 1)
     gs = gs.reshape(len(gs), groups, g.shape[1] // groups, rows.inner * windows.places[1]).swapaxes(0, 1)
@@ -288,7 +232,7 @@ def conv_weight(x: Array, g: Array, windows: Windows, groups: int) -> Any:
     return copied(w, len(windows.kernel)).reshape(g.shape[1], *w.shape[2:])
 
 
-@kernel(plain_conv_input)
+@rules.conv_input_forward.register
 def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Any:
     """The adjoint of `conv` in x: out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]
 
@@ -296,6 +240,9 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     remainder of the rows by s has elements of the kernel of its own; along the others, products are shifted. Where
     there is little to do, all products are made and added.
     """
+    windows = geometry(windows)
+    if g.ndim == len(windows.size) + 1:
+        return conv_input(g[None], weight, bias, windows, groups)[0]
     if few_products(g, weight.shape[1] * groups, windows):
         return products_added(g, weight, bias, windows, groups)
     if max(windows.stride) == 1:
@@ -312,14 +259,14 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
 
 
-def few_products(g: Array, inputs: int, windows: Windows) -> bool:
+def few_products(g: Array, inputs: int, windows: Geometry) -> bool:
     """Whether the products of all elements are one small matrix, and (for a stride of 1, where a `conv` would do) have
     no more channels than g."""
     products = len(g) * inputs * math.prod((*windows.kernel, *windows.places))
     return products <= FEW and (max(windows.stride) > 1 or inputs <= g.shape[1])
 
 
-def products_added(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
+def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometry, groups: int) -> Array:
     """`conv_input` for small arrays: the products of all elements, added where each saw its input, axis by axis."""
     dtype = np.result_type(g, weight) if bias is None else np.result_type(g, weight, bias)
     n, channels, outputs = len(windows.size), groups * weight.shape[1], len(weight) // groups
@@ -341,25 +288,44 @@ def products_added(g: Array, weight: Array, bias: Array | None, windows: Windows
 def turned_weight(weight: Array, groups: int) -> Array:
     """The weight of the full correlation: the kernel turned by 180°, inputs and outputs of each group swapped."""
     w = np.flip(weight, tuple(range(2, weight.ndim)))
-    return _merged(np.swapaxes(_grouped(w, 0, groups), 1, 2), 0)
+    return rules.joined(np.swapaxes(rules.cut(w, 0, groups), 1, 2), 0)
 
 
-@kernel(plain_unfold)
-def unfold(x: Array, windows: Windows) -> Any:
-    """x (N, C, *size) to (N, C · elements, places): the windows as columns."""
-    n, channels, elements = len(x), x.shape[1], math.prod(windows.kernel)
-    columns: Array = np.zeros((n, channels, elements, *windows.places), x.dtype)
-    for k, inputs, places in windows.elements():
-        columns[:, :, k, *places] = x[..., *inputs]
-    return columns.reshape(n, channels * elements, math.prod(windows.places))
+@rules.unfold_forward.register
+def unfold(x: Array, windows: Windows) -> Array:
+    """x (..., C, *size) to (..., C · elements, places): the windows as columns."""
+    *lead, channels = x.shape[: x.ndim - len(windows.size)]
+    columns: Array = np.zeros((*lead, channels, math.prod(windows.kernel), *windows.places), x.dtype)
+    element_first = np.moveaxis(columns, len(lead) + 1, 0)
+    for k, inputs, places in geometry(windows).elements():
+        element_first[(k, ..., *places)] = x[(..., *inputs)]
+    return columns.reshape(*lead, channels * math.prod(windows.kernel), math.prod(windows.places))
 
 
-@kernel(plain_fold)
-def fold(x: Array, windows: Windows) -> Any:
+@rules.fold_forward.register
+def fold(x: Array, windows: Windows) -> Array:
     """The adjoint of `unfold`."""
-    n, elements = len(x), math.prod(windows.kernel)
-    columns = x.reshape(n, x.shape[1] // elements, elements, *windows.places)
-    image: Array = np.zeros((n, x.shape[1] // elements, *windows.size), x.dtype)
-    for k, inputs, places in windows.elements():
-        image[..., *inputs] += columns[:, :, k, *places]
+    *lead, lines, _ = x.shape
+    channels = lines // math.prod(windows.kernel)
+    columns = x.reshape(*lead, channels, math.prod(windows.kernel), *windows.places)
+    element_first = np.moveaxis(columns, len(lead) + 1, 0)
+    image: Array = np.zeros((*lead, channels, *windows.size), x.dtype)
+    for k, inputs, places in geometry(windows).elements():
+        image[(..., *inputs)] += element_first[(k, ..., *places)]
     return image
+
+
+def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+    """The rule on x with the batch innermost in memory: brought into that order once, for the value and the gradients.
+
+    With a kernel of one element x is used as it lies.
+    """
+
+    def run(x: Array, weight: Array, *args: Any, **kwargs: Any) -> Rule:
+        return rule(x if math.prod(np.shape(weight)[2:]) == 1 else with_batch_inner(x), weight, *args, **kwargs)
+
+    return run
+
+
+for name in ("conv", "conv1d", "conv2d", "conv3d"):
+    OPS[name].run = on_batch_inner(OPS[name].rule)

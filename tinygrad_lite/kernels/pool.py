@@ -12,63 +12,26 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import OPS, Rule
+from ..ops import pool as rules
+from ..ops.windows import Windows
 from ..values import Array
-from . import rows
-from .kernel import kernel
-from .layout import empty_as, ordered_as
+from . import unfolding
+from .geometry import Geometry, Slices, geometry
+from .memory_order import empty_as, ordered_as, with_batch_inner
 from .threads import each, split
 from .total import total
-from .windows import Slices, Windows, overlap_add, view
 
 WORTH = 1 << 19  # elements: fewer are done before another thread has begun
 FEW = 1 << 15  # elements seen: up to so many, a copy of them takes less time than a pass for each element of the window
 
 
-def lowest(dtype: np.dtype[Any]) -> Any:
-    """What every other value of `dtype` is larger than: the padding of a maximum."""
-    return -math.inf if dtype.kind in "fO" else np.iinfo(dtype).min
-
-
-def _flat(v: Array, windows: Windows) -> Array:
-    """The elements of each window (..., *kernel) along one axis."""
-    return np.reshape(v, (*np.shape(v)[: -len(windows.kernel)], math.prod(windows.kernel)))
-
-
-def plain_max_pool(x: Array, windows: Windows) -> Array:
-    return np.max(_flat(view(x, windows, lowest(x.dtype)), windows), axis=-1)
-
-
-def plain_first_max(x: Array, y: Array, windows: Windows) -> Array:
-    seen = _flat(view(np.ones(windows.size, bool), windows), windows)  # what lies on padding is never the place
-    less = _flat(view(x, windows), windows) < y[..., None]
-    return np.argmax(seen & np.where(less, False, True), axis=-1)
-
-
-def plain_pick(x: Array, place: Array, windows: Windows) -> Array:
-    return np.take_along_axis(_flat(view(x, windows), windows), place[..., None], axis=-1)[..., 0]
-
-
-def plain_put(g: Array, place: Array, windows: Windows) -> Array:
-    v = np.where(place[..., None] == np.arange(math.prod(windows.kernel)), g[..., None], 0)
-    return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
-
-
-def plain_window_sum(x: Array, windows: Windows) -> Array:
-    return np.sum(_flat(view(x, windows), windows), axis=-1)
-
-
-def plain_window_spread(g: Array, windows: Windows) -> Array:
-    n = len(windows.kernel)
-    v = np.expand_dims(g, tuple(range(-n, 0)))
-    return overlap_add(np.broadcast_to(v, (*np.shape(g), *windows.kernel)), windows)
-
-
-def room(x: Array, windows: Windows, dtype: Any = None) -> Array:
+def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
     """An empty array for a result of every window, in the memory order of x."""
     return empty_as(x, (*x.shape[: -len(windows.size)], *windows.places), dtype)
 
 
-def parts(x: Array, windows: Windows) -> list[Slices]:
+def parts(x: Array, windows: Geometry) -> list[Slices]:
     """x in parts for the threads, along the outermost in memory of the axes before the spatial ones."""
     before = x.ndim - len(windows.size)
     if not before or x.size < 2 * WORTH:
@@ -78,27 +41,27 @@ def parts(x: Array, windows: Windows) -> list[Slices]:
     return [(*[slice(None)] * axis, some) for some in split(x.shape[axis], least)]
 
 
-def few(a: Array, windows: Windows) -> bool:
+def few(a: Array, windows: Geometry) -> bool:
     """Whether windows over an image, or of the results a, see few elements, and all of them on the image."""
     lead = a.shape[: a.ndim - len(windows.size)]
     seen = math.prod((*lead, *windows.kernel, *windows.places))
     return bool(0 < seen <= FEW and windows.whole and a.flags.c_contiguous)
 
 
-def element_first(x: Array, windows: Windows) -> Array:
+def element_first(x: Array, windows: Geometry) -> Array:
     """x in C order seen as (*kernel, ..., *places), without a copy."""
-    v = rows.seen(x[..., None], windows)[..., 0]
+    v = unfolding.seen(x[..., None], windows)[..., 0]
     lead, n = x.ndim - len(windows.size), len(windows.size)
     return v.transpose((*range(lead, lead + n), *range(lead), *range(lead + n, v.ndim)))
 
 
-def by_element(x: Array, windows: Windows) -> Array:
+def by_element(x: Array, windows: Geometry) -> Array:
     """The same as (elements, ..., *places): a copy, in which the first elements of all windows come first."""
     v = element_first(x, windows)
     return v.reshape(-1, *v.shape[len(windows.kernel) :])
 
 
-def reduced(combine: np.ufunc, x: Array, windows: Windows, fill: Any) -> Array:
+def reduced(combine: np.ufunc, x: Array, windows: Geometry, fill: Any) -> Array:
     """The elements of each window combined, one axis after the other; few are all combined at once."""
     if few(x, windows):
         return combine.reduce(by_element(x, windows), dtype=x.dtype)
@@ -123,7 +86,7 @@ def reduced(combine: np.ufunc, x: Array, windows: Windows, fill: Any) -> Array:
     return out
 
 
-def added_back(windows: Windows, part: Callable[..., Array], g: Array, *others: Array) -> Array:
+def added_back(windows: Geometry, part: Callable[..., Array], g: Array, *others: Array) -> Array:
     """For each element k of the windows `part(k, out, g[places], ...)`, added to the inputs that k visited there."""
     x = empty_as(g, (*g.shape[: -len(windows.size)], *windows.size))
 
@@ -142,19 +105,19 @@ def added_back(windows: Windows, part: Callable[..., Array], g: Array, *others: 
     return x
 
 
-@kernel(plain_max_pool)
+@rules.max_pool_forward.register
 def max_pool(x: Array, windows: Windows) -> Any:
     """The largest element of each window."""
-    return reduced(np.maximum, x, windows, lowest(x.dtype))
+    return reduced(np.maximum, x, geometry(windows), rules.lowest(x.dtype))
 
 
-@kernel(plain_first_max)
+@rules.first_max.register
 def first_max(x: Array, y: Array, windows: Windows) -> Any:
     """Which element of each window is its maximum y: the first one on a tie.
 
     As many as come before it, and these are less; if all others are, it is the last.
     """
-    dtype = np.min_scalar_type(math.prod(windows.kernel))
+    windows, dtype = geometry(windows), np.min_scalar_type(math.prod(windows.kernel))
     if few(x, windows):
         place = np.zeros(y.shape, dtype)
         before: Any = True
@@ -179,42 +142,62 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
     return place
 
 
-@kernel(plain_pick)
+@rules.pick_forward.register
 def pick(x: Array, place: Array, windows: Windows) -> Any:
     """From each window the element `place`; 0 where that lies on padding."""
+    windows = geometry(windows)
     y = room(x, windows)
     y[...] = 0
     for k, inputs, places in windows.elements():
-        y[..., *places] += x[..., *inputs] * (place[..., *places] == k)
+        y[..., *places] += kept(x[..., *inputs], place[..., *places] == k)
     return y
 
 
-@kernel(plain_put)
+@rules.put_forward.register
 def put(g: Array, place: Array, windows: Windows) -> Any:
     """The adjoint of `pick`: each g added to the element `place` of its window, and to no other."""
-    g = ordered_as(place, g)
+    windows, g = geometry(windows), ordered_as(place, g)
     if few(place, windows) and windows.tile:
         x: Array = np.empty((*g.shape[: -len(windows.size)], *windows.size), g.dtype)
         elements = np.arange(math.prod(windows.kernel), dtype=place.dtype)
-        mine = place == elements.reshape(*windows.kernel, *[1] * g.ndim)
-        np.multiply(mine, g, out=element_first(x, windows))
+        kept(g, place == elements.reshape(*windows.kernel, *[1] * g.ndim), element_first(x, windows))
         return x
-    return added_back(windows, lambda k, out, g, place: np.multiply(g, place == k, out=out), g, place)
+    return added_back(windows, lambda k, out, g, place: kept(g, place == k, out), g, place)
 
 
-@kernel(plain_window_sum)
+def kept(g: Array, mask: Array, out: Array | None = None) -> Array:
+    """g where the mask holds, else 0, whatever g is there (NaN too): by its bits, since a product with 0 keeps NaN."""
+    if g.dtype.kind != "f":
+        return np.multiply(g, mask, out=out)
+    bits = f"i{g.itemsize}"
+    held = np.negative(mask.view(np.int8))  # all bits where it holds, else none
+    return np.bitwise_and(g.view(bits), held, out=None if out is None else out.view(bits)).view(g.dtype)
+
+
+@rules.window_sum_forward.register
 def window_sum(x: Array, windows: Windows) -> Any:
     """The sum of each window."""
+    windows = geometry(windows)
     if windows.single and x.dtype.kind == "f":
         return total(x, tuple(range(-len(windows.size), 0)))
     return reduced(np.add, x, windows, 0)
 
 
-@kernel(plain_window_spread)
+@rules.window_spread_forward.register
 def window_spread(g: Array, windows: Windows) -> Any:
     """The adjoint of `window_sum`: each g added to every element of its window."""
+    windows = geometry(windows)
     if windows.single:
         return np.broadcast_to(g, (*g.shape[: -len(windows.size)], *windows.size))
     for along in reversed(windows.axes):
         g = added_back(along, lambda k, out, g: np.positive(g, out=out), g)
     return g
+
+
+def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+    """The rule on x with the batch innermost in memory, brought into that order once for value and gradient."""
+    return lambda x, *args, **kwargs: rule(with_batch_inner(x), *args, **kwargs)
+
+
+for name in ("max_pool1d", "max_pool2d", "max_pool3d"):
+    OPS[name].run = on_batch_inner(OPS[name].rule)

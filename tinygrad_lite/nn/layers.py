@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import random
-from ..kernels.windows import per_axis
+from ..ops.windows import per_axis
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module

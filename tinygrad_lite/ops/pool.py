@@ -1,7 +1,7 @@
-"""Pooling: the maximum or the average of each window. The same rules for 1, 2 and 3 spatial axes.
+"""Pooling: the maximum or the average of each window. One definition for 1, 2 and 3 spatial axes.
 
-Pooling changes the shape, so that a gradient has no place to go by itself. What keeps its sum gives it one: the maximum
-passes it to the element it came from, and to no other; the average shares it equally among the elements of the window.
+Each window gives one number, so its gradient must be handed back to several elements. The maximum passes it to the
+element it came from and to no other; the average shares it equally. Either way its sum is kept.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dispatch import array_code
 from ..graph import Rule, op
-from ..kernels import pool as kernels
-from ..kernels.layout import laid
-from ..kernels.windows import Ints, Windows, per_axis, slide
 from ..values import Array
+from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
@@ -24,134 +23,44 @@ __all__ = [
     "max_pool1d", "max_pool2d", "max_pool3d",
 ]  # fmt: skip
 
-# --------------------------------------------------------------------------------------- the rules, over n spatial axes
+# ------------------------------------------------------------------------------------------- the names that torch has
 
 
-def maximum_of_windows(x: Array, windows: Windows) -> Rule:
-    x = laid(x)
-    y = kernels.max_pool(x, windows)
-    return y, (lambda g: put(g, kernels.first_max(x, y, windows), windows),)
-
-
-def average_of_windows(x: Array, windows: Windows, count: Array) -> Rule:
-    return kernels.window_sum(x, windows) / count, (lambda g: window_spread(g / count, windows),)
-
-
-@op(linear=True)
-def pick(x: Array, place: Array, windows: Windows) -> Rule:
-    """out = x[place] of each window        ∂L/∂x = put(g, place)"""
-    return kernels.pick(x, place, windows), (lambda g: put(g, place, windows),)
-
-
-@op(linear=True)
-def put(g: Array, place: Array, windows: Windows) -> Rule:
-    """out = g added at the place of its window        ∂L/∂g = pick(h, place), where h = ∂L/∂out"""
-    return kernels.put(g, place, windows), (lambda h: pick(h, place, windows),)
-
-
-@op(linear=True)
-def window_sum(x: Array, windows: Windows) -> Rule:
-    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
-    return kernels.window_sum(x, windows), (lambda g: window_spread(g, windows),)
-
-
-@op(linear=True)
-def window_spread(g: Array, windows: Windows) -> Rule:
-    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
-    return kernels.window_spread(g, windows), (lambda h: window_sum(h, windows),)
-
-
-# ------------------------------------------------------------------------------------------ what is called by torch's
-# names
-
-
-@op(linear=True)
-def max_pool1d(
-    x: Array,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Ints = 0,
-    dilation: Ints = 1,
+def max_pool_nd(
+    n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
     ceil_mode: bool = False,
-) -> Rule:
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
-
-    x (N, C, W) or (C, W). `max_pool2d` over one axis: see there.
-    """
-    return maximum_of_windows(x, pooling(1, x, kernel_size, stride, padding, dilation, ceil_mode))
-
-
-@op(linear=True)
-def max_pool2d(
-    x: Array,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Ints = 0,
-    dilation: Ints = 1,
-    ceil_mode: bool = False,
-) -> Rule:
+) -> Rule:  # fmt: skip
     """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
 
     On a tie the first maximum of the window, row by row, gets the gradient.
 
     Args:
-        x: (N, C, H, W), or (C, H, W) for one example.
+        x: (N, C, *size), or (C, *size) for one example.
         kernel_size, dilation: of the window, an integer or one for each spatial axis.
         stride: from one window to the next; by default the kernel size.
         padding: of -∞ on both sides; at most half of what the window spans.
         ceil_mode: also a last window that reaches beyond the padding, if it starts before the input ends.
 
     Returns:
-        (N, C, H', W') with H' = ⌊(H + 2 · padding - dilation · (KH - 1) - 1) / stride⌋ + 1 (⌈…⌉ in ceil_mode).
+        (N, C, *places) with, along each axis, W' = ⌊(W + 2 · padding - dilation · (K - 1) - 1) / stride⌋ + 1 (⌈…⌉ in
+        ceil_mode).
 
     Raises:
         ValueError: the window is larger than the padded input, or the padding too large.
     """
-    return maximum_of_windows(x, pooling(2, x, kernel_size, stride, padding, dilation, ceil_mode))
+    windows = pooling(n, x, kernel_size, stride, padding, dilation, ceil_mode)
+    y = max_pool_forward(x, windows)
+    return y, (lambda g: put(g, first_max(x, y, windows), windows),)
 
 
-@op(linear=True)
-def max_pool3d(
-    x: Array,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Ints = 0,
-    dilation: Ints = 1,
-    ceil_mode: bool = False,
-) -> Rule:
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
-
-    x (N, C, D, H, W) or (C, D, H, W). `max_pool2d` over three axes: see there.
-    """
-    return maximum_of_windows(x, pooling(3, x, kernel_size, stride, padding, dilation, ceil_mode))
-
-
-@op(linear=True)
-def avg_pool1d(
-    x: Array,
-    kernel_size: Ints,
-    stride: Ints | None = None,
-    padding: Ints = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Rule:
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
-
-    x (N, C, W) or (C, W). `avg_pool2d` over one axis: see there.
-    """
-    windows = pooling(1, x, kernel_size, stride, padding, 1, ceil_mode)
-    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, None))
-
-
-@op(linear=True)
-def avg_pool2d(
-    x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
+def avg_pool_nd(
+    n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Rule:  # fmt: skip
     """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
 
     Args:
-        x: (N, C, H, W), or (C, H, W) for one example.
+        x: (N, C, *size), or (C, *size) for one example.
         kernel_size: of the window, an integer or one for each spatial axis.
         stride: from one window to the next; by default the kernel size.
         padding: of zeros on both sides; at most half of the window.
@@ -160,26 +69,111 @@ def avg_pool2d(
         divisor_override: K itself, whatever the window holds.
 
     Returns:
-        (N, C, H', W') with H' = ⌊(H + 2 · padding - KH) / stride⌋ + 1 (⌈…⌉ in ceil_mode).
+        (N, C, *places) with, along each axis, W' = ⌊(W + 2 · padding - K) / stride⌋ + 1 (⌈…⌉ in ceil_mode).
 
     Raises:
         ValueError: the window is larger than the padded input, or the padding too large, or divisor_override is 0.
     """
-    windows = pooling(2, x, kernel_size, stride, padding, 1, ceil_mode)
-    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, divisor_override))
+    windows = pooling(n, x, kernel_size, stride, padding, 1, ceil_mode)
+    count = how_many(x, windows, count_include_pad, divisor_override)
+    return window_sum_forward(x, windows) / count, (lambda g: window_spread(g / count, windows),)
 
 
 @op(linear=True)
-def avg_pool3d(
+def avg_pool1d(
     x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True,
 ) -> Rule:  # fmt: skip
     """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
 
-    x (N, C, D, H, W) or (C, D, H, W). `avg_pool2d` over three axes: see there.
+    x (N, C, W) or (C, W). `avg_pool2d` over one axis, without divisor_override (as in torch).
     """
-    windows = pooling(3, x, kernel_size, stride, padding, 1, ceil_mode)
-    return average_of_windows(x, windows, how_many(x, windows, count_include_pad, divisor_override))
+    return avg_pool_nd(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+max_pool1d, max_pool2d, max_pool3d = (op(linear=True)(over_axes(n, max_pool_nd)) for n in (1, 2, 3))
+avg_pool2d, avg_pool3d = (op(linear=True)(over_axes(n, avg_pool_nd)) for n in (2, 3))
+
+# ---------------------------------------------------------------------------- windows, their elements and their sums
+
+
+@op(linear=True)
+def pick(x: Array, place: Array, windows: Windows) -> Rule:
+    """out = x[place] of each window        ∂L/∂x = put(g, place)"""
+    return pick_forward(x, place, windows), (lambda g: put(g, place, windows),)
+
+
+@op(linear=True)
+def put(g: Array, place: Array, windows: Windows) -> Rule:
+    """out = g added at the place of its window        ∂L/∂g = pick(h, place), where h = ∂L/∂out"""
+    return put_forward(g, place, windows), (lambda h: pick(h, place, windows),)
+
+
+@op(linear=True)
+def window_sum(x: Array, windows: Windows) -> Rule:
+    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
+    return window_sum_forward(x, windows), (lambda g: window_spread(g, windows),)
+
+
+@op(linear=True)
+def window_spread(g: Array, windows: Windows) -> Rule:
+    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
+    return window_spread_forward(g, windows), (lambda h: window_sum(h, windows),)
+
+
+# The array code. `place` is the number of an element of the window: 0 to elements - 1.
+
+
+@array_code
+def max_pool_forward(x: Array, windows: Windows) -> Array:
+    """The largest element of each window."""
+    return np.max(elements(x, windows, lowest(x.dtype)), axis=-1)
+
+
+@array_code
+def first_max(x: Array, y: Array, windows: Windows) -> Array:
+    """The place of the maximum y of each window: the first one on a tie, and never one on the padding."""
+    on_input = elements(np.ones(windows.size, bool), windows)
+    less = elements(x, windows) < y[..., None]
+    return np.argmax(on_input & np.where(less, False, True), axis=-1)
+
+
+@array_code
+def pick_forward(x: Array, place: Array, windows: Windows) -> Array:
+    """From each window the element at its place; 0 where that lies on padding."""
+    return np.take_along_axis(elements(x, windows), place[..., None], axis=-1)[..., 0]
+
+
+@array_code
+def put_forward(g: Array, place: Array, windows: Windows) -> Array:
+    """The adjoint of `pick_forward`: each g added to the element at its place, and to no other."""
+    v = np.where(place[..., None] == np.arange(math.prod(windows.kernel)), g[..., None], 0)
+    return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
+
+
+@array_code
+def window_sum_forward(x: Array, windows: Windows) -> Array:
+    """The sum of each window."""
+    return np.sum(elements(x, windows), axis=-1)
+
+
+@array_code
+def window_spread_forward(g: Array, windows: Windows) -> Array:
+    """The adjoint of `window_sum_forward`: each g added to every element of its window."""
+    n = len(windows.kernel)
+    v = np.expand_dims(g, tuple(range(-n, 0)))
+    return overlap_add(np.broadcast_to(v, (*np.shape(g), *windows.kernel)), windows)
+
+
+def elements(x: Array, windows: Windows, fill: Any = 0) -> Array:
+    """x (..., *size) to (..., *places, elements): what each window sees. `fill` is on the padding."""
+    v = view(x, windows, fill)
+    return np.reshape(v, (*np.shape(v)[: -len(windows.kernel)], math.prod(windows.kernel)))
+
+
+def lowest(dtype: np.dtype[Any]) -> Any:
+    """What no value of `dtype` is less than: the padding of a maximum."""
+    return -math.inf if dtype.kind in "fO" else np.iinfo(dtype).min
 
 
 # --------------------------------------------------------------------------------------------------- composed of these
@@ -188,79 +182,26 @@ AVERAGE = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
 MAXIMUM = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
 
 
-def lp_pool1d(
-    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
+def lp_pool_nd(
+    n: int, x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
 ) -> Array:
-    """(Σ xᵖ)^(1/p) over each window. `lp_pool2d` over one axis: see there."""
-    return lp_pool(1, x, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(
-    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
-) -> Array:
-    """(Σ xᵖ)^(1/p) over each window of x (N, C, H, W) or (C, H, W), where p is `norm_type`.
+    """(Σ xᵖ)^(1/p) over each window of x (N, C, *size) or (C, *size), where p is `norm_type`.
 
     As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. A window of zeros has no finite gradient for p > 1. In
     ceil_mode a window that reaches beyond the input counts as if it were full of its average.
     """
-    return lp_pool(2, x, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(
-    x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None = None, ceil_mode: bool = False
-) -> Array:
-    """(Σ xᵖ)^(1/p) over each window. `lp_pool2d` over three axes: see there."""
-    return lp_pool(3, x, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool(n: int, x: Array, norm_type: float, kernel_size: Ints, stride: Ints | None, ceil_mode: bool) -> Array:
     average = AVERAGE[n](x**norm_type, kernel_size, stride, 0, ceil_mode)
     return (average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))) ** (1 / norm_type)
 
 
-def adaptive_avg_pool1d(x: Array, output_size: Any) -> Array:
-    """The average of each of `output_size` windows. `adaptive_avg_pool2d` over one axis: see there."""
-    return adaptive_average(1, x, output_size)
+def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
+    """The average of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
 
-
-def adaptive_avg_pool2d(x: Array, output_size: Any) -> Array:
-    """The average of each of `output_size` windows that cover x (N, C, H, W) or (C, H, W), whatever its size.
-
-    Window i of n along an axis of length L goes from ⌊i · L / n⌋ to ⌈(i + 1) · L / n⌉.
+    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉.
 
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
     """
-    return adaptive_average(2, x, output_size)
-
-
-def adaptive_avg_pool3d(x: Array, output_size: Any) -> Array:
-    """The average of each of `output_size` windows. `adaptive_avg_pool2d` over three axes: see there."""
-    return adaptive_average(3, x, output_size)
-
-
-def adaptive_max_pool1d(x: Array, output_size: Any) -> Array:
-    """The maximum of each of `output_size` windows. `adaptive_max_pool2d` over one axis: see there."""
-    return adaptive_maximum(1, x, output_size)
-
-
-def adaptive_max_pool2d(x: Array, output_size: Any) -> Array:
-    """The maximum of each of `output_size` windows that cover x (N, C, H, W) or (C, H, W), whatever its size.
-
-    The windows are those of `adaptive_avg_pool2d`. On a tie the first maximum of a window gets the gradient.
-
-    Args:
-        output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
-    """
-    return adaptive_maximum(2, x, output_size)
-
-
-def adaptive_max_pool3d(x: Array, output_size: Any) -> Array:
-    """The maximum of each of `output_size` windows. `adaptive_max_pool2d` over three axes: see there."""
-    return adaptive_maximum(3, x, output_size)
-
-
-def adaptive_average(n: int, x: Array, output_size: Any) -> Array:
     output = sizes(n, x, output_size, f"adaptive_avg_pool{n}d")
     size = np.shape(x)[-n:]
     if not any(s % o for s, o in zip(size, output)):  # all windows are of one size
@@ -271,7 +212,14 @@ def adaptive_average(n: int, x: Array, output_size: Any) -> Array:
     return x
 
 
-def adaptive_maximum(n: int, x: Array, output_size: Any) -> Array:
+def adaptive_max_pool_nd(n: int, x: Array, output_size: Any) -> Array:
+    """The maximum of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
+
+    The windows are those of `adaptive_avg_pool_nd`. On a tie the first maximum of a window gets the gradient.
+
+    Args:
+        output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
+    """
     output = sizes(n, x, output_size, f"adaptive_max_pool{n}d")
     size = np.shape(x)[-n:]
     if not any(s % o for s, o in zip(size, output)):
@@ -285,6 +233,11 @@ def adaptive_maximum(n: int, x: Array, output_size: Any) -> Array:
     windows = x[(..., *index)]
     windows = np.reshape(windows, (*np.shape(windows)[:-n], math.prod(np.shape(windows)[-n:])))
     return np.take_along_axis(windows, np.expand_dims(np.argmax(windows, axis=-1), -1), axis=-1)[..., 0]
+
+
+lp_pool1d, lp_pool2d, lp_pool3d = (over_axes(n, lp_pool_nd) for n in (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (over_axes(n, adaptive_avg_pool_nd) for n in (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (over_axes(n, adaptive_max_pool_nd) for n in (1, 2, 3))
 
 
 def bounds(size: int, output: int) -> list[tuple[int, int]]:
@@ -309,8 +262,7 @@ def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
         raise ValueError(f"{name}: {error}") from None
 
 
-# ------------------------------------------------------------------------------------------------- what they have in
-# common
+# ----------------------------------------------------------------------------------------------------- what they share
 
 
 def pooling(n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Windows:

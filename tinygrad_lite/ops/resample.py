@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..values import Array
-from .pool import adaptive_average, along
+from .pool import adaptive_avg_pool_nd, along
 
 __all__ = ["interpolate", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -60,7 +60,7 @@ def interpolate(
     if any(s < 1 for s in new):
         raise ValueError(f"interpolate: the new size must be at least 1 along each axis; it is {new}")
     if mode == "area":
-        return adaptive_average(n, x, new)
+        return adaptive_avg_pool_nd(n, x, new)
     for axis, (a, b, factor) in enumerate(zip(old, new, given), -n):
         step = a / b if size is not None else 1 / factor  # in old pixels, from one new pixel to the next
         if mode == "nearest" and b in (a, 2 * a):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..dispatch import array_code
 from ..graph import Closure, Rule, identity, op
-from ..kernels.layout import framed
 from ..tensor import implements
 from ..values import Array
 from .elementwise import same
@@ -421,6 +421,12 @@ def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     widths = pad_width.tolist()
     inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
     return framed(x, widths, constant_values), (lambda g: g[inner],)
+
+
+@array_code
+def framed(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
+    """x with (before, after) elements around it along each axis, all of one value."""
+    return np.pad(x, widths, constant_values=value)
 
 
 @implements(np.pad)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..values import Array
-from .layout import batch_inner, put
+from .geometry import Geometry, strided
+from .memory_order import batch_inner, put
 from .threads import pieces, shared
-from .windows import Windows, strided
 
 BLOCK = 1 << 20  # elements of unfolded rows and their products at a time: 4 MB of float32
 SMALL = 1_000_000  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
@@ -31,7 +31,7 @@ class Rows:
     Matrices have C · elements lines for a row of x, and as columns the places along all axes but the first, and N.
     """
 
-    def __init__(self, x: Array, windows: Windows, groups: int, dtype: Any) -> None:
+    def __init__(self, x: Array, windows: Geometry, groups: int, dtype: Any) -> None:
         self.high, self.step, self.dtype = windows.kernel[0], windows.stride[0], dtype
         self.places, self.windows = windows.places, windows.rows
         x = batch_inner(x)
@@ -83,7 +83,7 @@ class Rows:
         return strided(u, shape, (u.strides[0], u.strides[1] * self.step, *u.strides[2:]))
 
 
-def columns(x: Array, windows: Windows, groups: int, dtype: Any) -> Array:
+def columns(x: Array, windows: Geometry, groups: int, dtype: Any) -> Array:
     """(groups, C / groups · elements, places · N): all that the windows see, along all axes, as a matrix a group."""
     u = np.asarray(seen(cut(batch_inner(x), (None, *windows.reach())), windows), dtype)
     lines = x.shape[1] // groups * math.prod(windows.kernel)
@@ -109,7 +109,7 @@ def cut(x: Array, ranges: Sequence[tuple[int, int] | None]) -> Array:
     return out
 
 
-def seen(x: Array, windows: Windows) -> Array:
+def seen(x: Array, windows: Geometry) -> Array:
     """x (..., *size, N) seen through windows that cover it: (..., *kernel, *places, N), without a copy."""
     lead = x.ndim - 1 - len(windows.size)
     geometry = list(zip(x.shape[lead:-1], x.strides[lead:-1], windows.span, windows.stride, windows.dilation))

@@ -8,20 +8,17 @@ the order by themselves, and a batch of one is contiguous either way.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..values import Array
-from .kernel import kernel
 from .threads import each, pieces
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
 LONG = 1000  # elements that are worth a copy of their own
 ONE_BY_ONE = 8  # up to so many examples are turned one by one: a loop over few of them takes up to ten times as long
 GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
-Widths = Sequence[tuple[int, int]]
 
 
 def batch_last(x: Array) -> Array:
@@ -69,9 +66,9 @@ def batch_inner(x: Array) -> Array:
     return batch_last(x)
 
 
-def laid(x: Array) -> Array:
-    """x (N, ...) with the batch innermost in memory, for rules that go through it more than once. What is no NumPy
-    array, or a batch too small to gain by it, is left as it is."""
+def with_batch_inner(x: Array) -> Array:
+    """x (N, ...) with the batch innermost in memory, for what goes through it more than once. What is no NumPy array,
+    or a batch too small to gain by it, is left as it is."""
     if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= GAINS and x.flags.c_contiguous and x.dtype.kind == "f":
         return batch_first(batch_last(x))
     return x
@@ -126,19 +123,4 @@ def ordered_as(x: Array, a: Array) -> Array:
         turned_into(out.transpose((*range(1, out.ndim), 0)), a)
     else:
         out[...] = a
-    return out
-
-
-def plain_framed(x: Array, widths: Widths, value: Any = 0) -> Array:
-    return np.pad(x, widths, constant_values=value)
-
-
-@kernel(plain_framed)
-def framed(x: Array, widths: Widths, value: Any = 0) -> Array:
-    """x in a frame of (before, after) elements along each axis, all of one value: np.pad in half the time or less."""
-    if type(x) is not np.ndarray or not x.ndim or np.ndim(value) or min(map(min, widths)) < 0:
-        return plain_framed(x, widths, value)
-    out = empty_as(x, tuple([before + n + after for (before, after), n in zip(widths, x.shape)]))
-    out.fill(value)
-    put(out[tuple([slice(before, before + n) for (before, _), n in zip(widths, x.shape)])], x)
     return out
