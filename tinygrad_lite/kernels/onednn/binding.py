@@ -12,7 +12,7 @@ import functools
 import threading
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_float, c_int, c_int64, c_size_t, c_void_p
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy import ndarray
@@ -162,8 +162,8 @@ class Call:
         for place, array in zip(self.given, arrays):
             set_handle(place, address(array))
         if self.bytes:
-            room = np.empty(self.bytes, np.uint8)
-            start = -address(room) % ALIGNMENT + address(room)
+            room = np.empty(self.bytes + ALIGNMENT, np.uint8)
+            start = -(-address(room) // ALIGNMENT) * ALIGNMENT
             for place, offset in self.between:
                 set_handle(place, start + offset)
         for primitive, count, arguments in self.steps:
@@ -181,7 +181,7 @@ class Call:
         self.between.append((place, self.bytes))
         size = loaded().calls.dnnl_memory_desc_get_size
         size.restype = c_size_t
-        self.bytes += -(-size(inner) // ALIGNMENT) * ALIGNMENT + (0 if self.bytes else ALIGNMENT)
+        self.bytes += -(-size(inner) // ALIGNMENT) * ALIGNMENT
         return place
 
     def _step(self, what: Object, arguments: Sequence[tuple[int, Object]]) -> tuple[Object, int, Any]:
@@ -271,31 +271,39 @@ _probe = np.empty(1)
 address = _address_in_c if _address_in_c(_probe) == _address(_probe) else _address
 
 
-def version(point: ArrayCode[Any], least: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+class Version(Protocol):
+    """What a dispatch point asks; it takes first arrays of at least `least` elements."""
+
+    point: ArrayCode[Any]
+    least: int
+
+    def __call__(self, x: Array, /, *args: Any, **kwargs: Any) -> Any: ...
+
+
+def version(point: ArrayCode[Any], least: int) -> Callable[[Callable[..., Any]], Version]:
     """Register a function for a dispatch point: for a first array of float32 with at least so many elements.
 
     What it cannot do (`Unsupported`) is passed on.
     """
 
-    def registered(f: Callable[..., Any]) -> Callable[..., Any]:
+    def registered(f: Callable[..., Any]) -> Version:
         @functools.wraps(f)
-        def run(x: Array, *rest: Any) -> Any:
-            if x.__class__ is not ndarray or x.size < least or x.dtype != float32 or library() is None:
+        def run(x: Array, *rest: Any, **settings: Any) -> Any:
+            if x.__class__ is not ndarray or x.size < it.least or x.dtype != float32 or library() is None:
                 return NotImplemented
             try:
-                return f(x, *rest)
+                return f(x, *rest, **settings)
             except Unsupported:
                 return NotImplemented
 
-        point.register(run)
-        return run
+        it = cast(Version, run)
+        it.point, it.least = point, least
+        point.register(it)
+        return it
 
     return registered
 
 
 def fits(*arrays: Any) -> bool:
-    """Whether all are float32 arrays with elements, laid out as oneDNN can say it; None passes."""
-    return all(
-        a is None or a.__class__ is ndarray and a.dtype == float32 and a.size and min(a.strides, default=1) > 0
-        for a in arrays
-    )
+    """Whether all that are given are arrays of float32, and not empty."""
+    return all(a is None or a.__class__ is ndarray and a.dtype == float32 and a.size for a in arrays)
