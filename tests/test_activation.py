@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
-from tinygrad_lite.kernels import activation, erf, softmax
 
 X = np.linspace(-5, 5, 41)
 
@@ -185,30 +183,6 @@ def test_bad_arguments_are_refused_in_a_sentence() -> None:
         F.softshrink(X, -1)
 
 
-KERNELS: list[Any] = [
-    activation.relu,
-    activation.sigmoid,
-    activation.sigmoid_gradient,
-    activation.silu_gradient,
-    activation.gelu_gradient,
-    erf.erf,
-    erf.erfc,
-    erf.ndtr,
-]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (3, 4, 5)])
-@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.__name__)
-def test_kernels_equal_their_plain_versions(kernel: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    rng = np.random.default_rng(0)
-    arrays = [np.asarray(rng.standard_normal(shape), dtype)[()] for _ in signature(kernel).parameters]
-    got, expected = kernel(*arrays), kernel.plain(*map(np.atleast_1d, arrays)).reshape(shape)
-    assert np.shape(got) == shape
-    assert got.dtype == dtype
-    np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["relu", "sigmoid", "silu", "gelu", "elu", "tanh", "erf", "erfc", "ndtr"])
 def test_an_array_without_axes_gives_a_number_as_in_numpy(name: str, dtype: Any) -> None:
@@ -216,43 +190,3 @@ def test_an_array_without_axes_gives_a_number_as_in_numpy(name: str, dtype: Any)
     out = f(np.array(0.5, dtype))
     assert type(out) is dtype
     np.testing.assert_allclose(out, f(np.array([0.5], dtype))[0], rtol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("no", [-0.5, 0, 0.01, 1, 1.67])
-def test_a_mask_chooses_exactly(no: float, dtype: Any) -> None:
-    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(dtype)
-    for g in (x, x.T, x[:, ::2], x[:0], x[0, 0, 0], x[0, 0]):
-        got = activation.either(g > 0, no, g)
-        np.testing.assert_array_equal(got, np.where(g > 0, 1, no).astype(dtype))
-        assert got.dtype == dtype
-        np.testing.assert_array_equal(activation.gate(g, g > 0), g * (g > 0))
-        assert activation.gate(g, g > 0).dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("threshold", [-9.0, 0.5, np.inf])
-@pytest.mark.parametrize("beta", [-2, 1, 3.0])
-def test_the_kernel_of_softplus_equals_its_plain_version(beta: float, threshold: float, dtype: Any) -> None:
-    x = np.random.default_rng(0).standard_normal((3, 4)).astype(dtype)
-    kernel: Any = activation.softplus
-    got, expected = kernel(x, beta, threshold), kernel.plain(x, beta, threshold)
-    np.testing.assert_allclose(got, expected, rtol=1e-5 if dtype == np.float32 else 1e-13)
-    assert got.dtype == dtype
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("axis", [0, 1, -1])
-def test_kernels_of_softmax_equal_their_plain_versions(axis: int, dtype: Any) -> None:
-    rng = np.random.default_rng(0)
-    x, g = (rng.standard_normal((3, 4)).astype(dtype) for _ in range(2))
-    e = np.exp(x)
-    calls: list[tuple[Any, ...]] = [
-        (softmax.softmax, x),
-        (softmax.softmax_gradient, g, x),
-        (softmax.log_softmax_gradient, g, e, e.sum(axis, keepdims=True)),
-    ]
-    for kernel, *arrays in calls:
-        np.testing.assert_allclose(
-            kernel(*arrays, axis), kernel.plain(*arrays, axis), rtol=1e-5 if dtype == np.float32 else 1e-13
-        )

@@ -291,3 +291,155 @@ def test_integers_and_mixed_dtypes() -> None:
 def test_a_wrong_call_is_refused_in_a_sentence(call: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+# --------------------------------------------------------------------------- no output sees what its window does not
+
+# x, weight, options of a convolution; the shapes are such that every way to compute one is taken
+LOCAL: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
+    ((2, 3, 9), (4, 3, 3), {}),
+    ((20, 4, 50), (6, 2, 3), {"stride": 2, "padding": 1, "dilation": 2, "groups": 2}),
+    ((2, 3, 6, 7), (4, 3, 3, 2), {"padding": 1}),
+    ((8, 16, 14, 14), (16, 16, 3, 3), {"padding": 1}),
+    ((4, 32, 28, 28), (32, 32, 3, 3), {"padding": 1}),
+    ((40, 32, 12, 12), (4, 32, 3, 3), {"padding": 1}),
+    ((40, 4, 12, 12), (32, 4, 5, 5), {"padding": 2}),
+    ((8, 16, 14, 14), (16, 16, 1, 1), {}),
+    ((8, 16, 15, 14), (24, 16, 3, 3), {"stride": 2, "padding": 1}),
+    ((8, 16, 15, 14), (24, 16, 3, 2), {"stride": (3, 2), "padding": (1, 0), "dilation": (2, 3)}),
+    ((8, 16, 14, 14), (16, 4, 3, 3), {"padding": 1, "groups": 4}),
+    ((8, 24, 14, 14), (24, 1, 3, 3), {"padding": 1, "groups": 24}),
+    ((8, 24, 14, 14), (48, 1, 3, 3), {"stride": 2, "padding": 1, "groups": 24}),
+    ((2, 3, 5, 4, 6), (4, 3, 2, 3, 2), {"padding": (0, 1, 1)}),
+    ((4, 8, 7, 8, 9), (8, 4, 3, 3, 2), {"stride": (2, 1, 2), "padding": 1, "groups": 2}),
+]  # fmt: skip
+OPTION_NAMES = ("stride", "padding", "dilation")
+OF_AXES = {1: (conv1d, conv_transpose1d), 2: (conv2d, conv_transpose2d), 3: (conv3d, conv_transpose3d)}
+
+
+def per_axis(option: Any, n: int) -> tuple[int, ...]:
+    return option if isinstance(option, tuple) else (option,) * n
+
+
+def offsets(x: Any, w: Any, places: Any, options: dict[str, Any]) -> list[Any]:
+    """For each axis the element of the window (size, places) with which a place sees an input; -1: with none."""
+    n, found = len(places), []
+    stride, padding, dilation = (per_axis(options.get(key, int(key != "padding")), n) for key in OPTION_NAMES)
+    for size, kernel, number, s, p, d in zip(x.shape[2:], w.shape[2:], places, stride, padding, dilation):
+        at = np.arange(size)[:, None] + p - np.arange(number) * s
+        found.append(np.where((at % d == 0) & (at >= 0) & (at < d * kernel), at // d, -1))
+    return found
+
+
+def seen_together(axes: list[Any]) -> Any:
+    """Booleans (*axes) from those of each axis."""
+    out = np.ones((), bool)
+    for one in axes:
+        out = np.logical_and.outer(out, one)
+    return out
+
+
+def computed(f: Any, x: Any, w: Any, g: Any, options: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """out, ∂L/∂x and ∂L/∂w."""
+    x, w = tg.Tensor(x, requires_grad=True), tg.Tensor(w, requires_grad=True)
+    out = f(x, w, **options)
+    out.backward(g)
+    return out.data, x.grad.data, w.grad.data
+
+
+def spoiled(a: Any, at: tuple[int, ...]) -> Any:
+    a = a.copy()
+    a[at] = np.nan
+    return a
+
+
+def check_nan(got: Any, clean: Any, must: Any, may: Any) -> None:
+    """NaN where `must` says, nowhere but where `may` does, and all else bit for bit as it was."""
+    nan = np.isnan(got)
+    assert nan[must].all() and not nan[~may].any()
+    np.testing.assert_array_equal(got[~nan], clean[~nan])
+
+
+@pytest.mark.parametrize(("shape", "kernel", "options"), LOCAL)
+@pytest.mark.parametrize("transposed", [False, True], ids=["conv", "conv_transpose"])
+def test_a_nan_reaches_what_sees_it_and_nothing_else(
+    shape: Any, kernel: Any, options: dict[str, Any], transposed: bool
+) -> None:
+    """x, w and g are those of the convolution: of its adjoint, g is the input and x has the shape of the output.
+
+    The zeros of the padding are multiplied, or left out: a NaN in g or w may also reach what sees padding in its stead.
+    """
+    f = OF_AXES[len(shape) - 2][transposed]
+    x, w = rand(*shape).astype(np.float32), rand(*kernel, seed=1).astype(np.float32)
+    g = rand(*OF_AXES[len(shape) - 2][0](x, w, **options).shape, seed=2).astype(np.float32)
+    x = rand(*f(g, w, **options).shape, seed=3).astype(np.float32) if transposed else x
+    axes = offsets(x, w, g.shape[2:], options)
+    inputs, outputs = kernel[1], kernel[0] // options.get("groups", 1)  # channels of a group
+
+    def run(x: Any, w: Any, g: Any) -> tuple[Any, Any, Any]:
+        """What has the shape of x, of w and of g."""
+        first, second, of_w = computed(f, g, w, x, options) if transposed else computed(f, x, w, g, options)
+        return (first, of_w, second) if transposed else (second, of_w, first)
+
+    of_x, of_w, of_g = run(x, w, g)
+    rng = np.random.default_rng(0)
+    for choose in (lambda m: 0, lambda m: m - 1, lambda m: int(rng.integers(m))):
+        i, k, p = (tuple(map(choose, a.shape)) for a in (x, w, g))
+
+        seen, element = np.zeros(g.shape, bool), np.zeros(w.shape, bool)
+        group, own = divmod(i[1], inputs)
+        its_outputs = slice(group * outputs, (group + 1) * outputs)
+        seen[i[0], its_outputs] = seen_together([a[j] >= 0 for a, j in zip(axes, i[2:])])
+        element[its_outputs, own] = seen_together([np.isin(range(n), a[j]) for n, a, j in zip(kernel[2:], axes, i[2:])])
+        got_x, got_w, got_g = run(spoiled(x, i), w, g)
+        check_nan(got_g, of_g, seen, seen)
+        check_nan(got_w, of_w, element, element)
+        np.testing.assert_array_equal(got_x, of_x)
+
+        seen, element, may = np.zeros(x.shape, bool), np.zeros(w.shape, bool), np.zeros(w.shape, bool)
+        first = p[1] // outputs * inputs
+        seen[p[0], first : first + inputs] = seen_together([a[:, j] >= 0 for a, j in zip(axes, p[2:])])
+        element[p[1]] = seen_together([np.isin(range(n), a[:, j]) for n, a, j in zip(kernel[2:], axes, p[2:])])
+        may[p[1]] = True
+        got_x, got_w, got_g = run(x, w, spoiled(g, p))
+        check_nan(got_x, of_x, seen, seen)
+        check_nan(got_w, of_w, element, may)
+        np.testing.assert_array_equal(got_g, of_g)
+
+        got_x, got_w, got_g = run(x, spoiled(w, k), g)
+        for got, clean, channel, along in ((got_g, of_g, k[0], 0), (got_x, of_x, k[0] // outputs * inputs + k[1], 1)):
+            must, may = np.zeros(clean.shape, bool), np.zeros(clean.shape, bool)
+            must[:, channel], may[:, channel] = seen_together([(a == j).any(along) for a, j in zip(axes, k[2:])]), True
+            check_nan(got, clean, must, may)
+        np.testing.assert_array_equal(got_w, of_w)
+
+
+@pytest.mark.parametrize(("shape", "kernel", "options"), LOCAL)
+def test_one_bright_element_changes_nothing_out_of_its_reach(shape: Any, kernel: Any, options: dict[str, Any]) -> None:
+    """Not by a bit: 1e6 in one place must not cost others their digits."""
+    conv, transpose = OF_AXES[len(shape) - 2]
+    x, w = rand(*shape).astype(np.float32), rand(*kernel, seed=1).astype(np.float32)
+    g = rand(*conv(x, w, **options).shape, seed=2).astype(np.float32)
+    clean, back = computed(conv, x, w, g, options), transpose(g, w, **options)
+    axes = offsets(x, w, g.shape[2:], options)
+    bright, bright_g = x.copy(), g.copy()
+    i, p = tuple(m // 2 for m in shape[2:]), tuple(m // 2 for m in g.shape[2:])
+    bright[(slice(None), slice(None), *i)] += 1e6
+    bright_g[(slice(None), slice(None), *p)] += 1e6
+    there = ~seen_together([a[j] >= 0 for a, j in zip(axes, i)])
+    here = ~seen_together([a[:, j] >= 0 for a, j in zip(axes, p)])
+    np.testing.assert_array_equal(computed(conv, bright, w, g, options)[0][..., there], clean[0][..., there])
+    np.testing.assert_array_equal(computed(conv, x, w, bright_g, options)[1][..., here], clean[1][..., here])
+    if back.shape == x.shape:
+        np.testing.assert_array_equal(transpose(bright_g, w, **options)[..., here], back[..., here])
+
+
+@pytest.mark.parametrize(("shape", "kernel", "options"), LOCAL)
+def test_sums_of_nonnegative_products_are_not_negative(shape: Any, kernel: Any, options: dict[str, Any]) -> None:
+    conv, transpose = OF_AXES[len(shape) - 2]
+    x, w = (rand(*s, low=0).astype(np.float32) for s in (shape, kernel))
+    x[:, :, shape[2] // 2] *= 1e4
+    g = np.zeros_like(conv(x, w, **options))
+    g[:, :, g.shape[2] // 2] = 1e4
+    assert all(a.min() >= 0 for a in computed(conv, x, w, g, options))
+    assert all(a.min() >= 0 for a in computed(transpose, g, w, np.ones_like(transpose(g, w, **options)), options))

@@ -9,7 +9,6 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
-from tinygrad_lite.kernels import cumulative as kernels
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 5))
@@ -55,12 +54,3 @@ def test_neither_logcumsumexp_nor_its_gradient_overflows() -> None:
     ends = tg.Tensor([-np.inf, 0.0, -np.inf], requires_grad=True)
     F.logcumsumexp(ends, 0)[1:].sum().backward()
     np.testing.assert_array_equal(ends.grad.data, [0, 2, 0])
-
-
-@pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("shape", [(0, 2), (1, 2), (4, 2)])
-def test_kernels_equal_their_plain_versions(shape: tuple[int, ...], reverse: bool) -> None:
-    x, d = RNG.standard_normal((2, *shape))
-    fast, plain = kernels.discounted_sum, kernels.discounted_sum.plain  # type: ignore[attr-defined]
-    np.testing.assert_allclose(fast(x, d, 0, reverse), plain(x, d, 0, reverse), rtol=1e-13)
-    np.testing.assert_allclose(kernels.logcumsumexp(x, 0), kernels.logcumsumexp.plain(x, 0))  # type: ignore[attr-defined]

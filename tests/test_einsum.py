@@ -131,7 +131,6 @@ def test_many_operands_are_contracted_in_pairs() -> None:
         ("i%->i", [(2, 3)], "einsum: 'i%->i' has '%': only letters, ',', '...' and '->' can stand there"),
         ("ij->ii", [(2, 3)], "einsum: 'i' in the result of 'ij->ii' must stand there once, and in an operand"),
         ("ij->k", [(2, 3)], "einsum: 'k' in the result of 'ij->k' must stand there once, and in an operand"),
-        ("i...->i", [(2, 3)], "einsum: operands of 'i...->i' have axes under '...', so its result must have '...' too"),
         ("ij,jk->ik", [(2, 3), (4, 2)], "einsum: 'j' is 3 in one operand but 4 in another; they must be equal, or 1"),
     ],
 )
@@ -152,3 +151,16 @@ def test_errors_of_tensordot_say_what_does_not_fit() -> None:
         np.tensordot(a, b, 3)
     with pytest.raises(ValueError, match="tensordot: axes has 1 axes of a but 2 of b; they must pair up"):
         np.tensordot(a, b, ([0], [0, 1]))
+
+
+def test_axes_under_an_ellipsis_that_the_result_does_not_name_are_summed() -> None:
+    x, y = rand(2, 3, 4), rand(4, 2)
+    ways: list[tuple[Function, Any]] = [
+        (lambda x, y: np.einsum("i...->i", x), x.sum((1, 2))),
+        (lambda x, y: np.einsum("...->", x), x.sum()),
+        (lambda x, y: np.einsum("...k,kl->l", x, y), x.sum((0, 1)) @ y),
+        (lambda x, y: np.einsum(x, [..., 1], y, [1, 2], [2]), x.sum((0, 1)) @ y),
+    ]
+    for f, expected in ways:
+        np.testing.assert_allclose(f(tg.Tensor(x), tg.Tensor(y)).data, expected)
+        tg.gradcheck(lambda x, y, f=f: np.tanh(f(x, y)) + 0 * y.sum(), x, y, order=2)

@@ -9,7 +9,6 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
-from tinygrad_lite.kernels import norm as kernels
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 6, 2, 3))
@@ -87,30 +86,6 @@ def test_local_response_norm_looks_at_neighbouring_channels() -> None:
         padded = np.pad(x**2, [(0, 0), (size // 2, (size - 1) // 2), (0, 0), (0, 0)])
         window = np.stack([padded[:, c : c + size].sum(1) for c in range(5)], 1)
         np.testing.assert_allclose(F.local_response_norm(x, size, 0.3, 0.6, 2.0), x / (2 + 0.3 / size * window) ** 0.6)
-
-
-@pytest.mark.parametrize("shape", [(4, 5, 3), (1, 5, 1), (0, 5, 2), (3, 1, 600), (30, 40, 120)], ids=str)
-@pytest.mark.parametrize("batch_last", [False, True])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_kernels_equal_their_plain_versions(dtype: Any, batch_last: bool, shape: tuple[int, ...]) -> None:
-    rtol, atol = (2e-4, 1e-5) if dtype == np.float32 else (1e-11, 1e-12)
-    g, x = np.random.default_rng(0).standard_normal((2, *shape)).astype(dtype)
-    if batch_last:
-        g, x = (np.ascontiguousarray(a.transpose(1, 2, 0)).transpose(2, 0, 1) for a in (g, x))
-    b = np.random.default_rng(1).standard_normal((1, *shape[1:])).astype(dtype)
-    for axis in ((0,), (1,), (2,), (0, 2), (1, 2), (0, 1, 2)):
-        if 0 in [x.shape[i] for i in axis]:
-            continue
-        y, sigma = kernels.standardized(x, axis, 0.1)
-        mean, var = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
-        np.testing.assert_allclose(sigma, np.sqrt(var + 0.1), rtol=rtol)
-        np.testing.assert_allclose(y, (x - mean) / sigma, rtol=rtol, atol=atol)
-        for w in (1, b, b[..., :1], b[0, 0], sigma):
-            out, gx = kernels.scale(y, w, w), kernels.standardize_gradient(g, y, sigma, w, axis)
-            plain: Any = kernels.standardize_gradient.plain  # type: ignore[attr-defined]
-            np.testing.assert_allclose(out, y * w + w, rtol=rtol, atol=atol)
-            np.testing.assert_allclose(gx, plain(g, y, sigma, w, axis), rtol=rtol, atol=10 * atol)
-            assert out.dtype == gx.dtype == dtype
 
 
 @pytest.mark.parametrize(

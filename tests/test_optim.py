@@ -11,7 +11,6 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import optim
-from tinygrad_lite.kernels import blocks
 
 Step = Callable[[float, float], float]  # p, g -> the new p
 
@@ -88,21 +87,6 @@ def test_each_step_is_the_formula(kind: Any, formula: Any, settings: Any) -> Non
         for index, rule in rules.items():
             expected[index] = rule(expected[index], 2 * expected[index] + 3 * math.cos(3 * expected[index]))
         np.testing.assert_allclose(p.data, expected, rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)
-def test_a_large_parameter_is_updated_by_several_threads(
-    kind: Any, formula: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = [p.data for p in run(kind, settings)]
-    monkeypatch.setattr(blocks, "WORTH", 1)
-    before = tg.get_num_threads()
-    tg.set_num_threads(3)
-    try:
-        for p, expected in zip(run(kind, settings), whole):
-            np.testing.assert_array_equal(p.data, expected)
-    finally:
-        tg.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)

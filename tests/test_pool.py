@@ -259,3 +259,68 @@ def test_a_wrong_adaptive_pool_is_refused_in_a_sentence(pool: Any) -> None:
         pool(rand(1, 1, 4, 4), 0)
     with pytest.raises(ValueError, match=f"{pool.__name__}: x must have 4 axes"):
         pool(rand(4, 4), 2)
+
+
+# --------------------------------------------------------------------------- no output sees what its window does not
+
+LOCAL: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = [
+    (max_pool1d, (2, 3, 9), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    (max_pool2d, (2, 3, 8, 8), {"kernel_size": 2}),
+    (max_pool2d, (20, 16, 28, 28), {"kernel_size": 2}),
+    (max_pool2d, (20, 16, 28, 28), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    (max_pool2d, (8, 16, 15, 14), {"kernel_size": (2, 3), "stride": 1, "dilation": (3, 2), "ceil_mode": True}),
+    (max_pool3d, (4, 8, 6, 7, 8), {"kernel_size": 2, "stride": (1, 2, 3)}),
+    (avg_pool1d, (2, 3, 9), {"kernel_size": 3, "stride": 2, "padding": 1}),
+    (avg_pool2d, (20, 16, 28, 28), {"kernel_size": 2}),
+    (avg_pool2d, (20, 16, 28, 28), {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}),
+    (avg_pool2d, (20, 16, 7, 7), {"kernel_size": 7}),
+    (avg_pool3d, (4, 8, 6, 7, 8), {"kernel_size": 2, "stride": (1, 2, 3)}),
+    (lp_pool1d, (2, 3, 9), {"norm_type": 2, "kernel_size": 3, "stride": 2}),
+    (lp_pool2d, (20, 16, 28, 28), {"norm_type": 3, "kernel_size": 2}),
+    (adaptive_avg_pool2d, (8, 16, 14, 12), {"output_size": (7, 4)}),
+    (adaptive_max_pool2d, (8, 16, 14, 13), {"output_size": (5, 4)}),
+]
+UNEVEN: Any = (adaptive_avg_pool2d, (8, 16, 14, 13), {"output_size": (5, 4)})  # by a matrix, in which NaN · 0 is NaN  # fmt: skip
+
+
+def value_and_gradient(pool: Any, x: Any, g: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    t = tg.Tensor(x, requires_grad=True)
+    out = pool(t, **options)
+    out.backward(g)
+    return out.data, t.grad.data
+
+
+@pytest.mark.parametrize(
+    ("pool", "shape", "options", "bad"),
+    [(*case, bad) for case in LOCAL for bad in (np.nan, np.inf, 1e6)] + [(*UNEVEN, 1e6)],
+)
+def test_what_one_element_does_stays_in_the_windows_that_see_it(
+    pool: Any, shape: tuple[int, ...], options: dict[str, Any], bad: float
+) -> None:
+    x = rand(*shape, low=0.1).astype(np.float32)
+    g = rand(*pool(x, **options).shape, low=0.1, seed=1).astype(np.float32)
+    clean, back = value_and_gradient(pool, x, g, options)
+    elements = math.prod(shape[2:])
+    ones = np.eye(elements, dtype=np.float32).reshape(elements, 1, *shape[2:])  # an image for each: one where it is
+    sees = (pool(ones, **options)[:, 0] > 0).reshape(elements, -1)  # (elements, places)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        n, c, i, p = (int(rng.integers(m)) for m in (*shape[:2], *sees.shape))
+        seen, near, reached = np.zeros(g.shape, bool), np.zeros(shape, bool), np.zeros(shape, bool)
+        seen[n, c].flat[:] = sees[i]  # the places that see element i
+        near[n, c].flat[:] = sees[:, sees[i]].any(1)  # the elements that they see
+        reached[n, c].flat[:] = sees[:, p]  # the elements that place p sees
+
+        bad_x, bad_g = x.copy(), g.copy()
+        bad_x[n, c].flat[i], bad_g[n, c].flat[p] = bad, bad
+        with np.errstate(all="ignore"):
+            got, got_back = value_and_gradient(pool, bad_x, g, options)
+        assert not np.isnan(bad) or np.isnan(got)[seen].all()
+        np.testing.assert_array_equal(got[~seen], clean[~seen])
+        np.testing.assert_array_equal(got_back[~near], back[~near])
+
+        got, got_back = value_and_gradient(pool, x, bad_g, options)
+        np.testing.assert_array_equal(got, clean)
+        np.testing.assert_array_equal(got_back[~reached], back[~reached])
+        assert "max" not in pool.__name__ or (got_back != back).sum() == 1  # at the maximum alone
+        assert np.isnan(bad) or got_back.min() >= 0

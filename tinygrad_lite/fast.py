@@ -16,10 +16,10 @@ from numpy import float64, ndarray
 
 from . import errors, graph, tensor
 from .graph import NO_KEYWORDS, OPS, TABLE, Closure, Node, fit, made
-from .kernels.indexing import repeats
-from .kernels.memory_order import ordered_as
+from .kernels.memory_order import side_by_side
+from .kernels.one_order import in_one_order
 from .mode import MODE
-from .ops.indexing import plain
+from .ops.indexing import detached, may_repeat
 from .values import IMMUTABLE, Array, frozen
 
 # ------------------------------------------------------------------------------------------------- operators on scalars
@@ -103,31 +103,6 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
 
 tensor.operate_with(binary)
 
-# -------------------------------------------------------------------------------------- operands in one order in memory
-
-
-LARGE = 1 << 15  # elements that are worth it
-
-
-def in_one_order(rule: Callable[..., graph.Rule]) -> Callable[..., graph.Rule]:
-    """The rule of an operator, on large operands brought into one order in memory.
-
-    NumPy walks two arrays of different orders with strides: up to nine times as slow as bringing one into the other's
-    order first.
-    """
-
-    def run(x: Array, y: Array) -> graph.Rule:
-        if x.__class__ is y.__class__ is ndarray and x.size == y.size >= LARGE and x.strides != y.strides:
-            y = ordered_as(x, y)
-        return rule(x, y)
-
-    return run
-
-
-for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum"):
-    OPS[name].run = in_one_order(OPS[name].rule)
-
-
 # ------------------------------------------------------------------------------------------------------------- the walk
 
 
@@ -141,7 +116,7 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
 
 
 def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
-    gradient = {root: ordered_as(root.value, frozen(seed)) for root, seed in seeds.items()}
+    gradient = {root: frozen(seed) for root, seed in seeds.items()}
     ours: set[Node] = set()  # nodes whose gradient is an array made here, so that more can be added in place
     waiting = [(-root.age, root) for root in seeds if root.op is not None]
     heapify(waiting)
@@ -149,6 +124,8 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         _, node = heappop(waiting)
         g = gradient.pop(node)
         if g.__class__ is ndarray:
+            if node.op is not None and not node.op.linear and node.value.__class__ is ndarray:
+                g = side_by_side(node.value, g)  # its closures multiply g by values
             g.setflags(write=False)
         yield node, g
         closures = node.kept
@@ -158,7 +135,7 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         for x, closure in zip(node.inputs, closures):
             if closure is None:
                 continue
-            if part and x.value.__class__ is ndarray and not repeats(index := plain(node.inputs[1])):
+            if part and x.value.__class__ is ndarray and not may_repeat(index := detached(node.inputs[1])):
                 if x not in gradient:
                     gradient[x] = np.zeros_like(x.value)  # in its order in memory
                     if x.op is not None:
@@ -178,10 +155,12 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
                 gradient[x] = gx
                 if x.op is not None:
                     heappush(waiting, (-x.age, x))
-            elif gx.__class__ is ndarray and x in ours:
-                np.add(gradient[x], gx, out=gradient[x])
+            elif gx.__class__ is not ndarray:
+                gradient[x] = gradient[x] + gx
+            elif x in ours:
+                np.add(gradient[x], side_by_side(gradient[x], gx), out=gradient[x])
             else:
-                gradient[x] = both = gradient[x] + gx
-                if both.__class__ is ndarray:
-                    ours.add(x)
+                first, second = in_one_order(gradient[x], gx)
+                gradient[x] = first + second
+                ours.add(x)
     yield from gradient.items()

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .kernels.blocks import elementwise
+from .dispatch import array_code
 from .tensor import Tensor, as_value
 from .values import Array
 
@@ -221,24 +220,27 @@ class Adam(Optimizer):
         slot["steps"] = int(slot.get("steps", 0)) + 1
         if "mean" not in slot:
             slot["mean"], slot["square"] = np.zeros_like(g), np.zeros_like(g)
-        return elementwise(partial(self._write, t=slot["steps"]), g, p, slot["mean"], slot["square"], work=3)
-
-    def _write(self, new: Array, g: Array, p: Array, m: Array, v: Array, t: int) -> None:
         beta1, beta2, decay = self.settings["beta1"], self.settings["beta2"], self.settings["weight_decay"]
-        if decay and not self.decoupled:
+        if decay and self.decoupled:
+            p = p * (1 - self.lr * decay)
+        elif decay:
             g = g + decay * p
-        m *= beta1
-        m += np.multiply(g, 1 - beta1, out=new)
-        np.multiply(g, g, out=new)
-        new *= 1 - beta2
-        v *= beta2
-        v += new
-        scale = math.sqrt(1 - beta2**t)  # v̂ = v / scale²
-        np.sqrt(v, out=new)
-        new += self.settings["eps"] * scale
-        np.divide(m, new, out=new)
-        new *= -self.lr * scale / (1 - beta1**t)
-        new += p * (1 - self.lr * decay) if decay and self.decoupled else p
+        scale = math.sqrt(1 - beta2 ** slot["steps"])  # v̂ = v / scale²
+        rate = self.lr * scale / (1 - beta1 ** slot["steps"])
+        new, slot["mean"], slot["square"] = adam_step(
+            p, g, slot["mean"], slot["square"], beta1, beta2, rate, self.settings["eps"] * scale
+        )
+        return new
+
+
+@array_code
+def adam_step(
+    p: Array, g: Array, mean: Array, square: Array, beta1: float, beta2: float, rate: float, eps: float
+) -> tuple[Array, Array, Array]:
+    """The new p, mean and square. The two means belong to the optimiser: a plug-in may write into them."""
+    mean = beta1 * mean + (1 - beta1) * g
+    square = beta2 * square + (1 - beta2) * g * g
+    return p - rate * mean / (np.sqrt(square) + eps), mean, square
 
 
 class AdamW(Adam):

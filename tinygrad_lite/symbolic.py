@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels.erf import ERF, ERFC
+from .ops.special import ERF, ERFC
 from .tensor import Tensor
 from .typography import SUBSCRIPT
 

@@ -37,6 +37,15 @@ PLAIN: set[Callable[..., Any]] = {
     np.array2string, np.array_repr, np.array_str,
 }  # fmt: skip
 
+# NumPy functions that write into an array -> what to write instead.
+WRITERS: dict[Callable[..., Any], str] = {
+    np.copyto: "np.where, or np.broadcast_to(t, a.shape) for np.full_like(a, t)",
+    np.put: "np.put_along_axis(tensor, …), which returns a new tensor, or np.where",
+    np.place: "np.where",
+    np.putmask: "np.where",
+    np.fill_diagonal: "np.where(np.eye(n, dtype=bool), t, a)",
+}
+
 _ADDING = threading.Lock()  # threads that share a leaf add to its gradient in turns
 
 # Methods of ufuncs that are functions of NumPy's under another name. By default they reduce the first axis alone.
@@ -552,8 +561,9 @@ class Tensor(Node):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self.requires_grad:
             raise TypeError(
-                "this Tensor requires a gradient, and a NumPy array has none: use t.detach() (or t.data); "
-                "to make one tensor of several, np.stack([t, u])"
+                "this Tensor requires a gradient, and a NumPy array has none: use t.detach() where that is meant. "
+                "To keep the gradient write np.stack([t, u]) for np.array([t, u]), np.block for nested lists, a @ t "
+                "for a.dot(t), np.broadcast_to(t, shape) for np.full(shape, t), np.stack([t, u], 1) for np.c_[t, u]"
             )
         return np.array(self.value, dtype=dtype, copy=copy)
 
@@ -623,10 +633,10 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if found is None:
         if function in PLAIN:
             return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
-        if function is np.copyto:
+        if function in WRITERS:
             raise TypeError(
-                "np.copyto (to which np.full_like(a, t) and np.nan_to_num(a, nan=t) come) would write a Tensor into "
-                "an existing array, and the graph would be cut: use np.broadcast_to(t, a.shape) or np.where"
+                f"{errors.numpy_name(function)}: it would write a Tensor into an existing array, and the graph would "
+                f"be cut: use {WRITERS[function]}"
             )
         raise TypeError(
             f"{errors.numpy_name(function)}: no rule for a Tensor. Write it with functions that have one, add a rule "

@@ -26,3 +26,10 @@ def frozen(a: Any) -> Any:
     if type(a) in (list, tuple):
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
     return a
+
+HALF = np.dtype(np.float16)
+
+
+def wide(x: Array) -> Array:
+    """`x`, in float32 if it is float16: a float16 count stops at 2,048, and nothing is above 65,504."""
+    return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x

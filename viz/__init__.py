@@ -1,24 +1,28 @@
-"""Drawings: the graph of a computation, what its tensors hold, how its gradients are derived, and how training went."""
+"""Drawings: the graph of a computation and what its tensors hold, formulas of gradients, plots of training.
+
+Inside are three rooms, each of which imports only those before it: `scene` (what is shown), `layout` (where) and
+`render` (how). `drawing` puts them together.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .drawing import Drawing, draw
-from .explanation import Explanation, explain
-from .player import Player
+from .drawing import Drawing, Player, draw
+from .scene.explanation import Explanation, explain
 
 __all__ = [
     "Derivation", "Drawing", "Explanation", "Player", "derive", "draw", "explain", "gradient_flow", "plot_history",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from .derivation import Derivation, derive
-    from .history import gradient_flow, plot_history
+    from .render.plots import gradient_flow, plot_history
+    from .scene.derivation import Derivation, derive
 else:
-    _HOME = {"derive": "derivation", "Derivation": "derivation", "gradient_flow": "history", "plot_history": "history"}
+    _HOME = dict.fromkeys(("derive", "Derivation"), ".scene.derivation")  # needs sympy
+    _HOME |= dict.fromkeys(("gradient_flow", "plot_history"), ".render.plots")  # needs matplotlib
 
     def __getattr__(name: str) -> Any:
-        """What needs sympy or matplotlib is imported when it is first asked for."""
+        """Import what needs an optional package when it is first used."""
         if name in _HOME:
-            return getattr(import_module(f".{_HOME[name]}", __name__), name)
+            return getattr(import_module(_HOME[name], __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

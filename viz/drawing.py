@@ -1,10 +1,8 @@
-"""draw() and what it returns."""
+"""draw(), and the Drawing and Player that it leads to."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +14,18 @@ from tinygrad_lite import Tensor
 from tinygrad_lite.graph import Node
 from tinygrad_lite.nn import Module
 
-from . import dot, html, svg, text
-from . import engine as engines
-from .card import face
-from .labels import printable, shortened
-from .layout import Layout, blocks
-from .player import Player
-from .scene import Scene, build
+from .layout import dot
+from .layout.docking import bundles
+from .layout.engines import ENGINES, lay_out
+from .layout.geometry import Layout
+from .render import html, stepper, svg
+from .render.convert import converted
+from .render.face import face
+from .render.tree import tree
+from .scene.builder import build
+from .scene.cards import Scene
+from .scene.formatting import printable, shortened
+from .scene.steps import Step, steps
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
@@ -39,32 +42,34 @@ def draw(
     engine: str = "auto",
     max_nodes: int = 150,
 ) -> Drawing:
-    """Draw the graph that a tensor came out of: every tensor as a card that shows what it holds, and its gradient.
+    """Draw the graph behind a tensor: a card for every tensor, with its values and its gradient.
 
     Args:
-        what: a tensor, several (a list, tuple or dict), or a module, which is then called once (in eval mode, so that
-            nothing of it changes) with `example_inputs`.
-        grads: show ∂L/∂tensor, where L is the tensor drawn (the sum of those that are scalars). It is computed for the
-            drawing; every `.grad` stays as it is. A tensor of several elements has none by itself.
+        what: a tensor, several (in a list, tuple or dict), or a module, which is called once with `example_inputs`
+            (in eval mode, so that nothing in it changes).
+        grads: show ∂L/∂tensor, where L is the drawn tensor (the sum of those that are scalar). It is computed for the
+            drawing alone; every `.grad` stays as it is. A tensor with several elements has no gradient by itself.
         values: show what tensors hold; False shows shapes alone.
-        depth: how many levels of modules to open, or the name of the module to open; the others become one card each.
-        direction: "LR" from left to right, "TB" from top to bottom; "auto" is LR where it is at most 980 px wide.
-        theme: "light", "dark", or "auto": what the reader's system (or notebook) prefers.
-        engine: "dot", "graphviz-pure" (from pip), "layered" (built in), or "auto": the first of them that is there, and
-            "layered" beyond 500 cards. One that is missing, fails or takes more than 10 s gives way to "layered".
-        max_nodes: with more tensors, what repeats is drawn once ("×12"), then modules collapse, the deepest first.
+        depth: how many levels of modules to open, or the name of one module to open; the others become one card each.
+        direction: "LR" from left to right, "TB" from top to bottom; "auto" is LR if that is at most 980 px wide.
+        theme: "light", "dark", or "auto" to follow the reader's system or notebook.
+        engine: "dot", "graphviz-pure" (from pip), "layered" (built in), or "auto": the first of these that is
+            installed, but "layered" for more than 500 cards. "layered" also replaces an engine that fails or takes
+            more than 10 s.
+        max_nodes: with more tensors than this, patterns that repeat are drawn once ("×12"), then modules collapse,
+            deepest first.
 
     Returns:
-        A Drawing: it shows itself in a notebook; `.save("graph.svg")`; `print` it for a text tree.
+        A Drawing. It shows itself in a notebook; `.save("graph.svg")` writes it; `print` shows a text tree.
 
     Raises:
         TypeError: `what` holds no tensor.
-        ValueError: an option that there isn't.
+        ValueError: unknown option.
     """
     for name, value, known in (
         ("direction", direction, DIRECTIONS),
         ("theme", theme, THEMES),
-        ("engine", engine, engines.ENGINES),
+        ("engine", engine, ENGINES),
     ):
         if value not in known:
             raise ValueError(f"draw: {name}={value!r}; it can be {', '.join(map(repr, known))}")
@@ -77,7 +82,7 @@ def draw(
         what, names = run(what, example_inputs)
     elif example_inputs:
         raise TypeError(
-            f"draw: example inputs are for a module; {type(what).__name__} is none. Pass several tensors as a list"
+            f"draw: example inputs are for a module, not a {type(what).__name__}; pass several tensors as a list"
         )
     roots = list(dict.fromkeys(tensors(what)))
     if not roots:
@@ -86,7 +91,7 @@ def draw(
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
-    """The module's output, and names for its inputs: those of forward's parameters."""
+    """The module's output, and a name for each input: that of forward's parameter."""
     code = getattr(type(module).forward, "__code__", None)
     parameters = code.co_varnames[1 : code.co_argcount] if code else ()
     names: dict[Node, str] = {}
@@ -107,18 +112,16 @@ def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
 
 
 def tensors(what: Any) -> Iterable[Node]:
+    """All tensors in nested lists, tuples and dicts."""
     if isinstance(what, Node):
         yield what
-    elif isinstance(what, Mapping):
-        for item in what.values():
-            yield from tensors(item)
-    elif isinstance(what, (list, tuple)):
-        for item in what:
+    elif isinstance(what, (Mapping, list, tuple)):
+        for item in what.values() if isinstance(what, Mapping) else what:
             yield from tensors(item)
 
 
 class Drawing:
-    """A drawing of a graph. It shows itself in a notebook; `print(drawing)` is a text tree for a terminal."""
+    """A drawing of a graph. Shows itself in a notebook; `print` it for a text tree."""
 
     def __init__(self, scene: Scene, values: bool, direction: str, theme: str, engine: str) -> None:
         self.scene = scene
@@ -130,15 +133,15 @@ class Drawing:
 
     @cached_property
     def layout(self) -> Layout:
-        """Where everything stands, and which engine put it there."""
-        return engines.lay_out(self.scene, self.faces, self._direction, self._engine)
+        """The position of everything, and the engine that chose it."""
+        return lay_out(self.scene, self.faces, self._direction, self._engine)
 
     def svg(self, theme: str | None = None, uid: str = "") -> str:
         """The picture as SVG."""
         return svg.render(self.scene, self.faces, self.layout, theme or self.theme, uid)
 
     def html(self) -> str:
-        """A whole page: the picture, with tooltips."""
+        """The picture as a whole page, with tooltips."""
         uid = html.unique()
         return html.page(self.svg(uid=uid), uid, self.description)
 
@@ -149,28 +152,32 @@ class Drawing:
 
     @property
     def digraph(self) -> Any:
-        """The graph as the graphviz package's own object, to go on from there."""
-        return dot.digraph(self.scene, blocks(self.scene, self.faces, self.layout.direction), self.layout.direction)
+        """The graph as an object of the graphviz package, for you to change."""
+        return dot.digraph(self.scene, bundles(self.scene, self.faces, self.layout.direction), self.layout.direction)
 
     @property
     def source(self) -> str:
-        """The graph in Graphviz's language, DOT."""
+        """The graph in DOT, Graphviz's language."""
         return str(self.digraph.source)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing as its ending says: .svg, .html, .gv (or .dot), .txt, and .png or .pdf with a converter.
+        """Write the drawing in the format of the file's ending.
+
+        The endings are .svg, .html, .gv (or .dot), .txt, and with a converter installed .png and .pdf.
 
         Returns:
             The path.
 
         Raises:
-            ValueError: an ending that there isn't.
-            RuntimeError: .png or .pdf, and there is nothing here that converts SVG to it.
+            ValueError: unknown ending.
+            RuntimeError: no converter for .png or .pdf is installed.
         """
         path = Path(path)
         ending = path.suffix.lower()
         if ending in (".png", ".pdf"):
-            path.write_bytes(converted(self.svg("light" if self.theme == "auto" else None), ending[1:]))
+            picture = self.svg("light" if self.theme == "auto" else None)
+            # Without a page there is no width to fit, and cairosvg takes a height of "auto" for 0.
+            path.write_bytes(converted(picture.replace(svg.FITTED, "", 1), ending[1:]))
             return path
         writers: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
@@ -181,46 +188,71 @@ class Drawing:
         }
         if ending not in writers:
             raise ValueError(
-                f"save: cannot write {ending or 'without an ending'}; endings are .svg .html .gv .dot .txt .png .pdf"
+                f"save: cannot write {ending or 'a file without an ending'}; "
+                "endings are .svg .html .gv .dot .txt .png .pdf"
             )
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
     def play(self) -> Player:
-        """The drawing, to be gone through step by step: forward, then backward, one closure at a time."""
+        """The drawing step by step: forward, then backward, one closure at a time."""
         return Player(self)
 
     def __str__(self) -> str:
-        return text.tree(self.scene, self.values)
+        return tree(self.scene, self.values)
 
     def __repr__(self) -> str:
         return f"<Drawing {self.description}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         uid = html.unique()
-        picture = self.svg(uid=uid)
-        return {
-            "text/html": html.fragment(picture, uid, self.description),
-            "image/svg+xml": picture,
-            "text/plain": str(self),
-        }
+        return html.bundle(self.svg(uid=uid), uid, self.description, str(self))
 
 
-def converted(picture: str, kind: str) -> bytes:
-    """The SVG as PNG (two pixels for one) or PDF."""
-    picture = picture.replace(svg.FITTED, "", 1)  # there is no page, and cairosvg takes a height of "auto" for 0
-    if command := shutil.which("rsvg-convert"):
-        zoom = ["--zoom", "2"] if kind == "png" else []
-        done = subprocess.run(
-            [command, *zoom, "--unlimited", "--format", kind], input=picture.encode(), capture_output=True, check=True
-        )
-        return done.stdout
-    try:
-        import cairosvg
-    except (ImportError, OSError):  # OSError: the package is there, the cairo library isn't
-        raise RuntimeError(
-            f"save: .{kind} needs something that converts SVG: `pip install cairosvg`, or rsvg-convert on the PATH "
-            "(Debian: apt install librsvg2-bin). .svg, .html and .gv need nothing."
-        ) from None
-    convert = cairosvg.svg2png if kind == "png" else cairosvg.svg2pdf
-    return bytes(convert(bytestring=picture.encode(), scale=2 if kind == "png" else 1))
+class Player:
+    """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
+
+    Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
+    """
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """What happens in each step."""
+        return steps(self.drawing.scene, self.drawing.values)
+
+    def script(self, uid: str) -> str:
+        """The script that makes a player of the drawing `uid`."""
+        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR")
+
+    def html(self) -> str:
+        """The player as a whole page."""
+        uid = html.unique()
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write an .html file that needs nothing else.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"save: a player is an .html file, not {path.suffix or 'one without an ending'}")
+        path.write_text(self.html(), encoding="utf-8")
+        return path
+
+    def __str__(self) -> str:
+        return "\n".join(line for step in self.steps for line in stepper.as_text(step))
+
+    def __repr__(self) -> str:
+        return f"<Player {self.drawing.description}: {len(self.steps)} steps>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        uid, drawing = html.unique(), self.drawing
+        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid))

@@ -52,6 +52,11 @@ CASES = {
         Case(np.linalg.det, [-np.eye(3) + rand(3, 3) / 4], "negative"),
         Case(np.linalg.det, [_square(1, 1)], "1x1"),
     ],
+    "cofactors": [
+        Case(linalg.cofactors, [_square(3, 3)]),
+        Case(linalg.cofactors, [_square(2, 2, 2)], "stack"),
+        Case(linalg.cofactors, [_square(1, 1)], "1x1"),
+    ],
     "slogdet": [
         Case(lambda x: np.linalg.slogdet(x).logabsdet, [_square(3, 3)]),
         Case(lambda x: np.linalg.slogdet(x)[1], [-_square(2, 3, 3)], "stack"),

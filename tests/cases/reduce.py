@@ -51,19 +51,6 @@ CASES = {
         Case(lambda x: np.prod(x, axis=0), [rand(0, 3)], "of nothing"),
         Case(lambda x: np.prod(x, axis=1, where=MASK, initial=3), [rand(2, 3)], "where, initial"),
     ],
-    "cumsum": [
-        Case(np.cumsum, [rand(2, 3)], "all"),
-        Case(np.cumsum, [rand()], "0-d"),
-        Case(lambda x: np.cumsum(x, axis=-2), [rand(2, 3, 4)], "negative axis"),
-        Case(lambda x: np.cumsum(x, axis=0), [rand(0, 3)], "size 0"),
-    ],
-    "cumprod": [
-        Case(np.cumprod, [rand(2, 3)], "all"),
-        Case(np.cumprod, [rand()], "0-d"),
-        Case(lambda x: np.cumprod(x, axis=-2), [rand(2, 5, 3)], "negative axis"),
-        Case(lambda x: np.cumprod(x, axis=0), [rand(0, 3)], "size 0"),
-        Case(lambda x: np.cumprod(x, axis=1), [ZEROS], "zeros"),
-    ],
     "var": [
         *reduction(np.var),
         Case(lambda x: np.var(x, axis=1, ddof=1), [rand(2, 3)], "ddof"),

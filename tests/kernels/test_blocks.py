@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import activation, blocks, elementwise, erf, softmax
+from tinygrad_lite.dispatch import array_code
+from tinygrad_lite.kernels import activation, blocks, elementwise, erf, softmax, thresholds
 from tinygrad_lite.kernels.blocks import blockwise
 
 from ..cases import ordered
@@ -20,7 +21,7 @@ X = np.random.default_rng(0).standard_normal((6, 5, 4))
 
 @pytest.fixture(autouse=True, params=[1, 2, 3])
 def small_blocks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    monkeypatch.setattr(blocks, "WORTH", 256)
+    monkeypatch.setattr(thresholds, "BYTES_FOR_A_SECOND_THREAD", 256)
     before = tg.get_num_threads()
     tg.set_num_threads(request.param)
     yield
@@ -46,13 +47,19 @@ def test_activations_of_every_order(dtype: Any, memory: tuple[int, ...]) -> None
     for g in (np.flip(X, 0).astype(dtype), np.broadcast_to(dtype(2), X.shape)):
         cases: list[tuple[Any, tuple[Any, ...]]] = [
             (activation.relu, (x,)),
-            (activation.gate, (g, x > 0)),
+            (activation.relu_gradient, (g, x)),
+            (activation.hardtanh_gradient, (g, x, -1.0, 1.0)),
             (erf.ndtr, (x,)),
             (activation.gelu_gradient, (g, x, erf.ndtr(x))),
             (activation.sigmoid, (x,)),
             (activation.sigmoid_gradient, (g, activation.sigmoid(x))),
             (activation.silu_gradient, (g, x, activation.sigmoid(x))),
             (activation.softplus, (x, 2.0, 1.0)),
+            (activation.softplus_gradient, (g, x, 2.0, 1.0)),
+            (activation.elu, (x, 0.5)),
+            (activation.elu_gradient, (g, x, 0.5)),
+            (softmax.softmax, (x, 1)),
+            (softmax.softmax_gradient, (g, softmax.softmax(x, 1), 1)),
             (erf.erf, (x,)),
             (erf.erfc, (x,)),
             (elementwise.logaddexp, (x, x[:, ::-1])),
@@ -102,9 +109,12 @@ def test_long_runs_go_without_numpys_buffer_and_it_comes_back() -> None:
 
 def test_large_arrays_are_shared_out() -> None:
     parts: list[tuple[int, ...]] = []
-    blocks.elementwise(lambda out, x: parts.append(x.shape), X)
+    double = blocks.in_blocks(array_code(lambda x, times: x * times))(
+        lambda out, x, times: parts.append(x.shape) or np.multiply(x, times, out=out)
+    )
+    np.testing.assert_array_equal(double(X, 2), 2 * X)
     assert len(parts) == tg.get_num_threads() and sum(map(np.prod, parts)) == X.size
-    blocks.elementwise(lambda out, x: parts.append(x.shape), X[0, 0])
+    np.testing.assert_array_equal(double(X[0, 0], 2), 2 * X[0, 0])
     assert parts[-1] == (4,)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import conv as kernels
-from tinygrad_lite.kernels import threads, unfolding
+from tinygrad_lite.kernels import threads, thresholds, unfolding
 from tinygrad_lite.kernels.memory_order import batch_first, batch_last, copied, empty_as, ordered_as, put
 from tinygrad_lite.kernels.padding import framed
 from tinygrad_lite.ops.windows import slide
@@ -134,7 +134,7 @@ def test_several_threads_give_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
-    monkeypatch.setattr(threads, "WORTH", 1)
+    monkeypatch.setattr(thresholds, "PRODUCTS_FOR_A_SECOND_THREAD", 1)
     monkeypatch.setattr(kernels, "FEW", 0)
     for room in (unfolding, kernels):
         monkeypatch.setattr(room, "BLOCK", 64)

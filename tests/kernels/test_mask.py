@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tinygrad_lite.kernels.mask import choose, keep, plain_choose, plain_keep, plain_won, won
+from tinygrad_lite.kernels.mask import keep, where, won
 
 G = np.random.default_rng(0).standard_normal((4, 6))
 G[0, :3] = math.nan, math.inf, -0.0
@@ -24,7 +24,7 @@ def same(a: Any, b: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
 def test_of_every_dtype(dtype: Any) -> None:
     g = (10 * np.nan_to_num(G, posinf=1)).astype(dtype) if dtype is np.int64 else G.astype(dtype)
-    same(keep(g, M), plain_keep(g, M))
+    same(keep(g, M), keep.plain(g, M))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_of_every_dtype(dtype: Any) -> None:
     ],
 )  # fmt: skip
 def test_of_every_shape_and_order(g: Any, mask: Any) -> None:
-    same(keep(g, mask), plain_keep(g, mask))
+    same(keep(g, mask), keep.plain(g, mask))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int64])
@@ -68,12 +68,12 @@ def test_a_choice_of_two(dtype: Any) -> None:
         (g, h[:, :1]),
         (np.stack([g, h]), 0),
     ):
-        same(choose(M, x, y), plain_choose(M, x, y))
-    same(choose(M.T, g.T, h.T), plain_choose(M.T, g.T, h.T))
-    same(choose(M[::-1, ::2], g[:, 1::2], h[:, :3]), plain_choose(M[::-1, ::2], g[:, 1::2], h[:, :3]))
+        same(where(M, x, y), where.plain(M, x, y))
+    same(where(M.T, g.T, h.T), where.plain(M.T, g.T, h.T))
+    same(where(M[::-1, ::2], g[:, 1::2], h[:, :3]), where.plain(M[::-1, ::2], g[:, 1::2], h[:, :3]))
     for mask in (M[:1], True, np.bool_(False), np.array(True), M.astype(int), M.tolist()):
-        same(choose(mask, g, h), plain_choose(mask, g, h))
-    same(choose(M[:0], g[:0], 1), plain_choose(M[:0], g[:0], 1))
+        same(where(mask, g, h), where.plain(mask, g, h))
+    same(where(M[:0], g[:0], 1), where.plain(M[:0], g[:0], 1))
 
 
 def test_its_inputs_are_left_as_they_are() -> None:
@@ -86,5 +86,5 @@ def test_its_inputs_are_left_as_they_are() -> None:
 @pytest.mark.parametrize("ties", [False, True])
 def test_ties_get_half(ties: bool) -> None:
     tied = np.roll(M, 1) & ~M & ties
-    same(won(G, M, tied), plain_won(G, M, tied))
-    same(won(np.float32(3), np.bool_(False), np.bool_(ties)), plain_won(np.float32(3), np.bool_(False), np.bool_(ties)))
+    same(won(G, M, tied), won.plain(G, M, tied))
+    same(won(np.float32(3), np.bool_(False), np.bool_(ties)), won.plain(np.float32(3), np.bool_(False), np.bool_(ties)))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import reduce
-from tinygrad_lite.kernels.reduce import mean
-from tinygrad_lite.kernels.total import LARGE
+from tinygrad_lite.kernels.thresholds import ELEMENTS_TO_SUM_BY_PRODUCTS
+from tinygrad_lite.ops.reduce import mean_of
 
 from ..cases import ordered
 
@@ -22,10 +22,10 @@ AXES = [axes for k in range(5) for axes in combinations(range(4), k)]
 @pytest.mark.parametrize("axes", AXES)
 def test_means_over_axes_and_means_of_products(axes: tuple[int, ...], memory: tuple[int, ...]) -> None:
     x = ordered(X, memory)
-    np.testing.assert_allclose(mean(x, axes), np.mean(x, axes, keepdims=True), rtol=1e-12)
-    np.testing.assert_allclose(mean(x, axes, x + 1), np.mean(x * (x + 1), axes, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(mean_of(x, axes), np.mean(x, axes, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(mean_of(x, axes, x + 1), np.mean(x * (x + 1), axes, keepdims=True), rtol=1e-12)
     single = x.astype(np.float32)
-    assert mean(single, axes).dtype == mean(single, axes, single).dtype == np.float32
+    assert mean_of(single, axes).dtype == mean_of(single, axes, single).dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,9 +36,9 @@ def test_large_sums_and_means_are_as_exact_as_those_of_numpy(
     shape: tuple[int, ...], axis: Any, keepdims: bool, dtype: Any
 ) -> None:
     x = np.random.default_rng(0).random(shape).astype(dtype)
-    assert x.size >= LARGE
+    assert x.size >= ELEMENTS_TO_SUM_BY_PRODUCTS
     exact = x.astype(np.longdouble)
-    for fast, function in ((reduce.sum, np.sum), (reduce.average, np.mean)):
+    for fast, function in ((reduce.sum, np.sum), (reduce.mean, np.mean)):
         got, wanted = fast(x, axis=axis, keepdims=keepdims), function(exact, axis=axis, keepdims=keepdims)
         assert (got.shape, got.dtype) == (wanted.shape, dtype)
         numpys = np.max(np.abs(function(x, axis=axis, keepdims=keepdims) / wanted - 1))
@@ -60,6 +60,6 @@ def test_a_large_sum_has_numpys_errors() -> None:
 @pytest.mark.parametrize("shape", [(), (3,), (0,), (2, 3), (2, 0, 3)])
 def test_a_number_is_spread_as_numpy_does_it(shape: tuple[int, ...]) -> None:
     for g in (np.float32(2.5), np.float64(-1), np.int64(3), np.asarray(1.5), np.ones((1,) * len(shape))):
-        got = reduce.spread(g, shape)
+        got = reduce.spread(g, shape, None, False)
         np.testing.assert_array_equal(got, np.broadcast_to(g, shape), strict=True)
         assert not isinstance(got, np.ndarray) or not got.flags.writeable

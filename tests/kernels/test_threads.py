@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import threads
+from tinygrad_lite.kernels import threads, thresholds
 from tinygrad_lite.kernels.threads import each, one_blas_thread, pieces, split
 
 
@@ -156,8 +156,8 @@ def test_one_blas_thread_holds_until_the_last_one_is_out() -> None:
 def test_products_and_their_gradients_come_out_as_with_one_thread(
     shapes: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(threads, "AWAKE", 60.0)
-    monkeypatch.setattr(threads, "WORTH", 1)
+    monkeypatch.setattr(thresholds, "SECONDS_AWAKE", 60.0)
+    monkeypatch.setattr(thresholds, "PRODUCTS_FOR_A_SECOND_THREAD", 1)
     rng = np.random.default_rng(0)
     x, w = (tg.Tensor(rng.normal(size=shape), requires_grad=True, dtype=dtype) for shape in shapes)
     each(lambda item: None, range(3))

@@ -1,4 +1,4 @@
-"""Headless Chromium, from Debian's package or any other: what a page's own script finds out, and screenshots."""
+"""Headless Chromium: runs a script on a page and returns its answer, or takes a screenshot."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(page: Path, *flags: str, dark: bool = False) -> bytes:
 def ask(
     html: str, script: str, folder: Path, *flags: str, dark: bool = False, size: tuple[int, int] = (1200, 900)
 ) -> Any:
-    """What `script` (the body of a function) returns when the page has been loaded."""
+    """What `script` (the body of a function) returns once the page is loaded."""
     page = folder / "asked.html"
     answer = (
         "<script>addEventListener('load', () => { let answer; try { answer = (() => {" + script + "})(); }"

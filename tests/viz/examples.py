@@ -1,10 +1,13 @@
-"""The graphs that the drawings are tested on."""
+"""The graphs that the drawings are tested on, and short ways to draw them."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+from tinygrad_lite.viz import Drawing, draw
+from tinygrad_lite.viz.scene.cards import Card, Scene
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
@@ -147,7 +150,7 @@ def residual() -> Tensor:
 
 
 def nan() -> Tensor:
-    """A graph in which a logarithm goes wrong."""
+    """A graph with logarithms of negative numbers."""
     rng = np.random.default_rng(1)
     x = Tensor(rng.normal(size=(6, 8)), name="x")
     w = Tensor(rng.normal(size=(8, 5)), requires_grad=True, name="w")
@@ -171,7 +174,7 @@ def chain(n: int) -> Tensor:
 
 
 def tangle(n: int) -> Tensor:
-    """n ops without modules, each on two results that came shortly before."""
+    """n ops without modules, each on two recent results."""
     rng = np.random.default_rng(0)
     made: list[Any] = [Tensor(rng.normal(size=(3, 3)), requires_grad=True, name=f"x{i}") for i in range(8)]
     while len(made) < n:
@@ -182,3 +185,18 @@ def tangle(n: int) -> Tensor:
 
 
 ALL = {"scalars": scalars, "convnet": convnet, "transformer": transformer, "residual": residual, "nan": nan}
+
+
+@cache
+def drawing(name: str, engine: str) -> Drawing:
+    return draw(ALL[name](), engine=engine)
+
+
+def card(scene: Scene, path: str) -> Card:
+    """The card with this path."""
+    return next(c for c in scene.cards() if c.path == path)
+
+
+def variable(value: Any, name: str | None = None) -> Tensor:
+    """A leaf that requires a gradient."""
+    return Tensor(value, requires_grad=True, name=name)

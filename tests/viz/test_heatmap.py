@@ -1,4 +1,4 @@
-"""Heat maps: pictures of arrays, read back from the PNG."""
+"""Heat maps, read back from their PNG."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz.heatmap import GRADIENT, HEIGHT, VALUE, WIDTH, heatmap, limit, pool
+from tinygrad_lite.viz.render.heatmap import GRADIENT, HEIGHT, VALUE, WIDTH, heatmap, limit, pool
 
 
 def pixels(a: Any, colours: Any = VALUE) -> Any:
@@ -22,7 +22,7 @@ def pixels(a: Any, colours: Any = VALUE) -> Any:
 
 
 def cells(a: Any, size: int, colours: Any = VALUE) -> Any:
-    """The RGBA in the middle of each cell of a matrix."""
+    """The RGBA at the centre of each cell of a matrix."""
     return pixels(a, colours)[size // 2 :: size, size // 2 :: size]
 
 

@@ -1,4 +1,4 @@
-"""The stepper as a person uses it, in headless Chromium: by slider, by keys, with less motion, without scripts."""
+"""The player in headless Chromium: slider, keys, reduced motion, without scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import Player, draw, html, player
+from tinygrad_lite.viz import Player, draw
+from tinygrad_lite.viz.render import html, stepper
 
 from tinygrad_lite import Tensor
 
@@ -37,7 +38,7 @@ const state = () => ({
 
 
 @cache
-def stepper(name: str, engine: str = "layered") -> Player:
+def player(name: str, engine: str = "layered") -> Player:
     return draw(ALL[name](), engine=engine).play()
 
 
@@ -45,15 +46,15 @@ def stepper(name: str, engine: str = "layered") -> Player:
 
 
 def test_the_code_is_under_10_kb() -> None:
-    """All that makes a stepper of an SVG, the tooltips' script with it; what the steps say grows with the graph."""
-    code = (html.SCRIPT, player.SCRIPT, player.STYLE)
+    """All code on the page, including that of the tooltips; only the steps' texts grow with the graph."""
+    code = (html.SCRIPT, stepper.SCRIPT, stepper.STYLE)
     assert sum(len(part.encode()) for part in code) < 10_000
-    page = stepper("convnet").html()
-    assert all(part in page for part in (html.SCRIPT, player.SCRIPT))
+    page = player("convnet").html()
+    assert all(part in page for part in (html.SCRIPT, stepper.SCRIPT))
 
 
 def test_it_needs_nothing_from_elsewhere() -> None:
-    page = stepper("convnet").html()
+    page = player("convnet").html()
     svg = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page)
     assert svg
     whole = page + base64.b64decode(svg[1]).decode()
@@ -64,14 +65,14 @@ def test_it_needs_nothing_from_elsewhere() -> None:
 
 
 def test_saved_as_html_and_as_nothing_else(tmp_path: Path) -> None:
-    path = stepper("scalars").save(tmp_path / "steps.html")
+    path = player("scalars").save(tmp_path / "steps.html")
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     with pytest.raises(ValueError, match=r"\.html file, not \.svg"):
-        stepper("scalars").save(tmp_path / "steps.svg")
+        player("scalars").save(tmp_path / "steps.svg")
 
 
 def test_what_a_notebook_gets() -> None:
-    shown = stepper("scalars")._repr_mimebundle_()
+    shown = player("scalars")._repr_mimebundle_()
     assert set(shown) == {"text/html", "image/svg+xml", "text/plain"}
     static = re.sub(r"<script>.*?</script>", "", shown["text/html"], flags=re.S)
     assert re.fullmatch(
@@ -85,8 +86,8 @@ def test_what_a_notebook_gets() -> None:
 
 @needs_chromium
 def test_every_state_of_the_conv_net(tmp_path: Path) -> None:
-    """First, middle, last and all between: what is seen is what has been computed, and no more."""
-    these = stepper("convnet")
+    """Every state shows what has been computed so far, and nothing else."""
+    these = player("convnet")
     found = ask(
         these.html(),
         FIND + "return each(state);",
@@ -113,7 +114,7 @@ def test_every_state_of_the_conv_net(tmp_path: Path) -> None:
 
 @needs_chromium
 def test_running_sums_on_the_cards(tmp_path: Path) -> None:
-    these = stepper("scalars")
+    these = player("scalars")
     (a,) = [card for card in these.drawing.scene.cards() if card.name == "a"]
     script = f"return each(() => $('.c[data-n=\"{a.key}\"] .d').textContent);"
     shown = ask(these.html(), FIND + script, tmp_path)
@@ -148,7 +149,7 @@ def test_arrow_keys_home_end_and_space(tmp_path: Path) -> None:
     slider.focus(); press("ArrowRight", slider, true); log();
     return {seen, last, playing, still};
     """
-    found = ask(stepper("scalars").html(), FIND + script, tmp_path)
+    found = ask(player("scalars").html(), FIND + script, tmp_path)
     last = found["last"]
     assert found["seen"] == [0, 1, 2, 1, last, last, 0, 1, 2, 2]
     assert "Pause" in found["playing"] and "Play" in found["still"]
@@ -167,7 +168,7 @@ def test_playing_goes_to_the_end_and_stops_and_starts_over(tmp_path: Path) -> No
     forward.click(); back.click();
     return {seen, ended, again, stopped, now: +slider.value, max: +slider.max};
     """
-    found = ask(clock + stepper("scalars").html(), FIND + script, tmp_path)
+    found = ask(clock + player("scalars").html(), FIND + script, tmp_path)
     assert found["seen"] == list(range(1, found["max"] + 1))
     assert "Play" in found["ended"]
     assert (found["again"], found["stopped"], found["now"]) == (0, 0, 1)
@@ -185,7 +186,7 @@ def test_for_keyboards_and_screen_readers(tmp_path: Path) -> None:
       cards: cards.every(c => c.getAttribute("aria-label")), ours: root.getAttribute("data-lm-suppress-shortcuts"),
     };
     """
-    found = ask(stepper("scalars").html(), FIND + script, tmp_path)
+    found = ask(player("scalars").html(), FIND + script, tmp_path)
     assert found["reached"] and found["named"] and found["cards"]
     assert found["group"] == "group Step by step"
     assert found["live"] == "polite"
@@ -201,7 +202,7 @@ def test_reduced_motion_is_respected(calm: bool, tmp_path: Path) -> None:
     return [getComputedStyle($(".e.on path")).animationName, getComputedStyle($(".view")).scrollBehavior];
     """
     flags = ["--force-prefers-reduced-motion"] if calm else []
-    found = ask(stepper("scalars").html(), FIND + script, tmp_path, *flags)
+    found = ask(player("scalars").html(), FIND + script, tmp_path, *flags)
     assert found == (["none", "auto"] if calm else ["flow", "smooth"])
 
 
@@ -222,7 +223,7 @@ def test_what_fires_is_in_view_and_the_panel_holds_what_it_says(
     });
     return wrong;
     """
-    assert ask(stepper(name).html(), FIND + script, tmp_path, "--force-prefers-reduced-motion", size=size) == []
+    assert ask(player(name).html(), FIND + script, tmp_path, "--force-prefers-reduced-motion", size=size) == []
 
 
 @needs_chromium
@@ -245,7 +246,7 @@ def test_screenshots_of_the_first_a_middle_and_the_last_state(tmp_path: Path) ->
     for state in ("0", "Math.round(slider.max * 0.7)", "slider.max"):
         page = tmp_path / f"{len(pixels)}.html"
         go = f"<script>addEventListener('load', () => {{ {FIND} slide({state}); }});</script>"
-        page.write_text(stepper("convnet").html() + go, encoding="utf-8")
+        page.write_text(player("convnet").html() + go, encoding="utf-8")
         pixels[state] = screenshot(page, "--force-prefers-reduced-motion", size=(1240, 860))
     first, middle, last = pixels.values()
     assert count(first, PINK) == 0 and count(first, BLUE) > 500
@@ -256,7 +257,7 @@ def test_screenshots_of_the_first_a_middle_and_the_last_state(tmp_path: Path) ->
 
 @needs_chromium
 def test_dark(tmp_path: Path) -> None:
-    page = stepper("scalars").save(tmp_path / "steps.html")
+    page = player("scalars").save(tmp_path / "steps.html")
     light, dark = screenshot(page, size=(1000, 700)), screenshot(page, dark=True, size=(1000, 700))
     assert light.mean() > 0.85
     assert dark.mean() < 0.2
@@ -264,7 +265,7 @@ def test_dark(tmp_path: Path) -> None:
 
 @needs_chromium
 def test_with_scripts_off_it_is_the_drawing(tmp_path: Path) -> None:
-    these = stepper("scalars")
+    these = player("scalars")
     page = these.save(tmp_path / "steps.html")
     drawn = these.drawing.save(tmp_path / "drawing.html")
     size = (800, 700)
@@ -293,7 +294,7 @@ def test_no_name_becomes_markup_or_script(tmp_path: Path) -> None:
 
 @needs_chromium
 def test_a_notebook_through_nbconvert(tmp_path: Path) -> None:
-    """Executed, exported to HTML: two steppers on one page, each with its own slider; without scripts, two pictures."""
+    """Run a notebook and export it: two players on one page, each with its own slider; without scripts, two images."""
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     nbconvert = pytest.importorskip("nbconvert")

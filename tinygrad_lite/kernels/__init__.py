@@ -6,7 +6,6 @@ Importing this package registers them all. It also sets how this process keeps m
 import os
 
 from . import activation as activation
-from . import blocks as blocks
 from . import conv as conv
 from . import cumulative as cumulative
 from . import elementwise as elementwise
@@ -14,6 +13,8 @@ from . import erf as erf
 from . import indexing as indexing
 from . import mask as mask
 from . import norm as norm
+from . import one_order as one_order
+from . import optim as optim
 from . import padding as padding
 from . import pool as pool
 from . import product as product

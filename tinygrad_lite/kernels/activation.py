@@ -1,119 +1,100 @@
-"""relu, sigmoid, softplus and the gradients of what is made of them, with few temporaries."""
+"""relu, sigmoid, softplus, elu and the gradients of what is made of them, with few temporaries."""
 
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any
 
 import numpy as np
 
+from ..ops import activation as rules
 from ..values import Array
-from .blocks import elementwise
-from .kernel import kernel
+from .blocks import in_blocks
 
 
-def either(condition: Array, no: float, like: Array) -> Array:
-    """1 where the condition holds, else the number `no`, for a product with `like`: a faster np.where."""
-    dtype = np.result_type(getattr(like, "dtype", np.float64), np.float16)
-    if type(condition) is not np.ndarray:
-        return np.where(condition, 1, no).astype(dtype)
-    out: Array = condition.astype(dtype)
-    if 0 <= no <= 1 and dtype.kind == "f":
-        return out.clip(no, 1, out=out)
-    rest: Array = (~condition).astype(dtype)
-    rest *= no
-    out += rest
-    return out
+@in_blocks(rules.relu_forward)
+def relu(y: Array, x: Array) -> None:
+    x.clip(0, np.inf, out=y)  # np.maximum of an array and a number is three times slower
 
 
-def plain_gate(g: Array, on: Array) -> Array:
-    return g * on
+@in_blocks(rules.relu_gradient)
+def relu_gradient(gx: Array, g: Array, x: Array) -> None:
+    gx[...] = x > 0  # a mask cast at once is faster than one cast within the product
+    gx *= g
 
 
-@kernel(plain_gate)
-def gate(g: Array, on: Array) -> Array:
-    """g where the mask holds, else g · 0. A mask cast at once is faster than one cast within the product."""
-    if not (floating(g) and type(on) is np.ndarray and on.shape == g.shape):
-        return plain_gate(g, on)
-    return elementwise(_gate, g, on)
+@in_blocks(rules.leaky_relu_forward)
+def leaky_relu(y: Array, x: Array, slope: float) -> None:
+    _bent(y, x, slope)
+    y *= x
 
 
-def _gate(out: Array, g: Array, on: Array) -> None:
-    out[...] = on
-    out *= g
+@in_blocks(rules.leaky_relu_gradient)
+def leaky_relu_gradient(gx: Array, g: Array, x: Array, slope: float) -> None:
+    _bent(gx, x, slope)
+    gx *= g
 
 
-def floating(x: Array) -> bool:
-    """Whether x is an array (not a number, as NumPy gives for 0 axes) that its own function can be written into."""
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.ndim > 0
+def _bent(out: Array, x: Array, slope: float) -> None:
+    """1 where x > 0, else the slope: np.where would branch at each element."""
+    out[...] = x > 0
+    if 0 <= slope <= 1:
+        out.clip(slope, 1, out=out)
+    else:
+        rest = 1 - out
+        rest *= slope
+        out += rest
 
 
-def replaced(x: Array, where: Array, y: Any) -> Array:
-    """y where the mask holds, else x; written over x, for an x that nobody else holds."""
-    if not floating(x):
-        return np.where(where, y, x)
-    if where.any():
-        np.copyto(x, y, where=where)
-    return x
+@in_blocks(rules.hardtanh_gradient)
+def hardtanh_gradient(gx: Array, g: Array, x: Array, low: float, high: float) -> None:
+    gx[...] = (x > low) & (x < high)
+    gx *= g
 
 
-def plain_relu(x: Array) -> Array:
-    return np.maximum(x, 0)
-
-
-@kernel(plain_relu)
-def relu(x: Array) -> Array:
-    """max(x, 0) of each element."""
-    return elementwise(_relu, x) if floating(x) else np.maximum(x, 0)
-
-
-def _relu(out: Array, x: Array) -> None:
-    x.clip(0, np.inf, out=out)  # np.maximum of an array and a number is three times slower
-
-
-def plain_sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-@kernel(plain_sigmoid)
-def sigmoid(x: Array) -> Array:
-    with np.errstate(over="ignore"):  # e⁻ˣ is inf where the result is 0
-        return elementwise(_sigmoid, x, work=3) if floating(x) else plain_sigmoid(x)
-
-
-def _sigmoid(y: Array, x: Array) -> None:
+@in_blocks(rules.sigmoid_forward, work=3)
+def sigmoid(y: Array, x: Array) -> None:
     np.negative(x, out=y)
-    np.exp(y, out=y)
+    with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
+        np.exp(y, out=y)
     y += 1
     np.divide(1, y, out=y)  # twice as fast as np.reciprocal
 
 
-def plain_sigmoid_gradient(g: Array, y: Array) -> Array:
-    return g * y * (1 - y)
-
-
-@kernel(plain_sigmoid_gradient)
-def sigmoid_gradient(g: Array, y: Array) -> Array:
-    return elementwise(_sigmoid_gradient, y, g, work=2) if floating(y) else plain_sigmoid_gradient(g, y)
-
-
-def _sigmoid_gradient(gx: Array, y: Array, g: Array) -> None:
+@in_blocks(rules.sigmoid_gradient, work=2)
+def sigmoid_gradient(gx: Array, g: Array, y: Array) -> None:
     np.subtract(1, y, out=gx)
     gx *= y
     gx *= g
 
 
-def plain_silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return g * (s * (1 + x * (1 - s)))
+@in_blocks(rules.softplus_forward, work=3)
+def softplus(y: Array, x: Array, beta: float, threshold: float) -> None:
+    np.multiply(x, beta, out=y)
+    above = y > threshold
+    np.absolute(y, out=y)
+    np.negative(y, out=y)
+    np.exp(y, out=y)
+    np.log1p(y, out=y)
+    y /= beta
+    y += x.clip(0, np.inf) if beta > 0 else x.clip(-np.inf, 0)
+    if above.any():
+        np.copyto(y, x, where=above)
 
 
-@kernel(plain_silu_gradient)
-def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return elementwise(_silu_gradient, x, g, s, work=2) if floating(x) else plain_silu_gradient(g, x, s)
+@in_blocks(rules.softplus_gradient, work=3)
+def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: float) -> None:
+    np.multiply(x, -beta, out=gx)
+    above = gx < -threshold
+    with np.errstate(over="ignore"):
+        np.exp(gx, out=gx)
+    gx += 1
+    np.divide(g, gx, out=gx)
+    if above.any():
+        np.copyto(gx, g, where=above)
 
 
-def _silu_gradient(gx: Array, x: Array, g: Array, s: Array) -> None:
+@in_blocks(rules.silu_gradient, work=2)
+def silu_gradient(gx: Array, g: Array, x: Array, s: Array) -> None:
     np.subtract(1, s, out=gx)
     gx *= x
     gx += 1
@@ -121,18 +102,8 @@ def _silu_gradient(gx: Array, x: Array, g: Array, s: Array) -> None:
     gx *= g
 
 
-def plain_gelu_gradient(g: Array, x: Array, p: Array) -> Array:
-    return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
-
-
-@kernel(plain_gelu_gradient)
-def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
-    if not floating(x):
-        return plain_gelu_gradient(g, x, p)
-    return elementwise(_gelu_gradient, x, g, p, work=3)
-
-
-def _gelu_gradient(gx: Array, x: Array, g: Array, p: Array) -> None:
+@in_blocks(rules.gelu_gradient, work=3)
+def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
     np.multiply(x, x, out=gx)
     gx *= -0.5
     np.exp(gx, out=gx)
@@ -142,23 +113,20 @@ def _gelu_gradient(gx: Array, x: Array, g: Array, p: Array) -> None:
     gx *= g
 
 
-def plain_softplus(x: Array, beta: float, threshold: float) -> Array:
-    z = x * beta
-    return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.absolute(z)))) / beta)
-
-
-@kernel(plain_softplus)
-def softplus(x: Array, beta: float, threshold: float) -> Array:
-    if not floating(x) or beta <= 0:
-        return plain_softplus(x, beta, threshold)
-    return elementwise(partial(_softplus, beta=beta, threshold=threshold), x, work=3)
-
-
-def _softplus(y: Array, x: Array, beta: float, threshold: float) -> None:
-    np.absolute(x, out=y)
-    y *= -beta
-    np.exp(y, out=y)
-    np.log1p(y, out=y)
-    y /= beta
+@in_blocks(rules.elu_forward, work=3)
+def elu(y: Array, x: Array, alpha: float) -> None:
+    x.clip(-np.inf, 0, out=y)
+    np.expm1(y, out=y)
+    y *= alpha
     y += x.clip(0, np.inf)
-    replaced(y, x * beta > threshold, x)
+
+
+@in_blocks(rules.elu_gradient, work=3)
+def elu_gradient(gx: Array, g: Array, x: Array, alpha: float) -> None:
+    x.clip(-np.inf, 0, out=gx)
+    np.exp(gx, out=gx)
+    if alpha != 1:
+        slope = np.empty_like(x)
+        _bent(slope, x, alpha)
+        gx *= slope
+    gx *= g

@@ -1,4 +1,4 @@
-"""Kernels of several passes on an array, its blocks shared out over the threads.
+"""Kernels of several passes over an array, written into a new one in place, its blocks shared out over the threads.
 
 A block for each thread and no more: blocks that would stay in the cache from pass to pass cost more in calls than they
 gain (softmax of 1000×1000 in one thread: 0.71 ms as a whole, 0.98 ms in 16 blocks). A second thread takes softmax of
@@ -12,66 +12,115 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
+from ..dispatch import ArrayCode
 from ..values import Array
+from . import thresholds
 from .threads import each, get_num_threads, split
 
-WORTH = 6_000_000  # bytes, times the work for each number, that are worth a second thread
-LONG = 1000  # bytes: from such a run on NumPy is faster without its buffer
+SETTINGS = {int, float, bool, tuple, type(None)}  # NumPy scalars aside: they may change the dtype of a result
+
+
+def in_blocks(
+    point: ArrayCode[...], work: int = 1, when: Callable[..., bool] | None = None
+) -> Callable[[Callable[..., None]], ArrayCode[...]]:
+    """Register f(out, *arguments), which writes what `point` returns into `out`, for arrays of float32 or float64.
+
+    The arguments are arrays of one shape and dtype, masks of that shape, and settings. If one of them is called `axis`,
+    the axes in it stay whole, and an array may have a 1 there. `out` has the dtype of the first array, and its order in
+    memory is that of the last one of full shape: a gradient comes first, and may be one number broadcast.
+
+    `work` is as for `blockwise`; `when` tells from the arguments whether f is to be used.
+    """
+    code = getattr(point.plain, "__code__", None)  # a ufunc has none
+    names = code.co_varnames[: code.co_argcount] if code else ()
+    axis = names.index("axis") if "axis" in names else None
+
+    def register(write: Callable[..., None]) -> ArrayCode[...]:
+        def version(*args: Any) -> Array:
+            first: Any = None
+            like: Any = None
+            for a in args:
+                if a.__class__ is ndarray:
+                    if first is None:
+                        if a.dtype.char not in "fd" or not a.ndim:
+                            return NotImplemented
+                        first = like = a
+                    elif a.shape == first.shape:
+                        if a.dtype.char != first.dtype.char and a.dtype.char != "?":
+                            return NotImplemented
+                        like = a
+                    elif axis is None or not _reduced(a, first):
+                        return NotImplemented
+                elif a.__class__ not in SETTINGS:
+                    return NotImplemented
+            if first is None or when is not None and not when(*args):
+                return NotImplemented
+            out = np.empty_like(like) if like.dtype is first.dtype else np.empty_like(like, first.dtype)
+            if axis is not None:
+                return blockwise(write, out, *args, whole=args[axis], work=work)
+            if large(out, work):
+                return blockwise(write, out, *args, work=work)
+            write(out, *args)
+            return out
+
+        return point.register(version)
+
+    return register
+
+
+def _reduced(a: Array, x: Array) -> bool:
+    """Whether a is like x but for axes of 1."""
+    return a.ndim == x.ndim and a.dtype.char == x.dtype.char and all(n in (1, m) for n, m in zip(a.shape, x.shape))
 
 
 def large(x: Array, work: int = 1) -> bool:
     """Whether x is worth a second thread, and there is one."""
-    return x.nbytes * work >= WORTH and get_num_threads() > 1
+    return x.nbytes * work >= thresholds.BYTES_FOR_A_SECOND_THREAD and get_num_threads() > 1
 
 
 def blockwise(
-    f: Callable[..., Any], out: Array, *arrays: Array, whole: int | tuple[int, ...] = (), work: int = 1
+    f: Callable[..., Any], out: Array, *args: Any, whole: int | tuple[int, ...] | None = (), work: int = 1
 ) -> Array:
-    """`out`, into which f(out, *arrays) writes: called for a block of it in each thread where it is large.
+    """`out`, into which f(out, *args) writes: called for a block of it in each thread where it is large.
 
     A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
-    those not in `whole`. `work` is what f does for each number: 1 in a pass or two, 2 in some more, 3 in many, or where
-    there is an exp or a tanh among them, and so on for what takes longer still.
+    those not in `whole` (None: all are). `work` is what f does for each number: 1 in a pass or two, 2 in some more, 3
+    in many, or where there is an exp or a tanh among them, and so on for what takes longer still.
     """
     free = []
-    if large(out, work):
+    if whole is not None and large(out, work):
         kept = {i % out.ndim for i in (whole if isinstance(whole, tuple) else (whole,))}
         free = [i for i in range(out.ndim) if i not in kept and out.shape[i] > 1]
     if not free:
-        _unbuffered(f, out, *arrays)
+        _unbuffered(f, out, *args)
         return out
     axis = max(free, key=lambda i: out.strides[i])
     n, last = out.shape[axis], axis - out.ndim
 
+    def cut(a: Any, here: Any) -> Any:
+        return a[here] if a.__class__ is ndarray and a.ndim >= -last and a.shape[last] == n else a
+
     def block(part: slice) -> None:
         here = (..., part, *(slice(None),) * (-1 - last))
-        _unbuffered(f, out[here], *[a[here] if a.ndim >= -last and a.shape[last] == n else a for a in arrays])
+        _unbuffered(f, out[here], *[cut(a, here) for a in args])
 
-    each(block, split(n, -(-n * WORTH // (2 * work * out.nbytes))))
+    each(block, split(n, -(-n * thresholds.BYTES_FOR_A_SECOND_THREAD // (2 * work * out.nbytes))))
     return out
 
 
-def elementwise(f: Callable[..., Any], x: Array, *arrays: Array, work: int = 1) -> Array:
-    """A new array like x, into which f(out, x, *arrays) writes, an element for those in its place."""
-    out = np.empty_like(x)
-    if large(out, work):
-        return blockwise(f, out, x, *arrays, work=work)
-    f(out, x, *arrays)
-    return out
-
-
-def _unbuffered(f: Callable[..., Any], out: Array, *arrays: Array) -> None:
-    """f(out, *arrays). Where one number stands beside a run of others, or one row beside several, NumPy copies it into
+def _unbuffered(f: Callable[..., Any], out: Array, *args: Any) -> None:
+    """f(out, *args). Where one number stands beside a run of others, or one row beside several, NumPy copies it into
     a buffer again and again to make longer runs; where runs are long already, a buffer that is too small for that takes
     half to four fifths of the time (with short ones up to 2.7 times as long)."""
-    shape, least = out.shape, LONG // out.itemsize
-    if len(shape) < 2 or shape[-1] < least > _run(shape, out.strides, *[a.shape for a in arrays]):
-        f(out, *arrays)
+    shape, least = out.shape, thresholds.BYTES_FOR_A_RUN_WITHOUT_BUFFER // out.itemsize
+    if len(shape) < 2 or shape[-1] < least > _run(shape, out.strides, *[a.shape for a in args if isinstance(a, ndarray)]):
+        f(out, *args)
         return
     before = np.setbufsize(16)
     try:
-        f(out, *arrays)
+        f(out, *args)
     finally:
         np.setbufsize(before)
 

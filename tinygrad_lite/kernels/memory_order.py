@@ -14,6 +14,7 @@ import numpy as np
 
 from ..values import Array
 from .threads import each, pieces
+from .thresholds import ELEMENTS_FOR_ONE_ORDER
 
 STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
 LONG = 1000  # elements that are worth a copy of their own
@@ -124,3 +125,15 @@ def ordered_as(x: Array, a: Array) -> Array:
     else:
         out[...] = a
     return out
+
+
+def side_by_side(x: Array, a: Array) -> Array:
+    """a, of x's shape, in the order of x: copied only where another axis is innermost in it."""
+    if a.size < ELEMENTS_FOR_ONE_ORDER or a.strides == x.strides or innermost(a) == innermost(x):
+        return a
+    return a if 0 in a.strides else ordered_as(x, a)  # what is broadcast has few elements in memory
+
+
+def innermost(x: Array) -> int:
+    """The axis along which neighbours in memory lie."""
+    return min((abs(s), i) for i, (s, n) in enumerate(zip(x.strides, x.shape)) if n > 1)[1]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ..ops import norm as rules
 from ..values import Array
 from .blocks import blockwise
-from .kernel import kernel
-from .reduce import mean
 from .total import total
 
 Axes = tuple[int, ...]
 
 
-def standardized(x: Array, axis: Axes, eps: float) -> tuple[Array, Array]:
-    """y = (x - mean x) / σ, and σ = √(var x + eps)."""
+@rules.standardized.register
+def standardized(x: Array, axis: Axes, eps: float) -> Any:
     if type(x) is not np.ndarray or x.dtype.char not in "fd":
-        d = x - mean(x, axis)
-        sigma = np.sqrt(mean(d, axis, d) + eps)
-        return d / sigma, sigma
+        return NotImplemented
     sigma = np.empty([1 if i in axis else n for i, n in enumerate(x.shape)], x.dtype)
     return blockwise(partial(_standardize, axis=axis, eps=eps), np.empty_like(x), x, sigma, whole=axis, work=2), sigma
 
@@ -33,15 +30,10 @@ def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> No
     y /= sigma
 
 
-def plain_standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Axes) -> Array:
-    h = g * weight
-    return (h - mean(h, axis) - y * mean(h * y, axis)) / sigma
-
-
-@kernel(plain_standardize_gradient)
+@rules.standardize_gradient.register
 def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Axes) -> Array:
     if type(g) is not np.ndarray or g.dtype.char not in "fd":
-        return plain_standardize_gradient(g, y, sigma, weight, axis)
+        return NotImplemented
     rule = partial(_standardize_gradient, axis=axis)
     if np.ndim(weight) == 0 or weight.shape == sigma.shape:  # one for all that is standardised together
         return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis, work=3)
@@ -60,14 +52,10 @@ def _standardize_gradient(
     gx *= factor
 
 
-def plain_scale(x: Array, weight: Any, bias: Any) -> Array:
-    return x * weight + bias
-
-
-@kernel(plain_scale)
+@rules.scale_forward.register
 def scale(x: Array, weight: Any, bias: Any) -> Array:
     if type(x) is not np.ndarray or np.ndim(weight) + np.ndim(bias) == 0:
-        return plain_scale(x, weight, bias)
+        return NotImplemented
     out = np.empty_like(x, dtype=np.result_type(x, weight, bias))
     return blockwise(_scale, out, x, np.asarray(weight, out.dtype), np.asarray(bias, out.dtype), work=2)
 
@@ -75,15 +63,3 @@ def scale(x: Array, weight: Any, bias: Any) -> Array:
 def _scale(y: Array, x: Array, weight: Array, bias: Array) -> None:
     np.multiply(x, weight, out=y)
     y += bias
-
-
-def sum_to(shape: tuple[int, ...], g: Array, x: Array | None = None) -> Array:
-    """Σ g, or Σ g · x, over the axes along which what has `shape` was broadcast."""
-    axes = _broadcast(shape, np.shape(g))
-    return np.reshape(total(g, axes, x), shape) if axes else g if x is None else g * x
-
-
-@lru_cache(1024)
-def _broadcast(shape: tuple[int, ...], seen: tuple[int, ...]) -> tuple[int, ...]:
-    extra = len(seen) - len(shape)
-    return (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])

@@ -12,7 +12,7 @@ from ..values import Array
 from .memory_order import empty_as, put
 
 
-@rules.framed.register
+@rules.pad_forward.register
 def framed(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
     if type(x) is not np.ndarray or not x.ndim or np.ndim(value) or min(map(min, widths)) < 0:
         return NotImplemented

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import product as rules
 from ..values import Array
-from .kernel import kernel
 from .threads import awake, each, shared
+from .thresholds import PRODUCTS_FOR_BLAS_THREADS
 
-ALONE = 1 << 18  # products of numbers: OpenBLAS takes no second thread for fewer
 
-
-@kernel(np.matmul)  # type: ignore[arg-type]
+@rules.matrix_product.register
 def matmul(x: Array, w: Array) -> Array:
-    """x @ w. A stack of x's against one w is one product: NumPy makes one for each, up to 3 times slower.
+    """A stack of x's against one w is one product: NumPy makes one for each, up to 3 times slower.
 
     And a column times a row is no sum: as a product it is 5 times faster.
     """
@@ -33,7 +32,7 @@ def matmul(x: Array, w: Array) -> Array:
 def _threaded(x: Array, w: Array) -> Array:
     """x @ w of two matrices, in the BLAS's threads, or a part of it in each of ours where these are at work now."""
     (n, k), m = x.shape, w.shape[1]
-    if n * k * m < ALONE or not awake() or k != w.shape[0] or x.dtype != w.dtype:
+    if n * k * m < PRODUCTS_FOR_BLAS_THREADS or not awake() or k != w.shape[0] or x.dtype != w.dtype:
         return x @ w
     out = np.empty((n, m), x.dtype)
     if n > m:
@@ -43,11 +42,7 @@ def _threaded(x: Array, w: Array) -> Array:
     return out
 
 
-def _plain_contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
-    return np.einsum(f"{','.join(inputs)}->{output}", *arrays, optimize=len(arrays) > 2)
-
-
-@kernel(_plain_contract)
+@rules.contract.register
 def contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
     """`np.einsum` with a letter for each axis: two arrays at a time, as a matrix product where that is what it is."""
     operands = [np.asarray(a) for a in arrays]

@@ -23,9 +23,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from . import thresholds
+
 Item = TypeVar("Item")
-AWAKE = 0.1  # s
-WORTH = 1 << 24  # products of numbers: fewer are done before another thread has begun
 
 
 def _default() -> int:
@@ -44,7 +44,7 @@ class _Pool:
         self.helpers = 0  # started so far
         self.jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.busy = threading.Lock()  # held while a caller has the pool
-        self.last = -AWAKE  # when it was last given a job
+        self.last = -thresholds.SECONDS_AWAKE  # when it was last given a job
 
     def help(self, job: Callable[[], None], times: int) -> None:
         """Have the helpers do `job` so many times at once, which is at most `threads` - 1."""
@@ -117,7 +117,11 @@ def _set_blas(n: int) -> None:
 
 def awake() -> bool:
     """Whether the threads here have worked a moment ago, so that those of the BLAS had better sleep."""
+<<<<<<< HEAD
     return _quiet or time.monotonic() - _pool.last < AWAKE
+=======
+    return time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
+>>>>>>> main
 
 
 def split(n: int, least: int = 1) -> list[slice]:
@@ -128,7 +132,7 @@ def split(n: int, least: int = 1) -> list[slice]:
 
 def shared(n: int, products: int) -> list[slice]:
     """range(n) in a part for each thread, or fewer where these would have too few of so many products of numbers."""
-    return split(n, max(1, -(-WORTH * n // max(1, products))))
+    return split(n, max(1, -(-thresholds.PRODUCTS_FOR_A_SECOND_THREAD * n // max(1, products))))
 
 
 def pieces(part: slice, most: int) -> list[slice]:

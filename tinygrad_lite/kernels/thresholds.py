@@ -3,7 +3,28 @@
 Measured on an AMD EPYC with two threads; on other processors they may lie a factor of two off, which costs little.
 """
 
-# ---------------------------------------------------------------------------------------------------------------- oneDNN
+# memory_order.py, one_order.py
+ELEMENTS_FOR_ONE_ORDER = 1 << 15  # elements of an operand: fewer fit into the cache, in any order
+# sums, products and indices
+ELEMENTS_TO_SUM_BY_PRODUCTS = 1 << 15  # elements of an array; OpenBLAS takes no second thread for fewer
+ELEMENTS_TO_ADD = 16  # along an axis: up to so many, additions take down to a sixth of np.sum's time
+ELEMENTS_BETWEEN_ADDED = 64  # from one of these to the next, at most
+ELEMENTS_OF_A_SUMMED_PIECE = 1024  # longer runs are summed in pieces: as exactly as by np.sum, and twice as fast
+ELEMENTS_TO_SUM_IN_RUNS = 4096  # of an array whose running sums are products with a triangle of ones
+ELEMENTS_OF_A_RUN = 16  # that one such product adds up
+PRODUCTS_FOR_BLAS_THREADS = 1 << 18  # of two numbers; OpenBLAS takes no second thread for fewer
+ELEMENTS_TO_ADD_AS_ROWS = 64  # for each index; with fewer, np.add.at of single elements is as fast
+ELEMENTS_OF_A_TURN = 1 << 13  # that are worth a turn, or a sum, of their own
+ELEMENTS_TO_SORT_BY_KEYS = 1 << 13  # of an array
+ELEMENTS_OF_A_LINE_OF_KEYS = 64  # along the sorted axis
+# ------------------------------------------------------------------------------------------------- blocks and threads
 
-CONV_ELEMENTS_FOR_ONEDNN = 2048  # of the input: a call takes some 10 µs more than NumPy's
+BYTES_FOR_A_SECOND_THREAD = 6_000_000  # times the work for each number (see blocks.in_blocks)
+BYTES_FOR_A_RUN_WITHOUT_BUFFER = 1000  # from such a run of equal elements on NumPy is faster without its buffer
+PRODUCTS_FOR_A_SECOND_THREAD = 1 << 24  # products of numbers: fewer are done before another thread has begun
+SECONDS_AWAKE = 0.1  # for so long the BLAS's threads spin after their last work, and ours count as awake
+
+# ------------------------------------------------------------------------------------------------------------- oneDNN
+
+CONV_ELEMENTS_FOR_ONEDNN = 2048  # of the input: a call takes some 10 µs more than one of NumPy's
 CONV_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers

@@ -12,18 +12,21 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .. import graph
 from ..values import Array
 from .threads import awake, one_blas_thread
+from .thresholds import (
+    ELEMENTS_BETWEEN_ADDED,
+    ELEMENTS_OF_A_SUMMED_PIECE,
+    ELEMENTS_TO_ADD,
+    ELEMENTS_TO_SUM_BY_PRODUCTS,
+)
 
 Axis = int | tuple[int, ...] | None
-LARGE = 1 << 15  # elements; OpenBLAS takes no second thread for fewer
-FEW, CLOSE = 16, 64  # elements along an axis, and from one to the next: additions take down to a sixth of np.sum's time
-RUN = 1024  # elements: longer runs are summed in pieces, as exactly as np.sum does, and twice as fast
 
 
 @graph.total.register
 def total(x: Array, axis: Axis, y: Array | None = None) -> Array:
     """Σ x, or Σ x · y, over the axes, which stay as axes of 1."""
     if type(x) is np.ndarray and x.dtype.char in "fd" and x.size and (y is None or _alike(x, y)):
-        if x.size < LARGE or not awake():
+        if x.size < ELEMENTS_TO_SUM_BY_PRODUCTS or not awake():
             return _by_products(x, axis, y)
         with one_blas_thread:
             return _by_products(x, axis, y)
@@ -84,7 +87,8 @@ def _in_order(x: Array, axis: Axis, y: Array | None) -> Array:
         else:
             out = np.einsum("ij,ij->j", columns, y.reshape(columns.shape))
         return out.reshape((1,) * first + others)
-    if y is None and len(axes) == 1 and 1 < x.shape[axes[0]] <= FEW and prod(x.shape[axes[0] + 1 :]) <= CLOSE:
+    few = y is None and len(axes) == 1 and 1 < x.shape[axes[0]] <= ELEMENTS_TO_ADD
+    if few and prod(x.shape[axes[0] + 1 :]) <= ELEMENTS_BETWEEN_ADDED:
         return _added(x, axes[0])
     return graph.total.plain(x, axes, y)
 
@@ -101,12 +105,12 @@ def _added(x: Array, axis: int) -> Array:
 
 def _runs(x: Array) -> Array:
     """The sum of each run along the last axis."""
-    n = x.shape[-1]
-    if n <= 4 * RUN:
+    n, most = x.shape[-1], ELEMENTS_OF_A_SUMMED_PIECE
+    if n <= 4 * most:
         return x @ ones(n, x.dtype)
-    whole = n // RUN * RUN
-    pieces = x[..., :whole].reshape(*x.shape[:-1], whole // RUN, RUN)
-    return np.vecdot(pieces, ones(RUN, x.dtype)).sum(-1) + x[..., whole:].sum(-1)
+    whole = n // most * most
+    pieces = x[..., :whole].reshape(*x.shape[:-1], whole // most, most)
+    return np.vecdot(pieces, ones(most, x.dtype)).sum(-1) + x[..., whole:].sum(-1)
 
 
 def _alike(x: Array, y: Array) -> bool:

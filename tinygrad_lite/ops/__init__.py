@@ -11,10 +11,15 @@ from . import indexing as indexing
 from . import linalg as linalg
 from . import linear as linear
 from . import loss as loss
+from . import mapping as mapping
+from . import nan as nan
 from . import norm as norm
+from . import order as order
 from . import padding as padding
+from . import polynomial as polynomial
 from . import pool as pool
 from . import product as product
+from . import ranges as ranges
 from . import reduce as reduce
 from . import resample as resample
 from . import sequence as sequence

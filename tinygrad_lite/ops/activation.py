@@ -1,6 +1,6 @@
 """Activations: relu, sigmoid, gelu, softmax and the rest, elementwise or along an axis.
 
-Where a function has a corner its derivative there is what PyTorch's is, stated with it.
+Where a function has a corner, its derivative there is PyTorch's, and is stated with it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,8 @@ import math
 
 import numpy as np
 
-from ..graph import Rule, op
-from ..kernels import activation as kernels
-from ..kernels import elementwise
-from ..kernels.softmax import exponentials, log_softmax_gradient, lowered, softmax_gradient
-from ..kernels.softmax import softmax as _softmax
+from ..dispatch import array_code, forward
+from ..graph import Node, Rule, op, total
 from ..values import Array
 from .reduce import Axis, spread
 from .special import ndtr
@@ -28,21 +25,39 @@ __all__ = [
 # --------------------------------------------------------------------------------------------- straight, with corners
 
 
+@forward
+def relu_forward(x: Array) -> Array:
+    return np.maximum(x, 0)
+
+
+@array_code
+def relu_gradient(g: Array, x: Array) -> Array:
+    return g * (x > 0)
+
+
 @op
 def relu(x: Array) -> Rule:
     """out = max(x, 0)        ∂L/∂x = g · [x > 0]
 
     The derivative at 0 is 0.
     """
-    on = x > 0
-    return kernels.relu(x), (lambda g: kernels.gate(g, on),)
+    return relu_forward(x), (lambda g: relu_gradient(g, x),)
+
+
+@forward
+def leaky_relu_forward(x: Array, slope: float) -> Array:
+    return np.where(x > 0, x, slope * x)
+
+
+@array_code
+def leaky_relu_gradient(g: Array, x: Array, slope: float) -> Array:
+    return np.where(x > 0, g, slope * g)
 
 
 @op
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Rule:
     """out = x where x > 0, else slope · x        ∂L/∂x = g where x > 0, else slope · g"""
-    slope = kernels.either(x > 0, negative_slope, x)
-    return x * slope, (lambda g: g * slope,)
+    return leaky_relu_forward(x, negative_slope), (lambda g: leaky_relu_gradient(g, x, negative_slope),)
 
 
 def prelu(x: Array, weight: Array) -> Array:
@@ -66,14 +81,18 @@ def prelu(x: Array, weight: Array) -> Array:
     return np.where(x > 0, x, weight * x) if np.ndim(x) else np.where(x > 0, x, np.reshape(weight, ()) * x)
 
 
+@array_code
+def hardtanh_gradient(g: Array, x: Array, low: float, high: float) -> Array:
+    return g * ((x > low) & (x < high))
+
+
 @op
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
     """out = x, held in [min, max]        ∂L/∂x = g · [min < x < max]
 
     The derivative at both corners is 0.
     """
-    inside = (x > min_val) & (x < max_val)
-    return np.clip(x, min_val, max_val), (lambda g: kernels.gate(g, inside),)
+    return np.clip(x, min_val, max_val), (lambda g: hardtanh_gradient(g, x, min_val, max_val),)
 
 
 def relu6(x: Array) -> Array:
@@ -102,7 +121,7 @@ def hardshrink(x: Array, lambd: float = 0.5) -> Array:
 
 
 def softshrink(x: Array, lambd: float = 0.5) -> Array:
-    """x brought nearer to 0 by λ, and 0 where |x| ≤ λ.
+    """x moved towards 0 by λ, and 0 where |x| ≤ λ.
 
     Raises:
         ValueError: λ is negative.
@@ -115,11 +134,34 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
 # ------------------------------------------------------------------------------------------------------------ smooth
 
 
+@forward
+def sigmoid_forward(x: Array) -> Array:
+    with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
+        return 1 / (1 + np.exp(-x))
+
+
+@array_code
+def sigmoid_gradient(g: Array, y: Array) -> Array:
+    return g * y * (1 - y)
+
+
 @op
 def sigmoid(x: Array) -> Rule:
     """out = 1 / (1 + e⁻ˣ)        ∂L/∂x = g · out · (1 - out)"""
-    y = kernels.sigmoid(x)
-    return y, (lambda g: kernels.sigmoid_gradient(g, y),)
+    y = sigmoid_forward(x)
+    return y, (lambda g: sigmoid_gradient(g, y),)
+
+
+@forward
+def softplus_forward(x: Array, beta: float, threshold: float) -> Array:
+    z = x * beta
+    return np.where(z > threshold, x, (np.maximum(z, 0) + np.log1p(np.exp(-np.absolute(z)))) / beta)
+
+
+@array_code
+def softplus_gradient(g: Array, x: Array, beta: float, threshold: float) -> Array:
+    z = x * beta
+    return g * np.where(z > threshold, 1, sigmoid(z))
 
 
 @op
@@ -128,11 +170,7 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
 
     Neither overflows nor loses small results. Where βx > threshold it is taken to be x itself.
     """
-    z = x * beta
-    return (
-        kernels.softplus(x, beta, threshold),
-        (lambda g: g * kernels.replaced(sigmoid(z), z > threshold, 1),),
-    )
+    return softplus_forward(x, beta, threshold), (lambda g: softplus_gradient(g, x, beta, threshold),)
 
 
 def logsigmoid(x: Array) -> Array:
@@ -140,16 +178,26 @@ def logsigmoid(x: Array) -> Array:
     return -softplus(-x, threshold=math.inf)
 
 
+@array_code
+def silu_gradient(g: Array, x: Array, s: Array) -> Array:
+    return g * (s * (1 + x * (1 - s)))
+
+
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
     s = sigmoid(x)
-    return x * s, (lambda g: kernels.silu_gradient(g, x, s),)
+    return x * s, (lambda g: silu_gradient(g, x, s),)
 
 
 def mish(x: Array) -> Array:
     """x · tanh(softplus(x))."""
     return x * np.tanh(softplus(x))
+
+
+@array_code
+def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+    return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
 
 
 @op
@@ -164,21 +212,29 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
     """
     if approximate == "none":
         p = ndtr(x)
-        return x * p, (lambda g: kernels.gelu_gradient(g, x, p),)
+        return x * p, (lambda g: gelu_gradient(g, x, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
     c = math.sqrt(2 / math.pi)
-    t = elementwise.tanh(c * x * (1 + 0.044715 * x * x))
+    t = np.tanh(c * x * (1 + 0.044715 * x * x))
     p = 0.5 * (1 + t)
     return x * p, (lambda g: g * (p + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x))),)
+
+
+@forward
+def elu_forward(x: Array, alpha: float) -> Array:
+    return np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0))
+
+
+@array_code
+def elu_gradient(g: Array, x: Array, alpha: float) -> Array:
+    return g * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0)))
 
 
 @op
 def elu(x: Array, alpha: float = 1.0) -> Rule:
     """out = x where x > 0, else α · (eˣ - 1)        ∂L/∂x = g where x > 0, else g · α · eˣ"""
-    e = alpha * elementwise.expm1(np.clip(x, -np.inf, 0))
-    slope = kernels.either(x > 0, alpha, x)
-    return np.clip(x, 0, np.inf) + e, (lambda g: g * (e + slope),)
+    return elu_forward(x, alpha), (lambda g: elu_gradient(g, x, alpha),)
 
 
 def selu(x: Array) -> Array:
@@ -209,13 +265,41 @@ def softsign(x: Array) -> Array:
 # ----------------------------------------------------------------------------------------------------- along an axis
 
 
+def peak(x: Array, axis: Axis) -> Array:
+    """max x along `axis`, 0 in place of ±∞ and of the maximum of nothing."""
+    m = np.sum(x, axis=axis, keepdims=True) if 0 in np.shape(x) else np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(m), m, 0)
+
+
+@array_code
+def exponentials(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
+    """e = eˣ⁻ᵐ, Σ e along `axis`, and m: the largest x, with which nothing overflows, or another m as good.
+
+    m is a constant of the graph: what is made of the three is the same whatever m is.
+    """
+    m = peak(x.value if isinstance(x, Node) else x, axis)
+    e = np.exp(x - m)
+    return e, total(e, axis), m
+
+
+@forward
+def softmax_forward(x: Array, axis: int) -> Array:
+    e, s, _ = exponentials(x, axis)
+    return e / s
+
+
+@array_code
+def softmax_gradient(g: Array, y: Array, axis: int) -> Array:
+    return y * (g - total(g, axis, y))
+
+
 @op
 def softmax(x: Array, axis: int = -1) -> Rule:
     """out = eˣ / Σ eˣ        ∂L/∂x = out · (g - Σ g · out)
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows. NaN where all are -∞.
     """
-    y = _softmax(x, axis)
+    y = softmax_forward(x, axis)
     return y, (lambda g: softmax_gradient(g, y, axis),)
 
 
@@ -224,14 +308,26 @@ def softmin(x: Array, axis: int = -1) -> Array:
     return softmax(-x, axis)
 
 
+@array_code
+def log_softmax_forward(x: Array, axis: int) -> tuple[Array, Array, Array]:
+    """The value, and what its gradient needs: e = eˣ⁻ᵐ and Σ e."""
+    e, s, m = exponentials(x, axis)
+    return x - m - np.log(s), e, s
+
+
+@array_code
+def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
+    return g - e * (total(g, axis) / s)
+
+
 @op
 def log_softmax(x: Array, axis: int = -1) -> Rule:
     """out = x - log Σ eˣ        ∂L/∂x = g - eˣ / Σ eˣ · Σ g
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows, nor is log 0 taken.
     """
-    e, s, m = exponentials(x, axis)
-    return lowered(x, m) - np.log(s), (lambda g: log_softmax_gradient(g, e, s, axis),)
+    y, e, s = log_softmax_forward(x, axis)
+    return y, (lambda g: log_softmax_gradient(g, e, s, axis),)
 
 
 @op

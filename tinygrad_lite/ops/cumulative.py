@@ -1,15 +1,98 @@
-"""Running maxima, minima and sums of exponentials along an axis."""
+"""What runs along an axis: sums, products, maxima, minima, and sums of exponentials."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
+from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op
-from ..kernels import cumulative as kernels
-from ..kernels.elementwise import portion
-from ..values import Array
+from ..tensor import implements
+from ..values import Array, wide
+from .indexing import detached
+from .reduce import divides, no_out
 
 __all__ = ["cummax", "cummin", "logcumsumexp"]
+
+# ---------------------------------------------------------------------------------------------- sums and products
+
+
+@array_code
+def running_sum(x: Array, axis: int, reverse: bool = False) -> Array:
+    """The sums up to each element along `axis`, or from each element on."""
+    return np.flip(np.cumsum(np.flip(x, axis), axis=axis), axis) if reverse else np.cumsum(x, axis=axis)
+
+
+@op(np.cumsum, linear=True)
+def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
+    """outᵢ = Σ x up to i        ∂L/∂x = Σ g from i on"""
+    no_out(out)
+    shape, along = np.shape(x), 0 if axis is None else axis
+    if dtype is not None or not shape:
+        value = np.cumsum(x, axis=axis, dtype=dtype)
+    else:
+        value = running_sum(np.ravel(x) if axis is None else x, along)
+    return value, (lambda g: np.reshape(running_sum(wide(g), along, True), shape),)
+
+
+@op(np.cumprod, linear=False)
+def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
+    """outᵢ = Π x up to i        ∂L/∂x = Σ g · Π of all but xᵢ up to j, over each j from i on
+
+    Right also where some of the factors are 0.
+    """
+    no_out(out)
+    value = np.cumprod(x, axis=axis, dtype=dtype)
+
+    def closure(g: Array) -> Array:
+        along = 0 if axis is None else axis
+        if divides(value):
+            return np.reshape(running_sum(wide(g) * value, along, True), np.shape(x)) / x
+        factors = np.ravel(x) if axis is None or not np.ndim(x) else x
+        f, g, out = (np.swapaxes(a, 0, along) for a in (factors, g, value))
+        before = np.concatenate([np.ones(np.shape(f[:1]), x.dtype), out[:-1]])  # Π of those before i
+        return np.reshape(np.swapaxes(before * _from_here(g, f), 0, along), np.shape(x))
+
+    return value, (closure,)
+
+
+def _from_here(g: Array, x: Array) -> Array:
+    """s with sᵢ = gᵢ + xᵢ₊₁ · sᵢ₊₁, along the first axis: the window of each i grows twofold at a time."""
+    s, p, k = g, x[1:], 1
+    while k < len(x):
+        s = np.concatenate([s[:-k] + p * s[k:], s[-k:]])
+        p = p[:-k] * p[k:]
+        k *= 2
+    return s
+
+
+def _with_start(function: Callable[..., Any], start: int) -> Callable[..., Any]:
+    """NumPy 2.1's form of cumsum or cumprod: along one axis, perhaps with the sum or product of nothing before it."""
+
+    def cumulative(
+        x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
+    ) -> Array:
+        if axis is None and np.ndim(x) != 1:
+            raise ValueError(f"x has shape {np.shape(x)}: say along which axis")
+        axis = 0 if axis is None else axis
+        y = function(x, axis, dtype, out)
+        if not include_initial:
+            return y
+        first = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
+        return np.concatenate([np.full(first, start, y.dtype), y], axis)
+
+    cumulative.__name__ = function.__name__.replace("cum", "cumulative_")
+    cumulative.__doc__ = f"`np.{function.__name__}` along one axis, with `include_initial` after a {start}."
+    return implements(getattr(np, cumulative.__name__))(cumulative)
+
+
+if hasattr(np, "cumulative_sum"):
+    cumulative_sum, cumulative_prod = _with_start(cumsum, 0), _with_start(cumprod, 1)
+
+
+# ------------------------------------------------------------------------------------------------------- extremes
 
 
 def _running(extreme: np.ufunc, x: Array, axis: int) -> tuple[Array, Array]:
@@ -38,6 +121,9 @@ def cummin(x: Array, axis: int) -> tuple[Array, Array]:
     return _running(np.minimum, x, axis)
 
 
+# ---------------------------------------------------------------------------------------- sums that fade, or add eˣ
+
+
 def _slices(x: Array, axis: int) -> tuple[Array, Array, Array]:
     """All but the last along `axis`, all but the first, and zeros in the place of one."""
     before = (slice(None),) * (axis % np.ndim(x))
@@ -50,6 +136,17 @@ def _shift(x: Array, axis: int, reverse: bool) -> Array:
     return np.concatenate([rest, zero] if reverse else [zero, most], axis)
 
 
+@forward
+def discounted_sum_forward(x: Array, discount: Array, axis: int, reverse: bool) -> Array:
+    rows = list(zip(np.moveaxis(x, axis, 0), np.moveaxis(discount, axis, 0)))
+    if not rows:
+        return x
+    out: list[Array] = []
+    for row, d in rows[::-1] if reverse else rows:
+        out.append(row + d * out[-1] if out else row)
+    return np.stack(out[::-1] if reverse else out, axis)
+
+
 @op
 def discounted_sum(x: Array, discount: Array, axis: int = -1, reverse: bool = False) -> Rule:
     """outᵢ = xᵢ + discountᵢ · outᵢ₋₁        ∂L/∂xᵢ = gᵢ + discountᵢ₊₁ · ∂L/∂xᵢ₊₁        ∂L/∂discountᵢ = ∂L/∂xᵢ · outᵢ₋₁
@@ -57,25 +154,41 @@ def discounted_sum(x: Array, discount: Array, axis: int = -1, reverse: bool = Fa
     The first discount along `axis` has nothing before it and does not count; `reverse` runs from the end. x and
     discount have the same shape.
     """
-    out = kernels.discounted_sum(x, discount, axis, reverse)
+    out = discounted_sum_forward(x, discount, axis, reverse)
 
     def back(g: Array) -> Array:
-        return discounted_sum(g, _shift(discount, axis, not reverse), axis, not reverse)
+        return discounted_sum(wide(g), _shift(discount, axis, not reverse), axis, not reverse)
 
     return out, (back, lambda g: back(g) * _shift(out, axis, reverse))
+
+
+@forward
+def logcumsumexp_forward(x: Array, axis: int) -> Array:
+    rows = list(np.moveaxis(x, axis, 0))
+    for i in range(1, len(rows)):
+        rows[i] = np.logaddexp(rows[i - 1], rows[i])
+    return np.stack(rows, axis) if rows else x
 
 
 @op
 def logcumsumexp(x: Array, axis: int) -> Rule:
     """outᵢ = log Σⱼ eˣⱼ, j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ · e^(xⱼ - outᵢ), i ≥ j
 
-    Neither the sum nor its gradient overflows: the latter is a sum from the end that fades by e^(outᵢ - outᵢ₊₁) ≤ 1.
+    Neither the sum nor its gradient overflows: exponentials are taken of the distance to the largest element so far.
     """
-    y = kernels.logcumsumexp(x, axis)
+    if not np.ndim(x):
+        return x, (lambda g: g,)
 
     def back(g: Array) -> Array:
-        most, rest, zero = _slices(y, axis)
-        fade = np.concatenate([portion(most, rest), zero], axis)
-        return portion(x, y) * discounted_sum(g, fade, axis, reverse=True)
+        """By sᵢ = Σⱼ e^(xⱼ - mᵢ) = e^(xᵢ - mᵢ) + fadeᵢ · sᵢ₋₁, since at x = 1e17 log s is lost in `out`."""
+        z = wide(x)
+        largest = cummax(detached(z), axis)[0]
+        m = np.where(largest == -np.inf, 0, largest)  # where no eˣ is above 0 yet
+        most, _, zero = _slices(largest, axis)
+        e, fade = np.exp(z - m), np.exp(np.concatenate([zero - np.inf, most], axis) - m)
+        s = discounted_sum(e, fade, axis)
+        s = np.where(s == 0, 1, s)
+        onward = _shift(fade * _shift(s, axis, False) / s, axis, True)
+        return e / s * discounted_sum(wide(g), onward, axis, reverse=True)
 
-    return y, (back,)
+    return logcumsumexp_forward(x, axis), (back,)

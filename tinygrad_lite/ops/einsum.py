@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import Closure, Rule, op
-from ..kernels.product import contract
 from ..tensor import implements
 from ..values import Array
+from .product import contract
 
 
 @op(np.einsum, linear=False)
@@ -21,9 +21,10 @@ def einsum(*operands: Any, optimize: Any = True) -> Rule:
     """out = Σ x · y · …        ∂L/∂x = Σ g · y · …, with x's letters in place of out's        ∂L/∂y = Σ g · x · …
 
     `np.einsum("ij,jk->ik", x, y)` or, with lists of axes after the operands, `np.einsum(x, [0, 1], y, [1, 2], [0, 2])`.
-    The result may be left implicit, letters may be repeated, `...` stands for any further axes. So the gradients of
-    x @ y are einsum("ik,jk->ij", g, y) and einsum("ik,ij->jk", g, x). A letter that x has twice (a diagonal) has its
-    gradient on that diagonal; a letter that x alone has was summed, and each of its elements gets the same.
+    The result may be left implicit, letters may be repeated, `...` stands for any further axes. They are summed where
+    an explicit result has no `...`, which NumPy refuses. So the gradients of x @ y are einsum("ik,jk->ij", g, y) and
+    einsum("ik,ij->jk", g, x). A letter that x has twice (a diagonal) has its gradient on that diagonal; a letter that
+    x alone has was summed, and each of its elements gets the same.
 
     Two operands at a time are contracted, the cheapest pair first, by matrix products; `optimize` is taken as in NumPy
     and changes nothing.
@@ -106,8 +107,6 @@ def spell(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
     if not arrow:
         every = "".join(named)
         return inputs, fresh + "".join(c for c in sorted(set(every)) if every.count(c) == 1)
-    if further and "..." not in output:
-        raise ValueError(f"einsum: operands of {subscripts!r} have axes under '...', so its result must have '...' too")
     output = output.replace("...", fresh)
     for c in output:
         if output.count(c) > 1 or c not in "".join(inputs):

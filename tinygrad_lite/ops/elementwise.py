@@ -3,7 +3,6 @@
 Where a function has a corner, its derivative there is stated in its docstring: |x|′(0) = 0, a tie in maximum shares the
 gradient equally, and what is flat (floor, sign, …) has gradient zero everywhere. A derivative that NumPy would
 compute as infinite (√x at 0, log x at 0) is infinite here too.
-`kernels.exp` and its like are NumPy's own functions, over several threads for a large array.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..dispatch import array_code, forward
 from ..graph import Rule, op
-from ..kernels import elementwise as kernels
-from ..kernels.mask import choose, keep, won
 from ..tensor import implements
 from ..values import Array
+from . import ufuncs
+from .ufuncs import keep
 
 # ------------------------------------------------------------------------------------------------------ closures
 
@@ -73,20 +73,25 @@ def positive(x: Array) -> Rule:
     return +x, (same,)
 
 
+@forward
+def power_forward(x: Array, y: Array) -> Array:
+    return x**y
+
+
 @op(np.power)
 def power(x: Array, y: Array) -> Rule:
     """out = xʸ        ∂L/∂x = g · y · xʸ⁻¹        ∂L/∂y = g · xʸ · log x
 
     x⁰ is 1 everywhere, so at x = 0 its derivative is 0. Where x ≤ 0 there is no log x, and the gradient of y is 0.
     """
-    out = kernels.power(x, y)
+    out = power_forward(x, y)
 
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
-            return g * (y * kernels.power(x, y - 1)) if y else zero(g)
+            return g * (y * power_forward(x, y - 1)) if y else zero(g)
         return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
 
-    return out, (base, lambda g: g * out * kernels.log(np.where(x > 0, x, 1)))
+    return out, (base, lambda g: g * out * ufuncs.log(np.where(x > 0, x, 1)))
 
 
 @op(np.square)
@@ -108,7 +113,7 @@ def sqrt(x: Array) -> Rule:
 
     Infinite at 0, as NumPy's division is.
     """
-    out = kernels.sqrt(x)
+    out = ufuncs.sqrt(x)
     return out, (lambda g: g / (2 * out),)
 
 
@@ -118,7 +123,7 @@ def cbrt(x: Array) -> Rule:
 
     Infinite at 0, as NumPy's division is.
     """
-    out = kernels.cbrt(x)
+    out = ufuncs.cbrt(x)
     return out, (lambda g: g / (3 * out * out),)
 
 
@@ -137,45 +142,62 @@ def absolute(x: Array) -> Rule:
 @op(np.exp)
 def exp(x: Array) -> Rule:
     """out = eˣ        ∂L/∂x = g · eˣ"""
-    out = kernels.exp(x)
+    out = ufuncs.exp(x)
     return out, (lambda g: g * out,)
 
 
 @op(np.exp2)
 def exp2(x: Array) -> Rule:
     """out = 2ˣ        ∂L/∂x = g · 2ˣ · log 2"""
-    out = kernels.exp2(x)
+    out = ufuncs.exp2(x)
     return out, (lambda g: g * out * math.log(2),)
 
 
 @op(np.expm1)
 def expm1(x: Array) -> Rule:
     """out = eˣ - 1        ∂L/∂x = g · eˣ"""
-    return kernels.expm1(x), (lambda g: g * kernels.exp(x),)
+    return ufuncs.expm1(x), (lambda g: g * ufuncs.exp(x),)
 
 
 @op(np.log)
 def log(x: Array) -> Rule:
     """out = log x        ∂L/∂x = g / x"""
-    return kernels.log(x), (lambda g: g / x,)
+    return ufuncs.log(x), (lambda g: g / x,)
 
 
 @op(np.log2)
 def log2(x: Array) -> Rule:
     """out = log₂ x        ∂L/∂x = g / (x · log 2)"""
-    return kernels.log2(x), (lambda g: g / (x * math.log(2)),)
+    return ufuncs.log2(x), (lambda g: g / (x * math.log(2)),)
 
 
 @op(np.log10)
 def log10(x: Array) -> Rule:
     """out = log₁₀ x        ∂L/∂x = g / (x · log 10)"""
-    return kernels.log10(x), (lambda g: g / (x * math.log(10)),)
+    return ufuncs.log10(x), (lambda g: g / (x * math.log(10)),)
 
 
 @op(np.log1p)
 def log1p(x: Array) -> Rule:
     """out = log(1 + x)        ∂L/∂x = g / (1 + x)"""
-    return kernels.log1p(x), (lambda g: g / (1 + x),)
+    return ufuncs.log1p(x), (lambda g: g / (1 + x),)
+
+
+@forward
+def logaddexp_forward(x: Array, y: Array) -> Array:
+    return np.logaddexp(x, y)
+
+
+@forward
+def logaddexp2_forward(x: Array, y: Array) -> Array:
+    return np.logaddexp2(x, y)
+
+
+@array_code
+def portion(x: Array, out: Array, base: float = math.e) -> Array:
+    """eˣ⁻ᵒᵘᵗ (or with another base), what x contributes to eᵒᵘᵗ; 0 where both are -∞."""
+    share = x - np.where(out == -np.inf, 0, out)
+    return np.exp(share) if base == math.e else np.exp2(share)
 
 
 @op(np.logaddexp)
@@ -184,8 +206,8 @@ def logaddexp(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = kernels.logaddexp(x, y)
-    return out, (lambda g: g * kernels.portion(x, out), lambda g: g * kernels.portion(y, out))
+    out = logaddexp_forward(x, y)
+    return out, (lambda g: g * portion(x, out), lambda g: g * portion(y, out))
 
 
 @op(np.logaddexp2)
@@ -194,8 +216,8 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = kernels.logaddexp(x, y, 2)
-    return out, (lambda g: g * kernels.portion(x, out, 2), lambda g: g * kernels.portion(y, out, 2))
+    out = logaddexp2_forward(x, y)
+    return out, (lambda g: g * portion(x, out, 2), lambda g: g * portion(y, out, 2))
 
 
 # ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic
@@ -204,38 +226,38 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 @op(np.sin)
 def sin(x: Array) -> Rule:
     """out = sin x        ∂L/∂x = g · cos x"""
-    return kernels.sin(x), (lambda g: g * kernels.cos(x),)
+    return ufuncs.sin(x), (lambda g: g * ufuncs.cos(x),)
 
 
 @op(np.cos)
 def cos(x: Array) -> Rule:
     """out = cos x        ∂L/∂x = -g · sin x"""
-    return kernels.cos(x), (lambda g: -g * kernels.sin(x),)
+    return ufuncs.cos(x), (lambda g: -g * ufuncs.sin(x),)
 
 
 @op(np.tan)
 def tan(x: Array) -> Rule:
     """out = tan x        ∂L/∂x = g · (1 + tan² x)"""
-    out = kernels.tan(x)
+    out = ufuncs.tan(x)
     return out, (lambda g: g * (1 + out * out),)
 
 
 @op(np.arcsin)
 def arcsin(x: Array) -> Rule:
     """out = arcsin x        ∂L/∂x = g / √(1 - x²)"""
-    return kernels.arcsin(x), (lambda g: g / kernels.sqrt((1 - x) * (1 + x)),)
+    return ufuncs.arcsin(x), (lambda g: g / ufuncs.sqrt((1 - x) * (1 + x)),)
 
 
 @op(np.arccos)
 def arccos(x: Array) -> Rule:
     """out = arccos x        ∂L/∂x = -g / √(1 - x²)"""
-    return kernels.arccos(x), (lambda g: -g / kernels.sqrt((1 - x) * (1 + x)),)
+    return ufuncs.arccos(x), (lambda g: -g / ufuncs.sqrt((1 - x) * (1 + x)),)
 
 
 @op(np.arctan)
 def arctan(x: Array) -> Rule:
     """out = arctan x        ∂L/∂x = g / (1 + x²)"""
-    return kernels.arctan(x), (lambda g: g / (1 + x * x),)
+    return ufuncs.arctan(x), (lambda g: g / (1 + x * x),)
 
 
 def unit(x: Array, length: Array) -> Array:
@@ -280,7 +302,7 @@ def sinc(x: Array) -> Rule:
         far = np.where(near, 1, x)
         small = np.where(near, x, 0)
         series = reduce(lambda total, c: total * (small * small) + c, SINC_SLOPE)
-        return np.where(near, series * small, (kernels.cos(math.pi * far) - np.where(near, 1, out)) / far)
+        return np.where(near, series * small, (ufuncs.cos(math.pi * far) - np.where(near, 1, out)) / far)
 
     return out, (lambda g: g * slope(),)
 
@@ -292,38 +314,38 @@ SINC_SLOPE = [(-1) ** k * math.pi ** (2 * k) * 2 * k / math.factorial(2 * k + 1)
 @op(np.sinh)
 def sinh(x: Array) -> Rule:
     """out = sinh x        ∂L/∂x = g · cosh x"""
-    return kernels.sinh(x), (lambda g: g * kernels.cosh(x),)
+    return ufuncs.sinh(x), (lambda g: g * ufuncs.cosh(x),)
 
 
 @op(np.cosh)
 def cosh(x: Array) -> Rule:
     """out = cosh x        ∂L/∂x = g · sinh x"""
-    return kernels.cosh(x), (lambda g: g * kernels.sinh(x),)
+    return ufuncs.cosh(x), (lambda g: g * ufuncs.sinh(x),)
 
 
 @op(np.tanh)
 def tanh(x: Array) -> Rule:
     """out = tanh x        ∂L/∂x = g · (1 - tanh² x)"""
-    out = kernels.tanh(x)
+    out = ufuncs.tanh(x)
     return out, (lambda g: g * (1 - out * out),)
 
 
 @op(np.arcsinh)
 def arcsinh(x: Array) -> Rule:
     """out = arsinh x        ∂L/∂x = g / √(x² + 1)"""
-    return kernels.arcsinh(x), (lambda g: g / np.hypot(x, 1),)
+    return ufuncs.arcsinh(x), (lambda g: g / np.hypot(x, 1),)
 
 
 @op(np.arccosh)
 def arccosh(x: Array) -> Rule:
     """out = arcosh x        ∂L/∂x = g / √(x² - 1)"""
-    return kernels.arccosh(x), (lambda g: g / kernels.sqrt((x - 1) * (x + 1)),)
+    return ufuncs.arccosh(x), (lambda g: g / ufuncs.sqrt((x - 1) * (x + 1)),)
 
 
 @op(np.arctanh)
 def arctanh(x: Array) -> Rule:
     """out = artanh x        ∂L/∂x = g / (1 - x²)"""
-    return kernels.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
+    return ufuncs.arctanh(x), (lambda g: g / ((1 - x) * (1 + x)),)
 
 
 @op(np.deg2rad, np.radians, linear=True)
@@ -339,6 +361,12 @@ def rad2deg(x: Array) -> Rule:
 
 
 # ------------------------------------------------------------------------------------------------------- choices
+
+
+@array_code
+def won(g: Array, more: Array, tied: Array) -> Array:
+    """g where there is more, ½ · g on a tie, else 0."""
+    return np.where(more, g, np.where(tied, g / 2, 0))
 
 
 @op(np.maximum)
@@ -401,7 +429,8 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
     """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
-    return choose(condition, x, y), (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
+    chosen = ufuncs.where(condition, x, y)
+    return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)

@@ -1,32 +1,99 @@
-"""Choosing elements: x[index], take, gather, sort, and the ways back, which add to where the elements came from."""
+"""Choosing elements: x[index], take, gather, and the ways back, which add to where the elements came from."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
 from math import prod
+from types import EllipsisType, NoneType
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..dispatch import forward
 from ..graph import Node, Rule, op
-from ..kernels import indexing as kernels
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, wide
 
 __all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
 
 Shape = tuple[int, ...]
+Index = Any  # whatever NumPy takes between brackets
 
 
-def plain(index: Any) -> Any:
-    """An index, or a part of one, with the arrays of its tensors in their place."""
-    if kernels.simple(index):
+BASIC = (int, np.integer, slice, NoneType, EllipsisType)  # x[index] of these alone is a view
+BUILT_IN = {int, slice, NoneType, EllipsisType}
+
+
+# -------------------------------------------------------------------------------------------- what an index is
+
+
+def parts(index: Any) -> tuple[Any, ...]:
+    """One part for each axis that the index is about, or for a new axis."""
+    return index if type(index) is tuple else (index,)
+
+
+def is_built_in(index: Any) -> bool:
+    """Whether all its parts are Python's integers, slices, None and `...`, as in most."""
+    return BUILT_IN.issuperset(map(type, index)) if type(index) is tuple else type(index) in BUILT_IN
+
+
+def is_basic(index: Any) -> bool:
+    """Whether it is made of integers, slices, None and `...` alone, no arrays."""
+    return all(isinstance(part, BASIC) for part in parts(index))
+
+
+def may_repeat(index: Any) -> bool:
+    """Whether it may name a place twice: only one with an array of integers can, not slices and masks."""
+    if is_built_in(index):
+        return False
+    arrays = [part for part in parts(index) if not isinstance(part, BASIC)]
+    return any(np.ndim(a) and (a if hasattr(a, "dtype") else np.asarray(a)).dtype != bool for a in arrays)
+
+
+def along_one_axis(index: Any) -> tuple[int, Array] | None:
+    """The axis and the integers of an index that chooses along one axis alone (x[i], x[:, i]), or None."""
+    *before, last = parts(index) or (None,)
+    if isinstance(last, BASIC) or not all(type(part) is slice and part == slice(None) for part in before):
+        return None
+    places = np.asarray(last)
+    return (len(before), places.astype(np.intp, copy=False)) if places.dtype.kind in "iu" else None
+
+
+def from_start(places: Array, n: int) -> Array:
+    """Integers into `n` elements, where those that count from the end count from the start."""
+    places = places.astype(np.intp, copy=False)
+    return places % n if places.min(initial=0) < 0 else places
+
+
+def detached(index: Any) -> Any:
+    """An index, a mask or any array without tensors: their arrays stand in their places."""
+    if is_built_in(index):
         return index
     if isinstance(index, Node):
         return index.value
-    return type(index)(map(plain, index)) if type(index) in (tuple, list) else index
+    return type(index)(map(detached, index)) if type(index) in (tuple, list) else index
+
+
+# ---------------------------------------------------------------------------------------------------- x[index]
+
+
+@forward
+def getitem_forward(x: Array, index: Any) -> Array:
+    if not hasattr(x, "__array_function__"):
+        x = np.asarray(x)  # a single number or symbol
+    return x[index] if isinstance(x, np.ndarray) or is_basic(index) else _chosen(x, index)
+
+
+@forward
+def add_at_forward(x: Array, index: Any, shape: Shape) -> Array:
+    terms = wide(x)
+    out = np.zeros_like(terms, shape=shape)
+    if not isinstance(out, np.ndarray):
+        return _added(x, index, shape)
+    np.add.at(out, index, terms)
+    return out if terms is x else out.astype(x.dtype)
 
 
 @op(operator.getitem, linear=True)
@@ -36,9 +103,9 @@ def getitem(x: Array, index: Any) -> Rule:
     Every index of NumPy: integers, slices, None, `...`, boolean masks, arrays of integers, and mixtures of them.
     A place that is named several times gets the sum of its gradients.
     """
-    index = plain(index)
+    index = detached(index)
     shape = np.shape(x)
-    return kernels.getitem(x, index), (lambda g: add_at(g, index, shape),)
+    return getitem_forward(x, index), (lambda g: add_at(g, index, shape),)
 
 
 @op(linear=True)
@@ -47,7 +114,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Rule:
 
     The adjoint of indexing: an array of `shape`, of zeros but where `index` puts `x`.
     """
-    return kernels.add_at(x, index, shape), (lambda g: getitem(g, index),)
+    return add_at_forward(x, index, shape), (lambda g: getitem(g, index),)
 
 
 @op(linear=True)
@@ -57,12 +124,12 @@ def setitem(x: Array, values: Array, index: Any) -> Rule:
     Indexed assignment as a function: `x` itself stays as it is. Where a place is named several times the last value
     stays, and the others get no gradient.
     """
-    index = plain(index)
+    index = detached(index)
     if x.dtype.kind in "biu" and np.result_type(x, values).kind not in "biu":
         raise TypeError(f"floating values cannot be put into an array of {x.dtype}: make it floating first")
     out = x.copy()
     out[index] = values
-    if not kernels.repeats(index):
+    if not may_repeat(index):
         return out, (lambda g: setitem(g, 0, index), lambda g: getitem(g, index))
 
     def to_the_last(g: Array) -> Array:
@@ -91,19 +158,19 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     shape = np.shape(a)
-    if axis is None:
+    if axis is None or not shape:
         places = _in_range(indices, prod(shape), mode)
-        return kernels.getitem(np.ravel(a), places), (lambda g: np.reshape(add_at(g, places, (prod(shape),)), shape),)
+        return getitem_forward(np.ravel(a), places), (lambda g: np.reshape(add_at(g, places, (prod(shape),)), shape),)
     axis = normalize_axis_index(axis, len(shape))
     index = (slice(None),) * axis + (_in_range(indices, shape[axis], mode),)
-    return kernels.getitem(a, index), (lambda g: add_at(g, index, shape),)
+    return getitem_forward(a, index), (lambda g: add_at(g, index, shape),)
 
 
 def _in_range(indices: Any, n: int, mode: str) -> Array:
     """Indices into `n` elements, those out of range brought into it as `mode` says."""
-    indices = np.asarray(plain(indices))
-    if mode == "wrap":
-        return indices.astype(np.intp) % n
+    indices = np.asarray(detached(indices))
+    if mode == "wrap" or not indices.size:  # an empty list makes an array of floats
+        return indices.astype(np.intp) % max(n, 1)
     return np.clip(indices, 0, n - 1) if mode == "clip" else indices
 
 
@@ -112,15 +179,11 @@ def _along(indices: Any, axis: int, shape: Shape, others: Shape | None = None) -
 
     Along the other axes they are at each place of an array of shape `others` (of `shape` itself by default).
     """
-    indices, axis = np.asarray(plain(indices)), normalize_axis_index(axis, len(shape))
+    indices, axis = np.asarray(detached(indices)), normalize_axis_index(axis, len(shape))
     if indices.ndim != len(shape):
         raise ValueError(f"the indices have {indices.ndim} axes, and must have {len(shape)}, as many as the array")
-    if indices.dtype.kind not in "iu":
-        raise IndexError(f"the indices must be integers, not {indices.dtype}")
-    n, least, most = shape[axis], indices.min(initial=0), indices.max(initial=-1)
-    if least < -n or most >= n:
-        raise IndexError(f"index {least if least < -n else most} is out of bounds for axis {axis} with size {n}")
-    places = kernels.from_start(indices, n)
+    _expect_places(indices, axis, shape, -shape[axis])
+    places = from_start(indices, shape[axis])
     strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
     if strides[axis] != 1:
         places = places * strides[axis]
@@ -128,6 +191,17 @@ def _along(indices: Any, axis: int, shape: Shape, others: Shape | None = None) -
         if i != axis:
             places = places + stride * np.arange(size).reshape(-1, *(1,) * (len(shape) - 1 - i))
     return places
+
+
+def _expect_places(indices: Array, axis: int, shape: Shape, lowest: int) -> None:
+    """The indices are integers from `lowest` to the end of the axis."""
+    if indices.dtype.kind not in "iu" and indices.size:
+        raise IndexError(f"the indices must be integers, not {indices.dtype}")
+    n, least, most = shape[axis], indices.min(initial=0), indices.max(initial=-1)
+    if least < lowest or most >= n:
+        wrong = least if least < lowest else most
+        why = " (unlike NumPy's, this index counts from 0 alone)" if -n <= wrong < 0 else ""
+        raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {n}{why}")
 
 
 @implements(np.take_along_axis)
@@ -150,25 +224,13 @@ def _put(x: Array, places: Array, values: Array) -> Array:
     return np.reshape(setitem(np.ravel(x), values, places), np.shape(x))
 
 
-@implements(np.sort)
-def sort(a: Array, axis: int | None = -1, kind: Any = None) -> Array:
-    """The elements in ascending order along `axis`; equal ones stay in their order, whatever `kind` is."""
-    return np.take_along_axis(a, kernels.argsort(plain(a), axis), axis)
-
-
-@implements(np.partition)
-def partition(a: Array, kth: Any, axis: int | None = -1) -> Array:
-    """The k-th smallest element in its place along `axis`, no smaller ones after it and no greater ones before it."""
-    return np.take_along_axis(a, np.argpartition(a, kth, axis), axis)
-
-
 # ---------------------------------------------------------------------------------------------------- by condition
 
 
 @implements(np.compress)
 def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
     """The slices of `a` along `axis` where the one-dimensional `condition` is true."""
-    condition = np.asarray(plain(condition))
+    condition = np.asarray(detached(condition))
     if condition.ndim != 1:
         raise ValueError(f"condition has shape {condition.shape}, and must have one axis; use a[condition] for a mask")
     return np.take(a, np.flatnonzero(condition), axis)
@@ -177,7 +239,7 @@ def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
 @implements(np.extract)
 def extract(condition: Any, arr: Array) -> Array:
     """The elements of `arr` where `condition` is true, along one axis."""
-    return np.take(arr, np.flatnonzero(plain(condition)))
+    return np.take(arr, np.flatnonzero(detached(condition)))
 
 
 @implements(np.choose)
@@ -204,14 +266,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 
         raise ValueError(f"needs one condition for each choice, not {len(condlist)} for {len(choicelist)}")
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist)):
-        out = np.where(plain(condition), choice, out)
+        out = np.where(detached(condition), choice, out)
     return out
 
 
 @implements(np.bincount)
 def bincount(x: Any, weights: Array | None = None, minlength: int = 0) -> Array:
     """How often each integer occurs in `x`, or the sum of the weights where it does."""
-    x = np.asarray(plain(x))
+    x = np.asarray(detached(x))
     if not isinstance(weights, Node):
         return np.bincount(x, weights, minlength)
     return add_at(weights, x, (max(minlength, x.max(initial=-1) + 1),)).astype(np.float64)
@@ -251,7 +313,7 @@ def overlap_add(x: Array, axes: Shape) -> Rule:
 
 def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array:
     """An index of torch's gather and scatter: no longer than the array along any axis but `axis`."""
-    index = np.asarray(plain(index))
+    index = np.asarray(detached(index))
     axis = None if axis is None else normalize_axis_index(axis, len(shape))
     if index.ndim != len(shape) or any(i > n for d, (i, n) in enumerate(zip(index.shape, shape)) if d != axis):
         but = "" if axis is None else f" but axis {axis}"
@@ -263,8 +325,9 @@ def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array
 
 
 def _places(input: Array, axis: int, index: Any) -> Array:
-    shape = np.shape(input)
+    shape, axis = np.shape(input), normalize_axis_index(axis, np.ndim(input))
     index = _within(index, shape, "input", axis)
+    _expect_places(index, axis, shape, 0)
     return _along(index, axis, shape, index.shape)
 
 
@@ -280,11 +343,12 @@ def gather(input: Array, axis: int, index: Any) -> Array:
     Args:
         input: an array of any shape.
         axis: the axis along which `index` counts.
-        index: integers, of as many axes as `input` and no longer along any but `axis`. The result has its shape.
+        index: integers from 0 on, of as many axes as `input` and no longer along any but `axis`. The result has
+            its shape.
 
     Raises:
         ValueError: `index` has another number of axes, or is longer than `input`.
-        IndexError: an index is out of range.
+        IndexError: an index is negative, or out of range.
     """
     return np.take(input, _places(input, axis, index))
 
@@ -296,13 +360,13 @@ def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
     Args:
         input: an array of any shape; it stays as it is.
         axis: the axis along which `index` counts.
-        index: integers, of as many axes as `input` and no longer along any but `axis`.
+        index: integers from 0 on, of as many axes as `input` and no longer along any but `axis`.
         src: a number, or an array at least as long as `index` along each axis. Of several values for one place
             the last stays.
 
     Raises:
         ValueError: `index` has another number of axes, or is longer than `input` or `src`.
-        IndexError: an index is out of range.
+        IndexError: an index is negative, or out of range.
     """
     return _put(input, _places(input, axis, index), _source(src, index) if np.ndim(src) else src)
 
@@ -319,8 +383,14 @@ def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
 
 @implements()
 def index_select(input: Array, axis: int, index: Any) -> Array:
-    """The slices of `input` along `axis` at the one-dimensional `index`: as `torch.index_select`."""
-    return np.take(input, plain(index), axis)
+    """The slices of `input` along `axis` at the one-dimensional `index`: as `torch.index_select`.
+
+    Raises:
+        IndexError: an index is negative, or out of range.
+    """
+    index, axis = np.asarray(detached(index)), normalize_axis_index(axis, np.ndim(input))
+    _expect_places(index, axis, np.shape(input), 0)
+    return np.take(input, index, axis)
 
 
 @implements()
@@ -329,24 +399,67 @@ def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: floa
 
     Raises:
         ValueError: `source` does not have input's shape with the length of `index` along `axis`.
-        IndexError: an index is out of range.
+        IndexError: an index is negative, or out of range.
     """
-    index, shape = np.asarray(plain(index)), np.shape(input)
+    index, shape = np.asarray(detached(index)), np.shape(input)
     axis = normalize_axis_index(axis, len(shape))
+    _expect_places(index, axis, shape, 0)
     expected = (*shape[:axis], index.size, *shape[axis + 1 :])
     if np.shape(source) != expected:
         raise ValueError(f"source has shape {np.shape(source)}, and must have {expected}, one slice for each index")
-    return input + alpha * add_at(source, (slice(None),) * axis + (index,), shape)
+    return input + alpha * add_at(source, (slice(None),) * axis + (index.astype(np.intp),), shape)
 
 
 @implements()
 def masked_fill(input: Array, mask: Any, value: Array) -> Array:
     """`input`, but `value` (a number, or a tensor without axes) where `mask` is true: as `torch.Tensor.masked_fill`."""
-    return np.where(plain(mask), value, input)
+    return np.where(detached(mask), value, input)
 
 
 @implements()
 def masked_select(input: Array, mask: Any) -> Array:
     """The elements of `input` where `mask` is true, along one axis, after broadcasting: as `torch.masked_select`."""
-    input, mask = np.broadcast_arrays(input, plain(mask))
+    input, mask = np.broadcast_arrays(input, detached(mask))
     return getitem(input, mask)
+
+
+# ------------------------------------------------------------------------------------------- arrays of other libraries
+#
+# Dask has only some of NumPy's indices, and no np.add.at: these do with what it has.
+
+
+def _chosen(x: Array, index: Any) -> Array:
+    """x[index], taken along one axis: that of the index, or of the flattened x."""
+    shape = np.shape(x)
+    axis, places = along_one_axis(index) or (None, np.arange(prod(shape)).reshape(shape)[index])
+    if axis is None:
+        return np.reshape(np.take(np.ravel(x), places.ravel(), axis=0), places.shape)
+    return np.reshape(np.take(x, places.ravel(), axis=axis), (*shape[:axis], *places.shape, *shape[axis + 1 :]))
+
+
+def _added(x: Array, index: Any, shape: Shape) -> Array:
+    """Zeros of `shape` to which `x` is added at `index`."""
+    if is_basic(index):
+        out = np.zeros_like(x, shape=shape)
+        index = tuple([part for part in parts(index) if part is not None])
+        out[index] = np.reshape(x, np.broadcast_to(0, shape)[index].shape)
+        return out
+    axis, places = along_one_axis(index) or (None, np.arange(prod(shape)).reshape(shape)[index])
+    if axis is None:
+        return np.reshape(_gathered(np.ravel(x), 0, places.ravel(), prod(shape)), shape)
+    rows = np.reshape(x, (*shape[:axis], places.size, *shape[axis + 1 :]))
+    return _gathered(rows, axis, from_start(places.ravel(), shape[axis]), shape[axis])
+
+
+def _gathered(x: Array, axis: int, places: Array, n: int) -> Array:
+    """`x` added to `n` places along `axis`: each place takes what is put there, one after the other."""
+    shape = np.shape(x)
+    nothing = np.zeros_like(x, shape=(*shape[:axis], 1, *shape[axis + 1 :]))
+    x, out = np.concatenate([x, nothing], axis=axis), np.zeros_like(x, shape=(*shape[:axis], n, *shape[axis + 1 :]))
+    counts = np.bincount(places, minlength=n)
+    order, starts = np.argsort(places, kind="stable"), np.cumsum(counts) - counts
+    for turn in range(counts.max(initial=0)):
+        which = np.full(n, places.size)  # nothing
+        which[counts > turn] = order[starts[counts > turn] + turn]
+        out = out + np.take(x, which, axis=axis)
+    return out

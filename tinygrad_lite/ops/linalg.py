@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..dispatch import forward
 from ..graph import Rule, op
-from ..kernels.kernel import kernel
 from ..tensor import implements
 from ..values import Array
 from .product import T
@@ -49,13 +49,9 @@ def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
     return p, (grad,)
 
 
-def _plain_cofactors(x: Array) -> Array:
-    return T(np.linalg.inv(x)) * np.linalg.det(x)[..., None, None]
-
-
-@kernel(_plain_cofactors)
-def cofactors(x: Array) -> Array:
-    """det x · x⁻ᵀ, which exists for a singular x too: its singular values, each left out in turn, say what it is."""
+@forward
+def cofactors_forward(x: Array) -> Array:
+    """By the inverse, or for a nearly singular x by its singular values: the product of all but one, for each."""
     with contextlib.suppress(np.linalg.LinAlgError):
         inverse = np.linalg.inv(x)
         condition = np.linalg.norm(x, axis=(-2, -1)) * np.linalg.norm(inverse, axis=(-2, -1))
@@ -66,6 +62,21 @@ def cofactors(x: Array) -> Array:
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
+
+
+@op
+def cofactors(x: Array) -> Rule:
+    """out = det x · x⁻ᵀ        ∂L/∂x = (Σ g · out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
+
+    A singular x has cofactors too; their gradient needs an invertible one.
+    """
+    out = cofactors_forward(x)
+
+    def grad(g: Array) -> Array:
+        inverse = T(np.linalg.inv(x))
+        return np.sum(g * out, axis=(-2, -1), keepdims=True) * inverse - inverse @ T(g) @ out
+
+    return out, (grad,)
 
 
 @op(np.linalg.det, linear=False)
@@ -385,18 +396,12 @@ def svdvals(a: Array, /) -> Array:
 # --------------------------------------------------------------------------------------------------------------- norms
 
 
-def _plain_length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
-    return np.sum(x * x if p == 2 else np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
-
-
-@kernel(_plain_length)
-def _length(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
-    """(Σ |x|ᵖ)^(1/p); for p = 2 a dot product and NumPy's square root."""
+@forward
+def norm_forward(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
     if p != 2:
-        return _plain_length(x, p, axis, keepdims)
+        return np.sum(np.abs(x) ** p, axis=axis, keepdims=keepdims) ** (1 / p)
     if axis is None and not keepdims:
-        flat = np.ravel(x, order="K")
-        return np.sqrt(flat @ flat)
+        return np.sqrt(np.vdot(x, x))
     return np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims))
 
 
@@ -406,7 +411,7 @@ def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> R
 
     Where out is 0 the gradient is 0.
     """
-    y = _length(x, p, axis, keepdims)
+    y = norm_forward(x, p, axis, keepdims)
 
     def grad(g: Array) -> Array:
         scale = np.where(y == 0, np.inf, y)
@@ -445,6 +450,11 @@ def _norm_of_matrices(x: Array, ord: Any, axis: tuple[int, int], keepdims: bool)
     return np.expand_dims(out, axis) if keepdims else out
 
 
+def _floating(x: Array) -> Array:
+    """Squares and sums of small integers would wrap round."""
+    return x.astype(np.float64) if x.dtype.kind in "biu" else x
+
+
 @implements(np.linalg.norm)
 def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """`np.linalg.norm`: every order that NumPy has, of vectors (one axis) and matrices (two).
@@ -454,6 +464,7 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
     Raises:
         ValueError: the order is none of those, or `ord` is given for more than two axes without saying which.
     """
+    x = _floating(x)
     if ord is None and axis is None:
         return norm(x, 2, None, keepdims)
     axes = tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -470,7 +481,7 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
 @implements(np.linalg.vector_norm)
 def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """`np.linalg.vector_norm`: of all elements along one axis, several or all."""
-    return _norm_of_vectors(x, ord, axis, keepdims)
+    return _norm_of_vectors(_floating(x), ord, axis, keepdims)
 
 
 @implements(np.linalg.matrix_norm)

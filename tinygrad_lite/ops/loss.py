@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..dispatch import array_code
 from ..graph import Node, Rule, op
-from ..kernels import softmax as kernels
 from ..values import Array
 from . import reduce
-from .activation import log_softmax, logsigmoid, softplus
+from .activation import exponentials, log_softmax, logsigmoid, softplus
 from .distance import pairwise_distance
 
 __all__ = [
@@ -296,15 +296,32 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
     return _reduced("kl_div", loss, reduction)
 
 
+def is_target(classes: int, target: Array, axis: int) -> Array:
+    """Where along `axis` each target is: one_hot."""
+    index = np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis))
+    return index == np.expand_dims(target, axis)
+
+
+@array_code
+def pick(x: Array, target: Array, axis: int) -> Array:
+    """x at each target."""
+    return np.sum(np.where(is_target(np.shape(x)[axis], target, axis), x, 0), axis=axis)
+
+
+@array_code
+def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
+    return np.expand_dims(g, axis) * (e / s - is_target(np.shape(e)[axis], target, axis))
+
+
 @op
 def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     """out = log Σ eˣ - x[target]        ∂L/∂x = g · (p - y), p = softmax x, y = 1 at the target and 0 elsewhere
 
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """
-    e, s, m = kernels.exponentials(x, axis)
-    picked = kernels.pick(kernels.lowered(x, m), target, axis)
-    return np.squeeze(np.log(s), axis) - picked, (lambda g: kernels.cross_entropy_gradient(g, e, s, target, axis),)
+    e, s, m = exponentials(x, axis)
+    picked = pick(x, target, axis) - np.squeeze(m, axis)
+    return np.squeeze(np.log(s), axis) - picked, (lambda g: cross_entropy_gradient(g, e, s, target, axis),)
 
 
 def cross_entropy(

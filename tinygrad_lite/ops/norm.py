@@ -5,20 +5,54 @@ The variance is the biased one, Σ (x - mean)² / n, and eps is added to it: one
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..graph import Rule, op
-from ..kernels import norm as kernels
-from ..kernels.reduce import mean
+from ..dispatch import array_code, forward
+from ..graph import Rule, op, total
 from ..tensor import Tensor
-from ..values import Array
+from ..values import Array, wide
+from .reduce import mean_of
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 Shape = tuple[int, ...]
+
+
+@array_code
+def standardized(x: Array, axis: Shape, eps: float) -> tuple[Array, Array]:
+    """y = (x - mean x) / σ, and σ = √(var x + eps)."""
+    z = wide(x)
+    d = z - mean_of(z, axis)
+    sigma = np.sqrt(mean_of(d, axis, d) + eps)
+    y = d / sigma
+    return y if z is x else y.astype(x.dtype), sigma
+
+
+@array_code
+def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Shape) -> Array:
+    h = wide(g) * weight
+    return (h - mean_of(h, axis) - y * mean_of(h, axis, y)) / sigma
+
+
+@forward
+def scale_forward(x: Array, weight: Any, bias: Any) -> Array:
+    return x * weight + bias
+
+
+def sum_to(shape: Shape, g: Array, x: Array | None = None) -> Array:
+    """Σ g, or Σ g · x, over the axes along which what has `shape` was broadcast."""
+    axes = _broadcast(shape, np.shape(g))
+    return np.reshape(total(wide(g), axes, x), shape) if axes else g if x is None else g * x
+
+
+@lru_cache(1024)
+def _broadcast(shape: Shape, seen: Shape) -> Shape:
+    extra = len(seen) - len(shape)
+    return (*range(extra), *[i for i, n in enumerate(shape, extra) if n != seen[i]])
 
 
 @op
@@ -29,11 +63,11 @@ def standardize(x: Array, weight: Any, bias: Any, axis: Shape, eps: float) -> Ru
     The means run over all the axes together (which count from 0), the sums over the axes along which weight and bias
     are broadcast.
     """
-    y, sigma = kernels.standardized(x, axis, eps)
-    return kernels.scale(y, weight, bias), (
-        lambda g: kernels.standardize_gradient(g, y, sigma, weight, axis),
-        lambda g: kernels.sum_to(np.shape(weight), g, y),
-        lambda g: kernels.sum_to(np.shape(bias), g),
+    y, sigma = standardized(x, axis=axis, eps=eps)
+    return scale_forward(y, weight, bias), (
+        lambda g: standardize_gradient(g, y, sigma, weight, axis=axis),
+        lambda g: sum_to(np.shape(weight), g, y),
+        lambda g: sum_to(np.shape(bias), g),
     )
 
 
@@ -43,10 +77,10 @@ def scale(x: Array, weight: Array, bias: Array) -> Rule:
 
     The sums run over the axes along which weight and bias are broadcast.
     """
-    return kernels.scale(x, weight, bias), (
+    return scale_forward(x, weight, bias), (
         lambda g: g * weight,
-        lambda g: kernels.sum_to(np.shape(weight), g, x),
-        lambda g: kernels.sum_to(np.shape(bias), g),
+        lambda g: sum_to(np.shape(weight), g, x),
+        lambda g: sum_to(np.shape(bias), g),
     )
 
 
@@ -64,9 +98,11 @@ def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) 
             )
 
 
-def _constant(name: str, eps: Any) -> Any:
+def _checked(name: str, eps: Any) -> Any:
     if isinstance(eps, Tensor) and eps.requires_grad:
         raise TypeError(f"{name}: no gradient flows to eps: give a number, or detach() it")
+    if np.any(eps < 0):
+        raise ValueError(f"{name}: eps must not be negative, got {eps}")
     return eps
 
 
@@ -95,7 +131,7 @@ def layer_norm(
     """
     axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     weight, bias = 1 if weight is None else weight, 0 if bias is None else bias
-    return standardize(x, weight, bias, axes, _constant("layer_norm", eps))
+    return standardize(x, weight, bias, axes, _checked("layer_norm", eps))
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
@@ -111,8 +147,10 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
         ValueError: shapes that do not fit.
     """
     axes = _last("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else eps
-    y = x / np.sqrt(mean(np.square(x), axes) + eps)
+    eps = float(np.finfo(x.dtype).eps) if eps is None else _checked("rms_norm", eps)
+    z = wide(x)
+    y = z / np.sqrt(mean_of(np.square(z), axes) + eps)
+    y = y if z is x else y.astype(x.dtype)
     return y if weight is None else y * weight
 
 
@@ -128,17 +166,17 @@ def _follow(running: Any, seen: Array, momentum: float) -> None:
     """running = (1 - momentum) · running + momentum · seen: a tensor is rebound, an array is written to."""
     if isinstance(running, Tensor):
         running.data = ((1 - momentum) * running.data + momentum * seen).astype(running.dtype)
-    elif running is not None:
+    else:
         running[...] = (1 - momentum) * running + momentum * seen
 
 
 def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
     """Each channel's mean and unbiased variance over the axes; where those are without the batch, its mean."""
-    x = x.data if isinstance(x, Tensor) else x
-    m = mean(x, axes)
+    x = wide(x.data if isinstance(x, Tensor) else x)
+    m = mean_of(x, axes)
     d = x - m
-    n = np.size(x) / np.size(m)
-    v = mean(d, axes, d) * (n / (n - 1))
+    n = prod(np.shape(x)[i] for i in axes)
+    v = mean_of(d, axes, d) * (n / (n - 1))
     others = (0, *range(2, np.ndim(x)))
     return np.mean(m, axis=others), np.mean(v, axis=others)
 
@@ -155,7 +193,10 @@ def _normalized(
     eps: float,
 ) -> Array:
     """Standardised over the axes, or by the running statistics where axes is None; then scaled by channel."""
-    shape = _channels(name, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    running = {"running_mean": running_mean, "running_var": running_var}
+    shape = _channels(name, x, **running, weight=weight, bias=bias)
+    if np.any(_checked(name, eps) == 0):
+        raise ValueError(f"{name}: eps must be positive: a channel of equal values has variance 0")
     if axes is None:
         if running_mean is None or running_var is None:
             raise ValueError(
@@ -168,11 +209,17 @@ def _normalized(
         raise ValueError(
             f"{name}: x has shape {np.shape(x)}: a single value in each channel has variance 0; training needs more"
         )
-    if running_mean is not None or running_var is not None:
-        m, v = _statistics(x, axes)
-        _follow(running_mean, m, momentum)
-        _follow(running_var, v, momentum)
-    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, _constant(name, eps))
+    followed = {argument: a for argument, a in running.items() if a is not None}
+    for argument, a in followed.items():
+        if a.dtype.kind != "f":
+            raise TypeError(f"{name}: {argument} of dtype {a.dtype} cannot follow a mean: make it floating")
+    if followed and momentum is None:
+        raise TypeError(f"{name}: momentum must be a number: how much the statistics follow this batch")
+    if followed and np.size(x):  # nothing follows from an empty batch
+        seen = dict(zip(running, _statistics(x, axes)))
+        for argument, a in followed.items():
+            _follow(a, seen[argument], momentum)
+    return standardize(x, _shaped(weight, shape, 1), _shaped(bias, shape, 0), axes, eps)
 
 
 def batch_norm(
@@ -189,13 +236,17 @@ def batch_norm(
 
     Args:
         x: of shape (N, C, …).
-        running_mean, running_var: of shape (C,). In training they may be None, or else follow the batch's mean and
-            unbiased variance by `momentum`: a tensor's data is rebound, an array is written to.
+        running_mean, running_var: of shape (C,). In training each may be None, or else follows the batch's mean or
+            unbiased variance by `momentum`, but for an empty batch: a tensor's data is rebound, an array is written to.
         weight, bias: of shape (C,).
         training: mean and variance over the batch (all axes but 1), or the running ones.
+        momentum: how much of the running statistics a batch replaces, from 0 to 1. For their average over all batches
+            give 1 / (number of batches so far, with this one).
+        eps: positive.
 
     Raises:
         ValueError: shapes that do not fit; a single value in each channel in training; no running statistics otherwise.
+        TypeError: running statistics of integers, which cannot follow a mean.
     """
     axes = (0, *range(2, np.ndim(x))) if training else None
     return _normalized("batch_norm", x, running_mean, running_var, weight, bias, axes, momentum, eps)
@@ -247,7 +298,7 @@ def group_norm(
         )
     groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
     weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
-    return np.reshape(standardize(groups, weight, bias, (2, 3), _constant("group_norm", eps)), np.shape(x))
+    return np.reshape(standardize(groups, weight, bias, (2, 3), _checked("group_norm", eps)), np.shape(x))
 
 
 def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:

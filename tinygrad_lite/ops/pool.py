@@ -197,7 +197,8 @@ def lp_pool_nd(
 def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     """The average of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
 
-    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉.
+    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉. Where these differ in length x is
+    multiplied by a matrix along each axis, so an infinite or NaN element spreads along its row and column.
 
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
@@ -207,8 +208,10 @@ def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     if not any(s % o for s, o in zip(size, output)):  # all windows are of one size
         return AVERAGE[n](x, tuple(s // o for s, o in zip(size, output)))
     for axis, (s, o) in enumerate(zip(size, output), -n):
-        inside = [(np.arange(s) >= start) & (np.arange(s) < stop) for start, stop in bounds(s, o)]
-        x = along(x, axis, np.array([row / row.sum() for row in inside]))
+        at, inside = covering(s, o)
+        matrix = np.zeros((o, s))
+        matrix[np.arange(o)[:, None], at] = 1 / np.sum(inside, axis=1, keepdims=True)
+        x = along(x, axis, matrix)
     return x
 
 
@@ -226,10 +229,8 @@ def adaptive_max_pool_nd(n: int, x: Array, output_size: Any) -> Array:
         return MAXIMUM[n](x, tuple(s // o for s, o in zip(size, output)))
     index: list[Array] = []
     for i, (s, o) in enumerate(zip(size, output)):
-        longest = max(stop - start for start, stop in bounds(s, o))
-        # a shorter window ends with its last element again, which changes neither the maximum nor where it is first
-        at = np.array([np.minimum(np.arange(start, start + longest), stop - 1) for start, stop in bounds(s, o)])
-        index.append(at.reshape([o if j == i else longest if j == n + i else 1 for j in range(2 * n)]))
+        at, _ = covering(s, o)  # that an element comes twice changes neither the maximum nor where it is first
+        index.append(at.reshape([at.shape[0] if j == i else at.shape[1] if j == n + i else 1 for j in range(2 * n)]))
     windows = x[(..., *index)]
     windows = np.reshape(windows, (*np.shape(windows)[:-n], math.prod(np.shape(windows)[-n:])))
     return np.take_along_axis(windows, np.expand_dims(np.argmax(windows, axis=-1), -1), axis=-1)[..., 0]
@@ -240,9 +241,15 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (over_axes(n, ad
 adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (over_axes(n, adaptive_max_pool_nd) for n in (1, 2, 3))
 
 
-def bounds(size: int, output: int) -> list[tuple[int, int]]:
-    """Where each of `output` windows over an axis starts and stops."""
-    return [(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
+def covering(size: int, output: int) -> tuple[Array, Array]:
+    """The elements that each of `output` windows over an axis sees, and which of them are its own (output, longest).
+
+    A shorter window has its last element again.
+    """
+    start = np.arange(output) * size // output
+    stop = -(-(np.arange(output) + 1) * size // output)
+    at = start[:, None] + np.arange(np.max(stop - start))
+    return np.minimum(at, stop[:, None] - 1), at < stop[:, None]
 
 
 def along(x: Array, axis: int, matrix: Array) -> Array:

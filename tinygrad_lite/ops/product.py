@@ -10,10 +10,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..dispatch import array_code, forward
 from ..graph import Rule, op
-from ..kernels import product as kernels
 from ..tensor import implements
 from ..values import Array
+
+
+@array_code
+def matrix_product(x: Array, w: Array) -> Array:
+    """`np.matmul` of arrays."""
+    return np.matmul(x, w)
+
+
+
+@forward
+def contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
+    """`np.einsum` with a letter for each axis."""
+    return np.einsum(f"{','.join(inputs)}->{output}", *arrays, optimize=len(arrays) > 2)
 
 
 def T(x: Array) -> Array:
@@ -33,14 +46,14 @@ def matmul(x: Array, w: Array) -> Rule:
     """
     try:
         if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
-            return kernels.matmul(x, w), (lambda g: kernels.matmul(g, w.T), lambda g: kernels.matmul(x.T, g))
-        value = kernels.matmul(x, w)
+            return matrix_product(x, w), (lambda g: matrix_product(g, w.T), lambda g: matrix_product(x.T, g))
+        value = matrix_product(x, w)
     except ValueError as error:
         raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
     if np.ndim(w) == 1:
         return value, (lambda g: np.expand_dims(g, -1) * w, lambda g: np.reshape(g, (-1,)) @ _rows(x))
     if np.ndim(w) == 2:  # one w for all: the stack is only more rows
-        return value, (lambda g: kernels.matmul(g, T(w)), lambda g: kernels.matmul(T(_rows(x)), _rows(g)))
+        return value, (lambda g: matrix_product(g, T(w)), lambda g: matrix_product(T(_rows(x)), _rows(g)))
 
     def row(a: Array) -> Array:
         return np.expand_dims(a, -2) if np.ndim(x) == 1 else a
@@ -66,11 +79,11 @@ def _summed(a: Array, b: Array, shape: tuple[int, ...]) -> Array:
     stack = np.broadcast_shapes(np.shape(a)[:-2], np.shape(b)[:-2])
     wanted = (1,) * (len(stack) + 2 - len(shape)) + shape[:-2]
     if stack == wanted or n * m <= (n + m) * k:
-        return kernels.matmul(a, b)
+        return matrix_product(a, b)
     letters = string.ascii_lowercase[: len(stack)]
     left, right = (letters[len(stack) + 2 - np.ndim(x) :] for x in (a, b))
     kept = "".join(c for c, size in zip(letters, wanted) if size != 1)
-    return np.reshape(kernels.contract(a, b, inputs=(left + "NK", right + "KM"), output=kept + "NM"), shape)
+    return np.reshape(contract(a, b, inputs=(left + "NK", right + "KM"), output=kept + "NM"), shape)
 
 
 def _mismatch(x: tuple[int, ...], w: tuple[int, ...]) -> str:

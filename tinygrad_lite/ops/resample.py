@@ -26,13 +26,12 @@ def interpolate(
         scale_factor: what to multiply it by, a number or one for each axis: the new size is ⌊size · scale_factor⌋.
         mode: 'nearest' (pixel ⌊i · old / new⌋), 'nearest-exact' (pixel ⌊(i + ½) · old / new⌋), 'linear', 'bilinear',
             'trilinear' (one name for each number of axes), 'bicubic' (Keys' kernel with a = -¾; two axes), or 'area'
-            (`adaptive_avg_pool`).
+            (`adaptive_avg_pool2d`).
         align_corners: whether the centres of the corner pixels stay where they are (linear and cubic modes), or the
             corners of the image (the default).
 
-    The linear and cubic modes are a product with a matrix along each axis: an infinite or NaN pixel spreads along its
-        row and
-    column. ∂L/∂x is the same with the transposed matrices.
+    The linear and cubic modes multiply by a matrix along each axis, so an infinite or NaN pixel spreads along its row
+    and column. ∂L/∂x is the same with the transposed matrices.
 
     Raises:
         ValueError: the mode isn't known or isn't for so many axes, or not exactly one of size and scale_factor is

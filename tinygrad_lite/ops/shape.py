@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..dispatch import array_code
+from ..dispatch import forward
 from ..graph import Closure, Rule, identity, op
 from ..tensor import implements
 from ..values import Array
 from .elementwise import same
-from .indexing import add_at, plain
+from .indexing import add_at, detached
 
 Axis = int | tuple[int, ...] | None
 
@@ -358,17 +358,17 @@ def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
 @implements(np.repeat)
 def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
     """Each element `repeats` times (a number, or one for each element) along `axis`, of the flattened `a` for None."""
-    if axis is None:
+    if axis is None or not np.ndim(a):
         a, axis = np.ravel(a), 0
     shape = np.shape(a)
     axis = normalize_axis_index(axis, len(shape))
-    return np.take(a, np.repeat(np.arange(shape[axis]), plain(repeats)), axis)
+    return np.take(a, np.repeat(np.arange(shape[axis]), detached(repeats)), axis)
 
 
 @implements(np.tile)
 def tile(A: Array, reps: Any) -> Array:
     """`A` laid side by side, reps[i] times along axis i (counted from the last)."""
-    reps = tuple(np.ravel(plain(reps)).tolist())
+    reps = tuple(np.ravel(detached(reps)).tolist())
     shape = np.shape(A)
     axes = max(len(reps), len(shape))
     reps, shape = (1,) * (axes - len(reps)) + reps, (1,) * (axes - len(shape)) + shape
@@ -391,7 +391,7 @@ def delete(arr: Array, obj: Any, axis: int | None = None) -> Array:
     """What is left of `arr` along `axis` without the indices `obj` (an int, a slice, a mask or integers)."""
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), plain(obj)), axis)
+    return np.take(arr, np.delete(np.arange(np.shape(arr)[axis]), detached(obj)), axis)
 
 
 @implements(np.insert)
@@ -400,7 +400,7 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
     if axis is None:
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
-    n, obj = np.shape(arr)[axis], plain(obj)
+    n, obj = np.shape(arr)[axis], detached(obj)
     values = np.expand_dims(values, tuple(range(np.ndim(arr) - np.ndim(values))))
     if isinstance(obj, (int, np.integer)):
         values = np.moveaxis(values, 0, axis)  # as NumPy: the rows of `values` are the slices inserted
@@ -415,18 +415,17 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
 # --------------------------------------------------------------------------------------------------------- frames
 
 
+@forward
+def pad_forward(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
+    return np.pad(x, widths, constant_values=value)
+
+
 @op(linear=True)
 def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
     widths = pad_width.tolist()
     inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
-    return framed(x, widths, constant_values), (lambda g: g[inner],)
-
-
-@array_code
-def framed(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> Array:
-    """x with (before, after) elements around it along each axis, all of one value."""
-    return np.pad(x, widths, constant_values=value)
+    return pad_forward(x, widths, constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
@@ -446,6 +445,8 @@ def _pad(
         ValueError: a mode that mixes elements ("mean", "linear_ramp", …), a negative width, or an empty axis to repeat.
     """
     shape = np.shape(array)
+    if not shape:
+        return np.copy(array)
     if isinstance(pad_width, dict):
         given = {normalize_axis_index(axis, len(shape)): width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(len(shape))]

@@ -5,16 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
+from ..dispatch import forward
 from ..graph import Rule, op
-from ..kernels import erf as kernels
-from ..kernels.elementwise import exp
-from ..kernels.kernel import kernel
 from ..values import Array
+from .ufuncs import exp
 
 __all__ = ["digamma", "erf", "erfc", "lgamma", "ndtr", "polygamma"]
+
+ERF: Any = np.frompyfunc(math.erf, 1, 1)
+ERFC: Any = np.frompyfunc(math.erfc, 1, 1)
+
+
+def of_each(function: Callable[..., Any], x: Array) -> Array:
+    """function(x) in x's dtype, or in the one that NumPy's own functions give for integers."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    out, dtype = function(x), np.result_type(x, np.float16)
+    return out.astype(dtype) if hasattr(out, "astype") else dtype.type(out)
+
+
+@forward
+def erf_forward(x: Array) -> Array:
+    return of_each(ERF, x)
 
 
 @op
@@ -23,7 +38,12 @@ def erf(x: Array) -> Rule:
 
     To the accuracy of x's dtype; NaN stays NaN, erf(±∞) = ±1.
     """
-    return kernels.erf(x), (lambda g: g * (2 / math.sqrt(math.pi) * exp(-x * x)),)
+    return erf_forward(x), (lambda g: g * (2 / math.sqrt(math.pi) * exp(-x * x)),)
+
+
+@forward
+def erfc_forward(x: Array) -> Array:
+    return of_each(ERFC, x)
 
 
 @op
@@ -32,32 +52,35 @@ def erfc(x: Array) -> Rule:
 
     Accurate where erf x is so close to 1 that the subtraction would leave nothing.
     """
-    return kernels.erfc(x), (lambda g: g * (-2 / math.sqrt(math.pi) * exp(-x * x)),)
+    return erfc_forward(x), (lambda g: g * (-2 / math.sqrt(math.pi) * exp(-x * x)),)
+
+
+@forward
+def ndtr_forward(x: Array) -> Array:
+    return 0.5 * erfc(x * -math.sqrt(0.5))
 
 
 @op
 def ndtr(x: Array) -> Rule:
     """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √2π
 
-    The distribution function of the standard normal; in float64 accurate in its lower tail too.
+    The distribution function of the standard normal, accurate in its lower tail too.
     """
-    return kernels.ndtr(x), (lambda g: g * (exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
+    return ndtr_forward(x), (lambda g: g * (exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi))),)
 
 
-def _scipy(name: str, of: str) -> Callable[..., Array]:
+def from_scipy(name: str, of: str, *args: Array) -> Array:
     """SciPy's function of that name, imported when it is first called."""
-
-    def function(*args: Array) -> Array:
-        try:
-            special = import_module("scipy.special")
-        except ImportError as error:
-            raise ImportError(f"{of}: needs SciPy, which is not installed: pip install scipy") from error
-        return getattr(special, name)(*args).astype(np.result_type(args[-1], np.float16))
-
-    return kernel(function)(function)
+    try:
+        special = import_module("scipy.special")
+    except ImportError as error:
+        raise ImportError(f"{of}: needs SciPy, which is not installed: pip install scipy") from error
+    return of_each(lambda x: getattr(special, name)(*args[:-1], x), args[-1])
 
 
-_gammaln, _psi, _polygamma = _scipy("gammaln", "lgamma"), _scipy("psi", "digamma"), _scipy("polygamma", "polygamma")
+@forward
+def lgamma_forward(x: Array) -> Array:
+    return from_scipy("gammaln", "lgamma", x)
 
 
 @op
@@ -69,7 +92,12 @@ def lgamma(x: Array) -> Rule:
     Raises:
         ImportError: SciPy is not installed.
     """
-    return _gammaln(x), (lambda g: g * digamma(x),)
+    return lgamma_forward(x), (lambda g: g * digamma(x),)
+
+
+@forward
+def digamma_forward(x: Array) -> Array:
+    return from_scipy("psi", "digamma", x)
 
 
 @op
@@ -81,7 +109,12 @@ def digamma(x: Array) -> Rule:
     Raises:
         ImportError: SciPy is not installed.
     """
-    return _psi(x), (lambda g: g * polygamma(1, x),)
+    return digamma_forward(x), (lambda g: g * polygamma(1, x),)
+
+
+@forward
+def polygamma_forward(n: int, x: Array) -> Array:
+    return from_scipy("polygamma", "polygamma", n, x)
 
 
 @op
@@ -93,4 +126,4 @@ def polygamma(n: int, x: Array) -> Rule:
     Raises:
         ImportError: SciPy is not installed.
     """
-    return _polygamma(n, x), (None, lambda g: g * polygamma(n + 1, x))
+    return polygamma_forward(n, x), (None, lambda g: g * polygamma(n + 1, x))

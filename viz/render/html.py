@@ -1,0 +1,51 @@
+"""The drawing as HTML: a static picture, and a script that adds tooltips where scripts run."""
+
+from __future__ import annotations
+
+import base64
+import re
+import uuid
+from html import escape
+from importlib.resources import files
+
+
+def squeezed(name: str) -> str:
+    """A script of this folder without comments, and without spaces outside strings."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    parts = re.split(r'("[^"\n]*"|`[^`]*`)', re.sub(r"(^|\s)//.*$", "", text, flags=re.MULTILINE))
+    parts[::2] = [re.sub(r"\s*([^\w\s$])\s*", r"\1", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+SCRIPT = squeezed("drawing.js")
+STYLE = "body{margin:16px;background:#fff}@media (prefers-color-scheme:dark){body{background:#0d1117}}"
+
+
+def fragment(svg: str, uid: str, description: str, script: str = "") -> str:
+    """The drawing as part of a page. Where scripts don't run it is an image, which every sanitiser leaves alone.
+
+    `script` runs after the drawing's own.
+    """
+    source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    image = f'<img alt="{escape(description)}" style="max-width:100%" src="{source}">'
+    return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{SCRIPT}("{uid}-at");{script}</script></div>'
+
+
+def unique() -> str:
+    """A new id for each display: a page may show the same drawing twice."""
+    return f"tg{uuid.uuid4().hex[:8]}"
+
+
+def page(svg: str, uid: str, title: str, script: str = "") -> str:
+    """The drawing as a whole page."""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<body>{fragment(svg, uid, title, script)}</body></html>\n"
+    )
+
+
+def bundle(svg: str, uid: str, description: str, text: str, script: str = "") -> dict[str, str]:
+    """What a notebook stores of a drawing: it shows the first of these that it can."""
+    return {"text/html": fragment(svg, uid, description, script), "image/svg+xml": svg, "text/plain": text}

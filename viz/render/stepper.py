@@ -1,0 +1,72 @@
+"""What turns a drawing into a player: a script with a slider, and above the picture what each step computes."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from ..scene.cards import Card
+from ..scene.formatting import number_or_text
+from ..scene.steps import Row, Step
+from .heatmap import GRADIENT, heatmap
+from .html import squeezed
+
+SCRIPT = squeezed("player.js")
+STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", files(__package__).joinpath("player.css").read_text("utf-8"))
+
+
+def script(steps: list[Step], uid: str, wide: bool) -> str:
+    """The script that makes a player of the drawing `uid`. All texts are data: none becomes markup or code.
+
+    A `wide` drawing is below the panel instead of beside it.
+    """
+    rules = {rule: i for i, rule in enumerate(dict.fromkeys(step.rule for step in steps))}
+    tensors = {t: i for i, t in enumerate(dict.fromkeys(row[1:] for step in steps for row in step.rows))}
+    told = [as_read(step, rules, tensors) for step in steps]
+    return f"{SCRIPT}({','.join(map(as_json, (f'{uid}-at', STYLE, wide, list(rules), list(tensors), told)))})"
+
+
+def as_read(step: Step, rules: dict[tuple[str, ...], int], tensors: dict[Row, int]) -> dict[str, Any]:
+    """A step as player.js reads it."""
+    said = {
+        "p": step.phase,
+        "c": step.count,
+        "t": step.title,
+        "k": step.ring.key if step.ring is not None else 0,
+        "e": [(source.key, target.key, i) for source, target, i in step.edges],
+        "v": [card.key for card in step.appears],
+        "g": [(card.key, as_seen(card, sum)) for card, sum in step.arrives],
+        "r": rules[step.rule],
+        "f": step.fires,
+        "l": step.lines,
+        "w": [(row[0], tensors[row[1:]]) for row in step.rows],
+        "n": step.note,
+    }
+    return {key: value for key, value in said.items() if value not in (0, "", [], ())}
+
+
+def as_seen(card: Card, gradient: Any) -> str:
+    """A partial gradient as the card shows it; "" for a complete one, which the drawing has already."""
+    if gradient is card.gradient or np.array_equal(gradient, card.gradient):
+        return ""
+    if card.is_scalar:
+        return f"∂ {number_or_text(gradient)}"
+    map = heatmap(gradient, GRADIENT)
+    return map.uri if map is not None else ""
+
+
+def as_json(x: Any) -> str:
+    """JSON that can be in a script on any page: it holds no "<" that could end the script."""
+    text = json.dumps(x, ensure_ascii=False, separators=(",", ":"))
+    return "".join(f"\\u{ord(c):04x}" if c in "<>&\u2028\u2029" else c for c in text)
+
+
+def as_text(step: Step) -> list[str]:
+    """A step's lines for a terminal."""
+    rule = f"    {step.rule[step.fires]}" if step.fires >= 0 else ""
+    said = [*step.lines, *("  ".join(filter(None, row)) for row in step.rows), *filter(None, [step.note])]
+    return [f"{step.phase} {step.count}".ljust(16) + step.title + rule, *(f"{'':16}{line}" for line in said)]
