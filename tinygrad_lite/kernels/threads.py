@@ -117,11 +117,7 @@ def _set_blas(n: int) -> None:
 
 def awake() -> bool:
     """Whether the threads here have worked a moment ago, so that those of the BLAS had better sleep."""
-<<<<<<< HEAD
-    return _quiet or time.monotonic() - _pool.last < AWAKE
-=======
-    return time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
->>>>>>> main
+    return _quiet or time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
 
 
 def split(n: int, least: int = 1) -> list[slice]:
