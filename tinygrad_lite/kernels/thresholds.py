@@ -28,3 +28,9 @@ SECONDS_AWAKE = 0.1  # for so long the BLAS's threads spin after their last work
 
 CONV_ELEMENTS_FOR_ONEDNN = 2048  # of the input: a call takes some 10 µs more than one of NumPy's
 CONV_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
+MATMUL_ELEMENTS_FOR_ONEDNN = 256  # of the left matrix
+MATMUL_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
+ELEMENTS_FOR_ONEDNN = 1 << 12  # of an array, for a function of each element or along an axis
+ELEMENTS_FOR_ONEDNN_EXP = 1 << 15  # for exp and tanh, which NumPy does as fast in one thread
+ELEMENTS_FOR_ONEDNN_GRADIENT = 1 << 17  # where NumPy makes but two passes
+POOL_ELEMENTS_FOR_ONEDNN = 1 << 12  # of the input

@@ -195,9 +195,33 @@ def mish(x: Array) -> Array:
     return x * np.tanh(softplus(x))
 
 
+C = math.sqrt(2 / math.pi)
+
+
 @array_code
-def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+def gelu_forward(x: Array) -> tuple[Array, Array | None]:
+    """x · Φ(x), and Φ(x) for the gradient; or None, from a version whose gradient needs no Φ(x)."""
+    p = ndtr(x)
+    return x * p, p
+
+
+@array_code
+def gelu_gradient(g: Array, x: Array, p: Array | None) -> Array:
+    p = ndtr(x) if p is None else p
     return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
+
+
+@array_code
+def gelu_tanh_forward(x: Array) -> tuple[Array, Array | None]:
+    """x · ½ · (1 + t), and t for the gradient; or None, from a version whose gradient needs no t."""
+    t = np.tanh(C * x * (1 + 0.044715 * x * x))
+    return x * (0.5 * (1 + t)), t
+
+
+@array_code
+def gelu_tanh_gradient(g: Array, x: Array, t: Array | None) -> Array:
+    t = np.tanh(C * x * (1 + 0.044715 * x * x)) if t is None else t
+    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (C * (1 + 3 * 0.044715 * x * x)))
 
 
 @op
@@ -211,14 +235,12 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
     if approximate == "none":
-        p = ndtr(x)
-        return x * p, (lambda g: gelu_gradient(g, x, p),)
+        y, p = gelu_forward(x)
+        return y, (lambda g: gelu_gradient(g, x, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    c = math.sqrt(2 / math.pi)
-    t = np.tanh(c * x * (1 + 0.044715 * x * x))
-    p = 0.5 * (1 + t)
-    return x * p, (lambda g: g * (p + 0.5 * x * (1 - t * t) * (c * (1 + 3 * 0.044715 * x * x))),)
+    y, t = gelu_tanh_forward(x)
+    return y, (lambda g: gelu_tanh_gradient(g, x, t),)
 
 
 @forward

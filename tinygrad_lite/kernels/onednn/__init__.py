@@ -6,7 +6,7 @@ Homebrew or the system serves too. It is loaded when the first large array comes
 
 import importlib
 
-NOUNS = ("conv",)
+NOUNS = ("conv", "elementwise", "matmul", "norm", "pool", "softmax")
 
 for _noun in NOUNS:
     importlib.import_module(f".{_noun}", __name__)

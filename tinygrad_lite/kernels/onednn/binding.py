@@ -25,7 +25,7 @@ from .library import Library, library
 Shape = tuple[int, ...]
 
 # Numbers from dnnl_types.h, version 3.
-FLOAT32 = 3
+FLOAT32, UINT8 = 3, 6
 TRAINING, INFERENCE = 64, 96
 SRC, SRC_1, DST, WEIGHTS, BIAS, WORKSPACE = 1, 2, 17, 33, 41, 64  # arguments
 MEAN, VARIANCE, SCALE, SHIFT = 49, 50, 51, 52
@@ -85,12 +85,11 @@ def integers(values: Sequence[int]) -> Any:
     return (c_int64 * AXES)(*values)
 
 
-def layout(shape: Shape, strides: Shape) -> Object:
-    """Of a float32 array with these strides in bytes."""
-    steps = [s // 4 for s in strides]
-    return Object(
-        "memory_desc", "memory_desc_create_with_strides", len(shape), integers(shape), FLOAT32, integers(steps)
-    )
+def layout(shape: Shape, strides: Shape, dtype: int = FLOAT32) -> Object:
+    """Of an array with these strides in bytes."""
+    item = 4 if dtype == FLOAT32 else 1
+    steps = integers([s // item for s in strides])
+    return Object("memory_desc", "memory_desc_create_with_strides", len(shape), integers(shape), dtype, steps)
 
 
 def any_layout(shape: Shape) -> Object:
@@ -98,17 +97,13 @@ def any_layout(shape: Shape) -> Object:
     return Object("memory_desc", "memory_desc_create_with_tag", len(shape), integers(shape), FLOAT32, 1)
 
 
-def dense(shape: Shape, order: Sequence[int] = ()) -> Object:
+def dense(shape: Shape, order: Sequence[int] = (), dtype: int = FLOAT32) -> Object:
     """Without gaps; `order` names the axes from the outermost in memory to the innermost (C order by default)."""
-    return layout(shape, dense_strides(shape, order))
-
-
-def dense_strides(shape: Shape, order: Sequence[int] = ()) -> Shape:
-    strides, step = [0] * len(shape), 4
+    strides, step = [0] * len(shape), 4 if dtype == FLOAT32 else 1
     for axis in reversed(order or range(len(shape))):
         strides[axis] = step
-        step *= max(1, shape[axis])
-    return tuple(strides)
+        step *= shape[axis]
+    return layout(shape, tuple(strides), dtype)
 
 
 def description(kind: str, *arguments: Any) -> Object:
@@ -138,7 +133,9 @@ class Call:
     """
 
     def __init__(self, what: Object, given: Sequence[tuple[int, Object]], results: Sequence[int]) -> None:
-        self.given, self.between, self.bytes = [], [], 0
+        if implementation(what).startswith("ref"):
+            raise Unsupported  # written to be read, not to be fast
+        self.between, self.bytes = [], 0
         self.kept: list[Any] = [what]
         wanted = [(role, self._place(own), own) for role, own in given]
         self.given = [place for _, place, _ in wanted]
@@ -196,7 +193,8 @@ def _queried(what: Object, role: int) -> c_void_p | None:
         return None
     query = loaded().calls.dnnl_primitive_desc_query_md
     query.restype = c_void_p
-    return c_void_p(query(what, QUERY[role], 0))
+    found = query(what, QUERY[role], 0)
+    return c_void_p(found) if found else None
 
 
 def _reorder(source: Any, target: Any) -> Object:

@@ -8,7 +8,7 @@ which pays: asked for N, C, H, W itself it takes a slow path. For the second it 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -87,11 +87,11 @@ def channels_last(x: ndarray) -> bool:
     return not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous
 
 
-def empty(shape: Shape, last: bool) -> ndarray:
+def empty(shape: Shape, last: bool, dtype: Any = np.float32) -> ndarray:
     """A new array in C order, or with the channels (axis 1) innermost."""
     if not last:
-        return np.empty(shape, np.float32)
-    return np.moveaxis(np.empty((shape[0], *shape[2:], shape[1]), np.float32), -1, 1)
+        return np.empty(shape, dtype)
+    return np.moveaxis(np.empty((shape[0], *shape[2:], shape[1]), dtype), -1, 1)
 
 
 # ---------------------------------------------------------------------------------------------- calls, made once a shape
@@ -105,7 +105,7 @@ def _forward(
         [
             (dnn.SRC, layout(x, x_strides)),
             (dnn.WEIGHTS, dense(_grouped(weight, groups))),
-            (dnn.DST, _image((x[0], weight[0], *windows.places), last)),
+            (dnn.DST, image((x[0], weight[0], *windows.places), last)),
             *([(dnn.BIAS, dense(weight[:1]))] if bias else []),
         ],
         [dnn.DST],
@@ -118,7 +118,7 @@ def _backward_data(x: Shape, g_strides: Shape, weight: Shape, windows: Windows, 
         [
             (dnn.DIFF_DST, layout((x[0], weight[0], *windows.places), g_strides)),
             (dnn.WEIGHTS, dense(_grouped(weight, groups))),
-            (dnn.DIFF_SRC, _image(x, last)),
+            (dnn.DIFF_SRC, image(x, last)),
         ],
         [dnn.DIFF_SRC],
     )
@@ -141,17 +141,10 @@ def _backward_weights(
 def _description(
     kind: str, x: Shape, weight: Shape, bias: bool, windows: Windows, groups: int, last: bool
 ) -> Object:
-    wanted = (lambda shape: _image(shape, True)) if last else dnn.any_layout
+    wanted = (lambda shape: image(shape, True)) if last else dnn.any_layout
     source, result = wanted(x), wanted((x[0], weight[0], *windows.places))
     kernel = dnn.any_layout(_grouped(weight, groups))
-    after = [
-        (p - 1) * s + span - length - before
-        for p, s, span, length, before in zip(
-            windows.places, windows.stride, windows.span, windows.size, windows.padding
-        )
-    ]
-    holes = [d - 1 for d in windows.dilation]
-    geometry = [dnn.integers(v) for v in (windows.stride, holes, windows.padding, after)]
+    geometry = [dnn.integers(v) for v in geometry_of(windows)]
     shift = dense(weight[:1]) if bias else None
     forward = dnn.description(
         "convolution_forward", dnn.TRAINING, DIRECT, source, kernel, shift, result, *geometry, None
@@ -162,30 +155,39 @@ def _description(
     return dnn.description(f"convolution_{kind}", DIRECT, *layouts, *geometry, forward, None)
 
 
+def geometry_of(windows: Windows) -> tuple[Sequence[int], ...]:
+    """Strides, holes, and the padding before and after (negative where the last inputs are not seen)."""
+    after = [
+        (p - 1) * s + span - length - before
+        for p, s, span, length, before in zip(
+            windows.places, windows.stride, windows.span, windows.size, windows.padding
+        )
+    ]
+    return windows.stride, [d - 1 for d in windows.dilation], windows.padding, after
+
+
 def _grouped(weight: Shape, groups: int) -> Shape:
     return weight if groups == 1 else (groups, weight[0] // groups, *weight[1:])
 
 
-def _image(shape: Shape, last: bool) -> Object:
-    return dense(shape, (0, *range(2, len(shape)), 1) if last else ())
+def image(shape: Shape, last: bool, dtype: int = dnn.FLOAT32) -> Object:
+    return dense(shape, (0, *range(2, len(shape)), 1) if last else (), dtype)
 
 
 # ------------------------------------------------------------------------------------- instead of the batch innermost
 
 
-def as_it_lies(name: str) -> Callable[..., Rule]:
-    """The rule without NumPy's preparation of x (the batch brought innermost), where x is for oneDNN."""
-    otherwise, rule = OPS[name].run, OPS[name].rule
+def as_it_lies(name: str, least: int) -> None:
+    """Let an op use x as it lies where x is for oneDNN, and not as NumPy's kernels want it: the batch innermost."""
+    op = OPS[name]
+    otherwise = op.run
 
     def run(x: Array, *args: Any, **kwargs: Any) -> Rule:
-        return (rule if ours(x) else otherwise)(x, *args, **kwargs)
+        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= least and dnn.library() is not None
+        return (op.rule if ours else otherwise)(x, *args, **kwargs)
 
-    return run
-
-
-def ours(x: Array) -> bool:
-    return x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= conv.least and dnn.library() is not None
+    op.run = run
 
 
 for name in ("conv", "conv1d", "conv2d", "conv3d"):
-    OPS[name].run = as_it_lies(name)
+    as_it_lies(name, CONV_ELEMENTS_FOR_ONEDNN)

@@ -1,0 +1,116 @@
+"""exp, tanh, and activations with their gradients.
+
+What is left to NumPy: relu, which it does as fast, and whatever oneDNN computes otherwise. Its exp of NaN is ∞, and
+where there is AVX-512 its gelu of ∞ is NaN: arrays with such elements pass on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from ...ops import activation as rules
+from ...ops import ufuncs
+from ...values import Array
+from ..memory_order import ordered_as
+from ..thresholds import ELEMENTS_FOR_ONEDNN, ELEMENTS_FOR_ONEDNN_EXP, ELEMENTS_FOR_ONEDNN_GRADIENT
+from . import binding as dnn
+from .binding import Call, Unsupported, call, dense, fits, version
+
+TANH, SIGMOID, EXP, GELU_TANH, SILU, GELU = 0x21, 0x29, 0x2A, 0x2B, 0x2C, 0x31
+TANH_BY_RESULT, SIGMOID_BY_RESULT = 0x101, 0x104  # whose derivative is computed from the result
+HUGE = 1e18  # whose square no float32 holds
+
+
+@version(ufuncs.exp, ELEMENTS_FOR_ONEDNN_EXP)
+def exp(x: Array) -> Any:
+    return NotImplemented if np.isnan(x.max()) else of_each(EXP, x)
+
+
+@version(ufuncs.tanh, ELEMENTS_FOR_ONEDNN_EXP)
+def tanh(x: Array) -> Any:
+    return of_each(TANH, x)
+
+
+@version(rules.sigmoid_forward, ELEMENTS_FOR_ONEDNN)
+def sigmoid(x: Array) -> Any:
+    return of_each(SIGMOID, x)
+
+
+@version(rules.sigmoid_gradient, ELEMENTS_FOR_ONEDNN_GRADIENT)
+def sigmoid_gradient(g: Array, y: Array) -> Any:
+    return gradient(SIGMOID_BY_RESULT, g, y)
+
+
+@version(rules.silu_gradient, ELEMENTS_FOR_ONEDNN)
+def silu_gradient(g: Array, x: Array, s: Array) -> Any:
+    return gradient(SILU, g, x, 1.0)
+
+
+@version(rules.gelu_forward, ELEMENTS_FOR_ONEDNN)
+def gelu(x: Array) -> Any:
+    return (of_each(GELU, x), None) if x.max() < HUGE else NotImplemented
+
+
+@version(rules.gelu_gradient, ELEMENTS_FOR_ONEDNN)
+def gelu_gradient(g: Array, x: Array, p: Array | None) -> Any:
+    return gradient(GELU, g, x)
+
+
+@version(rules.gelu_tanh_forward, ELEMENTS_FOR_ONEDNN)
+def gelu_tanh(x: Array) -> Any:
+    return of_each(GELU_TANH, x), None
+
+
+@version(rules.gelu_tanh_gradient, ELEMENTS_FOR_ONEDNN)
+def gelu_tanh_gradient(g: Array, x: Array, t: Array | None) -> Any:
+    return gradient(GELU_TANH, g, x)
+
+
+def of_each(function: int, x: ndarray, alpha: float = 0.0) -> ndarray:
+    """A function of each element, in the memory order of x."""
+    x, y = compact(x)
+    call(_forward, function, x.size, alpha)(x, y)
+    return y
+
+
+def gradient(function: int, g: ndarray, x: ndarray, alpha: float = 0.0) -> ndarray:
+    """g times the function's derivative at x (or at its result)."""
+    if not fits(x) or g.shape != x.shape:
+        raise Unsupported
+    x, gx = compact(x)
+    g = ordered_as(x, g)
+    if g.strides != x.strides:
+        raise Unsupported
+    call(_backward, function, x.size, alpha)(x, g, gx)
+    return gx
+
+
+def compact(x: ndarray) -> tuple[ndarray, ndarray]:
+    """x, or a copy where it has gaps in memory, and an empty array with the same strides."""
+    y = np.empty_like(x)
+    return (x if x.strides == y.strides else x.copy("K")), y
+
+
+def _forward(function: int, elements: int, alpha: float) -> Call:
+    return Call(_description(function, elements, alpha), [(dnn.SRC, line(elements)), (dnn.DST, line(elements))], [dnn.DST])
+
+
+def _backward(function: int, elements: int, alpha: float) -> Call:
+    here = line(elements)
+    what = dnn.description(
+        "eltwise_backward", function, here, here, here, alpha, 0.0, _description(function, elements, alpha), None
+    )
+    source = dnn.DST if function in (TANH_BY_RESULT, SIGMOID_BY_RESULT) else dnn.SRC
+    return Call(what, [(source, here), (dnn.DIFF_DST, here), (dnn.DIFF_SRC, here)], [dnn.DIFF_SRC])
+
+
+def _description(function: int, elements: int, alpha: float) -> dnn.Object:
+    here = line(elements)
+    return dnn.description("eltwise_forward", dnn.TRAINING, function, here, here, alpha, 0.0, None)
+
+
+def line(elements: int) -> dnn.Object:
+    return dense((elements,))
