@@ -27,7 +27,7 @@ ROWS = [
 RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 OPTIONAL = (
     "IPython", "PIL", "dask", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy", "sympy",
-    "threadpoolctl", "tqdm",
+    "cairosvg", "threadpoolctl", "tqdm",
 )  # fmt: skip
 
 

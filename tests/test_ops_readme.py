@@ -42,8 +42,13 @@ real floating-point tensors; compute with real and imaginary parts).
 
 ## How to read the tables
 
-g is ∂L/∂out. `F` is `tinygrad_lite.nn.functional`. Every rule is checked against central differences up to the order
-given, for each of its cases in `tests/cases/`.
+g is ∂L/∂out. `F` is `tinygrad_lite.nn.functional`. Σ, Π, max and mean run along the op's `axis`, n counts the elements
+there, and a gradient is repeated along it. Functions take the product that follows without a dot: `sin πx`. xᵢ and x[i]
+are elements, 0 outside x. p is a window, i ∈ p one of its elements, K how many count. x⁻¹ is the inverse of a matrix.
+
+Each formula is read by a program and compared with the code (`tests/test_formula.py`, which lists the few that are said
+in words). Every rule is checked against central differences up to the order given, for each of its cases in
+`tests/cases/`.
 """
 
 COMPOSED = """

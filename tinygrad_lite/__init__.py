@@ -29,8 +29,6 @@ from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .tensor import Tensor as Tensor
 
-for _plugin in ("activation", "elementwise", "erf", "mask", "optim", "softmax"):
-    import_module(f".kernels.{_plugin}", __name__)
 del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
 
 __version__ = "0.1.0"

@@ -171,10 +171,19 @@ def _helpers(definition: Callable[..., Any], source: str) -> str:
 
 
 def _comment(name: str, function: Callable[..., Any]) -> str:
-    paragraph = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    paragraph = (inspect.getdoc(function) or _returned(function)).split("\n\n")[0].replace("\n", " ")
     first = re.split(r"(?<=\w)\. |\s{2,}", paragraph.rstrip("."))[0]  # a sentence, or of a rule the value's formula
     call = f"{name}({', '.join(inspect.signature(function).parameters)})"
     return textwrap.fill(f"{call}:  {first}", WIDTH, initial_indent="# ", subsequent_indent="#" + INDENT)
+
+
+def _returned(function: Callable[..., Any]) -> str:
+    """What a function of one line returns: it needs no docstring."""
+    definition = ast.parse(_undecorated(inspect.unwrap(function))).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    returned = definition.body[-1]
+    assert isinstance(returned, ast.Return) and returned.value is not None
+    return ast.unparse(returned.value)
 
 
 # ------------------------------------------------------------------------------------------------------------ checking

@@ -88,7 +88,7 @@ def hardtanh_gradient(g: Array, x: Array, low: float, high: float) -> Array:
 
 @op
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
-    """out = x, held in [min, max]        ∂L/∂x = g · [min < x < max]
+    """out = min(max(x, min_val), max_val)        ∂L/∂x = g · [min_val < x < max_val]
 
     The derivative at both corners is 0.
     """
@@ -166,7 +166,7 @@ def softplus_gradient(g: Array, x: Array, beta: float, threshold: float) -> Arra
 
 @op
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
-    """out = log(1 + e^βx) / β        ∂L/∂x = g · σ(βx)
+    """out = x where βx > threshold, else log(1 + e^(βx)) / β        ∂L/∂x = g where βx > threshold, else g · σ(βx)
 
     Neither overflows nor loses small results. Where βx > threshold it is taken to be x itself.
     """
@@ -344,7 +344,7 @@ def log_softmax_gradient(g: Array, e: Array, s: Array, axis: int) -> Array:
 
 @op
 def log_softmax(x: Array, axis: int = -1) -> Rule:
-    """out = x - log Σ eˣ        ∂L/∂x = g - eˣ / Σ eˣ · Σ g
+    """out = x - log Σ eˣ        ∂L/∂x = g - eᵒᵘᵗ · Σ g
 
     The sums run along `axis`. The largest x is subtracted first, so that nothing overflows, nor is log 0 taken.
     """

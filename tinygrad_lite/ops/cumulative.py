@@ -27,7 +27,7 @@ def running_sum(x: Array, axis: int, reverse: bool = False) -> Array:
 
 @op(np.cumsum, linear=True)
 def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
-    """outᵢ = Σ x up to i        ∂L/∂x = Σ g from i on"""
+    """outᵢ = Σⱼ xⱼ over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ over i ≥ j"""
     no_out(out)
     shape, along = np.shape(x), 0 if axis is None else axis
     if dtype is not None or not shape:
@@ -39,7 +39,7 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
 
 @op(np.cumprod, linear=False)
 def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = None) -> Rule:
-    """outᵢ = Π x up to i        ∂L/∂x = Σ g · Π of all but xᵢ up to j, over each j from i on
+    """outᵢ = Πⱼ xⱼ over j ≤ i        ∂L/∂xₖ = Σᵢ gᵢ · (Πⱼ xⱼ over j ≤ i and j ≠ k) over i ≥ k
 
     Right also where some of the factors are 0.
     """
@@ -172,7 +172,7 @@ def logcumsumexp_forward(x: Array, axis: int) -> Array:
 
 @op
 def logcumsumexp(x: Array, axis: int) -> Rule:
-    """outᵢ = log Σⱼ eˣⱼ, j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ · e^(xⱼ - outᵢ), i ≥ j
+    """outᵢ = log Σⱼ e^(xⱼ) over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ · e^(xⱼ - outᵢ) over i ≥ j
 
     Neither the sum nor its gradient overflows: exponentials are taken of the distance to the largest element so far.
     """

@@ -277,9 +277,9 @@ def hypot(x: Array, y: Array) -> Rule:
 
 @op(np.arctan2)
 def arctan2(y: Array, x: Array) -> Rule:
-    """out = the angle of the point (x, y)        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
+    """out = 2 · arctan(y / (x + √(x² + y²)))        ∂L/∂y = g · x / (x² + y²)        ∂L/∂x = -g · y / (x² + y²)
 
-    The gradient at (0, 0) is 0.
+    The angle of the point (x, y), in [-π, π]. The gradient at (0, 0) is 0.
     """
 
     def turn(side: Array) -> Array:
@@ -371,27 +371,24 @@ def won(g: Array, more: Array, tied: Array) -> Array:
 
 @op(np.maximum)
 def maximum(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y        ∂L/∂x = g where x > y        ∂L/∂y = g where y > x
-
-    On a tie each gets ½ · g.
+    """out = max(x, y)
+    ∂L/∂x = g where x > y, ½ · g where x = y        ∂L/∂y = g where y > x, ½ · g where x = y
     """
     return np.maximum(x, y), (lambda g: won(g, x > y, x == y), lambda g: won(g, y > x, x == y))
 
 
 @op(np.minimum)
 def minimum(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y        ∂L/∂x = g where x < y        ∂L/∂y = g where y < x
-
-    On a tie each gets ½ · g.
+    """out = min(x, y)
+    ∂L/∂x = g where x < y, ½ · g where x = y        ∂L/∂y = g where y < x, ½ · g where x = y
     """
     return np.minimum(x, y), (lambda g: won(g, x < y, x == y), lambda g: won(g, y < x, x == y))
 
 
 @op(np.fmax)
 def fmax(x: Array, y: Array) -> Rule:
-    """out = the larger of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else max(x, y)
+    ∂L/∂x = g where x > y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y > x or x is NaN, ½ · g where x = y
     """
     return np.fmax(x, y), (
         lambda g: won(g, (x > y) | np.isnan(y), x == y),
@@ -401,9 +398,8 @@ def fmax(x: Array, y: Array) -> Rule:
 
 @op(np.fmin)
 def fmin(x: Array, y: Array) -> Rule:
-    """out = the smaller of x, y that is not NaN        ∂L/∂x = g where x was taken        ∂L/∂y = g where y was taken
-
-    On a tie each gets ½ · g.
+    """out = x where y is NaN, y where x is NaN, else min(x, y)
+    ∂L/∂x = g where x < y or y is NaN, ½ · g where x = y        ∂L/∂y = g where y < x or x is NaN, ½ · g where x = y
     """
     return np.fmin(x, y), (
         lambda g: won(g, (x < y) | np.isnan(y), x == y),
@@ -413,8 +409,8 @@ def fmin(x: Array, y: Array) -> Rule:
 
 @op
 def clip(x: Array, low: Array, high: Array) -> Rule:
-    """out = x, held in [low, high]        ∂L/∂x = g where low ≤ x ≤ high
-    ∂L/∂low = g where x < low        ∂L/∂high = g where x > high
+    """out = min(max(x, low), high)        ∂L/∂x = g where low ≤ x ≤ high
+    ∂L/∂low = g where x < low ≤ high        ∂L/∂high = g where x > high or low > high
 
     A bound may be None. Where low > high the output is high, as NumPy has it.
     """
@@ -428,14 +424,16 @@ def clip(x: Array, low: Array, high: Array) -> Rule:
 
 @op
 def where(condition: Array, x: Array, y: Array) -> Rule:
-    """out = x where the condition holds, else y        ∂L/∂x = g where it holds        ∂L/∂y = g where it does not"""
+    """out = x where condition, else y        ∂L/∂x = g where condition        ∂L/∂y = 0 where condition, else g"""
     chosen = ufuncs.where(condition, x, y)
     return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
-    """out = x, with numbers for NaN and ±∞        ∂L/∂x = g where x is finite"""
+    """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf
+    ∂L/∂x = g where x is finite
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
@@ -444,7 +442,7 @@ def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None
 
 @op(np.sign, linear=True)
 def sign(x: Array) -> Rule:
-    """out = -1, 0 or 1, as x is        ∂L/∂x = 0"""
+    """out = [x > 0] - [x < 0]        ∂L/∂x = 0"""
     return np.sign(x), (zero,)
 
 
@@ -462,13 +460,13 @@ def ceil(x: Array) -> Rule:
 
 @op(np.trunc, np.fix, linear=True)
 def trunc(x: Array) -> Rule:
-    """out = x without its fraction        ∂L/∂x = 0"""
+    """out = sign x · ⌊|x|⌋        ∂L/∂x = 0"""
     return np.trunc(x), (zero,)
 
 
 @op(np.round, np.around, linear=True)
 def round(x: Array, decimals: int = 0) -> Rule:
-    """out = x, rounded to even        ∂L/∂x = 0"""
+    """out = round(x · 10^decimals) / 10^decimals        ∂L/∂x = 0"""
     return np.round(x, decimals), (zero,)
 
 
@@ -498,9 +496,9 @@ def heaviside(x: Array, h: Array) -> Rule:
 
 @op(np.copysign)
 def copysign(x: Array, y: Array) -> Rule:
-    """out = |x|, with the sign of y        ∂L/∂x = g · sign x · (the sign of y)        ∂L/∂y = 0
+    """out = |x| · s        ∂L/∂x = g · sign x · s        ∂L/∂y = 0        s = -1 where y < 0, else 1
 
-    The derivative at x = 0 is 0.
+    A y of -0 counts as negative.
     """
     return np.copysign(x, y), (lambda g: g * np.sign(x) * np.copysign(1, y), zero)
 

@@ -119,7 +119,7 @@ def add_at(x: Array, index: Any, shape: Shape) -> Rule:
 
 @op(linear=True)
 def setitem(x: Array, values: Array, index: Any) -> Rule:
-    """out = x but for out[index] = y        ∂L/∂x = g but for 0 at index        ∂L/∂y = g[index]
+    """out = x but for out[index] = values        ∂L/∂x = g but for ∂L/∂x[index] = 0        ∂L/∂values = g[index]
 
     Indexed assignment as a function: `x` itself stays as it is. Where a place is named several times the last value
     stays, and the others get no gradient.

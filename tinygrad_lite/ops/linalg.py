@@ -33,7 +33,7 @@ def inv(x: Array) -> Rule:
 
 @op(np.linalg.pinv, linear=False)
 def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
-    """out = x⁺        ∂L/∂x = -outᵀ g outᵀ + (1 - x out) gᵀ out outᵀ + outᵀ out gᵀ (1 - out x)
+    """out = x⁺        ∂L/∂x = -outᵀ @ g @ outᵀ + (I - x @ out) @ gᵀ @ out @ outᵀ + outᵀ @ out @ gᵀ @ (I - out @ x)
 
     The Moore-Penrose inverse, arguments as in `np.linalg.pinv`. Its derivative is that at constant rank: where the rank
     changes the inverse itself jumps. Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973), 413.
@@ -66,7 +66,7 @@ def cofactors_forward(x: Array) -> Array:
 
 @op
 def cofactors(x: Array) -> Rule:
-    """out = det x · x⁻ᵀ        ∂L/∂x = (Σ g · out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
+    """out = det x · x⁻ᵀ        ∂L/∂x = tr(gᵀ @ out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
 
     A singular x has cofactors too; their gradient needs an invertible one.
     """
@@ -81,7 +81,7 @@ def cofactors(x: Array) -> Rule:
 
 @op(np.linalg.det, linear=False)
 def det(x: Array) -> Rule:
-    """out = det x        ∂L/∂x = g · out · x⁻ᵀ, the cofactors
+    """out = det x        ∂L/∂x = g · out · x⁻ᵀ
 
     The cofactors of a singular matrix are there, and so is its gradient; the second derivative needs an invertible one.
     """
@@ -90,7 +90,7 @@ def det(x: Array) -> Rule:
 
 @op
 def slogdet(x: Array) -> Rule:
-    """out = [sign, log|det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
+    """out = [sign(det x), log |det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
     sign, logdet = np.linalg.slogdet(x)
     return np.stack((sign, logdet)), (lambda g: np.expand_dims(g[1], (-2, -1)) * T(np.linalg.inv(x)),)
 
@@ -107,7 +107,7 @@ def _slogdet(a: Array) -> Any:
 
 @op(np.linalg.solve, linear=False)
 def solve(a: Array, b: Array) -> Rule:
-    """out = a⁻¹ @ b        ∂L/∂a = -∂L/∂b @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
+    """out = a⁻¹ @ b        ∂L/∂a = -a⁻ᵀ @ g @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
 
     Shapes as in `np.linalg.solve`: b is a vector if it has one axis, else a matrix or a stack of them.
     """
@@ -210,7 +210,7 @@ def over_gaps(x: Array, values: Array) -> Array:
 
 @op
 def cholesky(x: Array) -> Rule:
-    """out outᵀ = x        ∂L/∂x = ½ out⁻ᵀ P out⁻¹, P the symmetric matrix with the lower triangle of outᵀ g
+    """out @ outᵀ = x        ∂L/∂x = ½ · out⁻ᵀ @ (P + Pᵀ - I · P) @ out⁻¹, where P = tril(outᵀ @ g)
 
     Like NumPy's, it reads the lower triangle alone; x is symmetric, and so is its gradient.
     I. Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
@@ -407,7 +407,7 @@ def norm_forward(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
 
 @op
 def norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Rule:
-    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹, for p = 2 that is g · x / out
+    """out = (Σ |x|ᵖ)^(1/p)        ∂L/∂x = g · sign(x) · (|x| / out)ᵖ⁻¹
 
     Where out is 0 the gradient is 0.
     """

@@ -67,7 +67,7 @@ def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
 
 @op
 def huber(d: Array, delta: float) -> Rule:
-    """out = c · (d - ½ · c), c = d held in [-δ, δ]        ∂L/∂d = g · c
+    """out = c · (d - ½ · c)        ∂L/∂d = g · c        c = min(max(d, -δ), δ)
 
     It is ½ · d² where |d| < δ, else δ · (|d| - ½ · δ).
     """
@@ -315,7 +315,7 @@ def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: in
 
 @op
 def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
-    """out = log Σ eˣ - x[target]        ∂L/∂x = g · (p - y), p = softmax x, y = 1 at the target and 0 elsewhere
+    """out = log Σ eˣ - Σᵢ xᵢ · [i = target]        ∂L/∂xᵢ = g · (pᵢ - [i = target]), p = eˣ / Σ eˣ
 
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """

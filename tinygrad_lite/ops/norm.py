@@ -58,7 +58,7 @@ def _broadcast(shape: Shape, seen: Shape) -> Shape:
 @op
 def standardize(x: Array, weight: Any, bias: Any, axis: Shape, eps: float) -> Rule:
     """out = y · weight + bias        y = (x - mean x) / σ        σ = √(var x + eps)
-    ∂L/∂x = (h - mean h - y · mean(h · y)) / σ, h = g · weight        ∂L/∂weight = Σ g · y        ∂L/∂bias = Σ g
+    ∂L/∂x = (h - mean h - y · mean(h · y)) / σ, where h = g · weight        ∂L/∂weight = Σ g · y        ∂L/∂bias = Σ g
 
     The means run over all the axes together (which count from 0), the sums over the axes along which weight and bias
     are broadcast.

@@ -30,7 +30,7 @@ def max_pool_nd(
     n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
     ceil_mode: bool = False,
 ) -> Rule:  # fmt: skip
-    """out = max x over each window        ∂L/∂x = g at the place of the maximum, 0 elsewhere
+    """out[p] = max x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i and x[i] = out[p]
 
     On a tie the first maximum of the window, row by row, gets the gradient.
 
@@ -57,7 +57,7 @@ def avg_pool_nd(
     n: int, x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     Args:
         x: (N, C, *size), or (C, *size) for one example.
@@ -84,7 +84,7 @@ def avg_pool1d(
     x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Rule:  # fmt: skip
-    """out = Σ x / K over each window of K        ∂L/∂x = g / K, added to every element of its window
+    """out[p] = Σ x[i] / K over i ∈ p        ∂L/∂x[i] = Σ g[p] / K over p ∋ i
 
     x (N, C, W) or (C, W). `avg_pool2d` over one axis, without divisor_override (as in torch).
     """
@@ -111,13 +111,13 @@ def put(g: Array, place: Array, windows: Windows) -> Rule:
 
 @op(linear=True)
 def window_sum(x: Array, windows: Windows) -> Rule:
-    """out = Σ x over each window        ∂L/∂x = g, added to every element of its window"""
+    """out[p] = Σ x[i] over i ∈ p        ∂L/∂x[i] = Σ g[p] over p ∋ i"""
     return window_sum_forward(x, windows), (lambda g: window_spread(g, windows),)
 
 
 @op(linear=True)
 def window_spread(g: Array, windows: Windows) -> Rule:
-    """out = g, added to every element of its window        ∂L/∂g = Σ h over each window, where h = ∂L/∂out"""
+    """out[i] = Σ g[p] over p ∋ i        ∂L/∂g[p] = Σ h[i] over i ∈ p, where h = ∂L/∂out"""
     return window_spread_forward(g, windows), (lambda h: window_sum(h, windows),)
 
 

@@ -82,7 +82,7 @@ def sum(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Σ x        ∂L/∂x = g, the same for every summand"""
+    """out = Σ x        ∂L/∂x = g"""
     no_out(out)
     shape = np.shape(x)
     value = sum_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
@@ -100,7 +100,7 @@ def mean_forward(
 def mean(
     x: Array, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = True
 ) -> Rule:
-    """out = Σ x / n        ∂L/∂x = g / n, the same for each of the n"""
+    """out = Σ x / n        ∂L/∂x = g / n"""
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     value = mean_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
@@ -117,7 +117,7 @@ def prod(
     initial: Any = None,
     where: Any = True,
 ) -> Rule:
-    """out = Π x        ∂L/∂x = g · the product of all the others
+    """out = Π x        ∂L/∂xₖ = g · Πⱼ xⱼ over j ≠ k
 
     Right also where some of the factors are 0.
     """
@@ -176,7 +176,7 @@ def var(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = Σ (x - mean)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean) / (n - ddof)
+    """out = Σ (x - mean x)² / (n - ddof)        ∂L/∂x = g · 2 (x - mean x) / (n - ddof)
 
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
@@ -200,7 +200,7 @@ def std(
     *,
     where: Any = True,
 ) -> Rule:
-    """out = √(Σ (x - mean)² / (n - ddof))        ∂L/∂x = g · (x - mean) / ((n - ddof) · out)
+    """out = √(Σ (x - mean x)² / (n - ddof))        ∂L/∂x = g · (x - mean x) / ((n - ddof) · out)
 
     Where all elements are equal, the gradient is 0.
     """
@@ -228,7 +228,7 @@ def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
 def max(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the largest x        ∂L/∂x = g where x is the largest, shared equally on a tie"""
+    """out = max x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)
@@ -238,7 +238,7 @@ def max(
 def min(
     x: Array, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Rule:
-    """out = the smallest x        ∂L/∂x = g where x is the smallest, shared equally on a tie"""
+    """out = min x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
     value = np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)

@@ -15,7 +15,7 @@ Mode = Literal["full", "same", "valid"]
 
 @op(linear=True)
 def diff(x: Array, axis: int = -1) -> Rule:
-    """out = x[1:] - x[:-1]        ∂L/∂x = -diff(g), with a 0 put at either end of g"""
+    """out[i] = x[i + 1] - x[i]        ∂L/∂x[i] = g[i - 1] - g[i]"""
     axis = axis % np.ndim(x)
     ends = [(1, 1) if i == axis else (0, 0) for i in range(np.ndim(x))]
     return np.diff(x, axis=axis), (lambda g: -np.diff(np.pad(g, ends), axis=axis),)

@@ -169,7 +169,7 @@ def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
 
 @op(np.flip, linear=True)
 def flip(x: Array, axis: Axis = None) -> Rule:
-    """out = x, backwards along axis        ∂L/∂x = g, backwards along axis"""
+    """out[i] = x[n - 1 - i]        ∂L/∂x[i] = g[n - 1 - i]"""
     return np.flip(x, axis), (lambda g: np.flip(g, axis),)
 
 
@@ -196,7 +196,7 @@ def rot90(m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 @op(np.roll, linear=True)
 def roll(x: Array, shift: int | tuple[int, ...], axis: Axis = None) -> Rule:
-    """out[i + shift] = x[i], round the end        ∂L/∂x[i] = g[i + shift]"""
+    """out[(i + shift) mod n] = x[i]        ∂L/∂x[i] = g[(i + shift) mod n]"""
     return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift), axis),)
 
 
@@ -501,11 +501,11 @@ def diagflat(v: Array, k: int = 0) -> Array:
 
 @op(np.tril, linear=True)
 def tril(m: Array, k: int = 0) -> Rule:
-    """out = m on and below the k-th diagonal, 0 above        ∂L/∂m = g on and below, 0 above"""
+    """out[i, j] = m[i, j] where j - i ≤ k, else 0        ∂L/∂m[i, j] = g[i, j] where j - i ≤ k, else 0"""
     return np.tril(m, k), (lambda g: np.tril(g, k),)
 
 
 @op(np.triu, linear=True)
 def triu(m: Array, k: int = 0) -> Rule:
-    """out = m on and above the k-th diagonal, 0 below        ∂L/∂m = g on and above, 0 below"""
+    """out[i, j] = m[i, j] where j - i ≥ k, else 0        ∂L/∂m[i, j] = g[i, j] where j - i ≥ k, else 0"""
     return np.triu(m, k), (lambda g: np.triu(g, k),)

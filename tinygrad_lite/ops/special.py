@@ -62,7 +62,7 @@ def ndtr_forward(x: Array) -> Array:
 
 @op
 def ndtr(x: Array) -> Rule:
-    """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √2π
+    """out = Φ(x) = ½ · (1 + erf(x / √2))        ∂L/∂x = g · e^(-½x²) / √(2π)
 
     The distribution function of the standard normal, accurate in its lower tail too.
     """
@@ -102,7 +102,7 @@ def digamma_forward(x: Array) -> Array:
 
 @op
 def digamma(x: Array) -> Rule:
-    """out = ψ(x) = ∂ log Γ(x) / ∂x        ∂L/∂x = g · ψ₁(x)
+    """out = ψ(x) = Γ′(x) / Γ(x)        ∂L/∂x = g · ψ₁(x)
 
     Needs SciPy.
 
@@ -119,9 +119,9 @@ def polygamma_forward(n: int, x: Array) -> Array:
 
 @op
 def polygamma(n: int, x: Array) -> Rule:
-    """out = ψₙ(x) = ∂ⁿψ(x) / ∂xⁿ        ∂L/∂x = g · ψₙ₊₁(x)
+    """out = ψₙ(x)        ∂L/∂x = g · ψₙ₊₁(x)
 
-    Needs SciPy. ψ₀ is digamma.
+    The n-th derivative of ψ₀, the digamma function. Needs SciPy.
 
     Raises:
         ImportError: SciPy is not installed.
