@@ -21,6 +21,7 @@ from . import product as product
 from . import reduce as reduce
 from . import softmax as softmax
 from . import total as total
+from .config import show_config as show_config
 from .memory import empty_cache as empty_cache
 from .memory import keep_memory as keep_memory
 from .threads import get_num_threads as get_num_threads

@@ -188,15 +188,21 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
 
 
 @functools.cache
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
+def openblas_function(name: str) -> Any:
+    """A function of the OpenBLAS that NumPy came with, by its name after `openblas_`; None where there is none."""
     folder = Path(np.__file__).parent
     for path in [*folder.parent.glob("numpy.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")]:
         library = ctypes.CDLL(str(path))  # the one that NumPy has loaded
-        for form in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
-            if hasattr(library, form.format("set")):
-                return getattr(library, form.format("get")), getattr(library, form.format("set"))
+        for form in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
+            if hasattr(library, form.format(name)):
+                return getattr(library, form.format(name))
     return None
+
+
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
+    get, put = openblas_function("get_num_threads"), openblas_function("set_num_threads")
+    return None if get is None or put is None else (get, put)
 
 
 class _OneBlasThread:
