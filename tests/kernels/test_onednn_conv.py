@@ -60,7 +60,10 @@ def test_a_nan_far_away_stays_far_away(
         same_where_not_finite(versions.conv_weight, x, some_g, windows, groups, fewer=True)
 
 
-@pytest.mark.parametrize(("shape", "order"), [((4, 8, 9, 7), "C"), ((4, 8, 9, 7), "channels last"), ((4, 1, 9, 7), "C")])
+FOLLOWED = [((4, 8, 9, 7), "C"), ((4, 8, 9, 7), "channels last"), ((4, 1, 9, 7), "C")]
+
+
+@pytest.mark.parametrize(("shape", "order"), FOLLOWED)
 def test_a_result_follows_the_order_of_its_input(shape: Any, order: str) -> None:
     x, w = in_order(rand(*shape).astype(np.float32), order), rand(6, shape[1], 3, 3).astype(np.float32)
     windows = slide((9, 7), (3, 3), 1, 1, 1)
@@ -70,7 +73,10 @@ def test_a_result_follows_the_order_of_its_input(shape: Any, order: str) -> None
         assert (np.moveaxis(a, 1, -1) if order == "channels last" else a).flags.c_contiguous
 
 
-@pytest.mark.parametrize("shapes", [((0, 3, 5, 5), (4, 3, 3, 3)), ((2, 0, 5, 5), (4, 0, 3, 3)), ((2, 3, 5, 5), (0, 3, 3, 3))])
+EMPTY = [((0, 3, 5, 5), (4, 3, 3, 3)), ((2, 0, 5, 5), (4, 0, 3, 3)), ((2, 3, 5, 5), (0, 3, 3, 3))]
+
+
+@pytest.mark.parametrize("shapes", EMPTY)
 def test_empty_arrays_pass_on(shapes: Any) -> None:
     x, w = (np.zeros(shape, np.float32) for shape in shapes)
     windows = slide((5, 5), (3, 3), 1, 0, 1)
@@ -83,8 +89,8 @@ def test_gradients_of_gradients_go_through_it() -> None:
     x = tg.Tensor(rand(3, 4, 6, 6).astype(np.float32), requires_grad=True)
     w = tg.Tensor(rand(5, 4, 3, 3).astype(np.float32), requires_grad=True)
 
-    def squared(*arrays: Any) -> Any:
-        return np.sum(tg.conv2d(*arrays, padding=1) ** 2)
+    def squared(x: Any, w: Any) -> Any:
+        return np.sum(tg.conv2d(x, w, padding=1) ** 2)
 
     exact = tg.hvp(squared, (x.data.astype(float), w.data.astype(float)), (x.data.astype(float), w.data.astype(float)))
     for got, wanted in zip(tg.hvp(squared, (x, w), (x, w)), exact):

@@ -71,7 +71,7 @@ def test_what_is_not_for_it_passes_on() -> None:
         assert version(2.0) is NotImplemented
 
 
-def test_gelu_kept_for_oneDNN_has_all_orders() -> None:  # noqa: N802
+def test_gelu_kept_for_oneDNN_has_all_orders() -> None:
     x = tg.Tensor(numbers(50), requires_grad=True)
     for name in ("none", "tanh"):
         f = tg.grad(lambda x, name=name: np.sum(tg.gelu(x, name) ** 2))

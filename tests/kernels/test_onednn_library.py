@@ -44,7 +44,7 @@ def test_without_the_library_nothing_changes_and_nothing_is_said() -> None:
 
 
 def test_a_library_of_another_version_is_not_used() -> None:
-    code = USE + "library.Version.major = 2; once(); print(library.status())"
+    code = USE + "library.CVersion.major = 2; once(); print(library.status())"
     assert "this library speaks to version 3" in printed(code)
 
 

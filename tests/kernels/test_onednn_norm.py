@@ -12,7 +12,9 @@ from tinygrad_lite.kernels.onednn import norm as versions
 from ..cases import rand
 from .onednn import ORDERS, double, in_order, rms, same_where_not_finite, small_arrays_too  # noqa: F401
 
-SHAPES = [((3, 5), (1,)), ((64, 33), (1,)), ((2, 3, 4, 5), (2, 3)), ((2, 3, 4, 5), (1, 2, 3)), ((9,), (0,)), ((4, 1), (1,))]
+SHAPES = [
+    ((3, 5), (1,)), ((64, 33), (1,)), ((2, 3, 4, 5), (2, 3)), ((2, 3, 4, 5), (1, 2, 3)), ((9,), (0,)), ((4, 1), (1,)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -4,9 +4,9 @@ oneDNN is the library that PyTorch calls on processors. `pip install tinygrad-li
 Homebrew or the system serves too. It is loaded when the first large array comes, and leaves nothing behind.
 """
 
-import importlib
-
-NOUNS = ("conv", "elementwise", "matmul", "norm", "pool", "softmax")
-
-for _noun in NOUNS:
-    importlib.import_module(f".{_noun}", __name__)
+from . import conv as conv
+from . import elementwise as elementwise
+from . import norm as norm
+from . import pool as pool
+from . import product as product
+from . import softmax as softmax

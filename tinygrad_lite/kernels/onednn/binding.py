@@ -135,7 +135,8 @@ class Call:
     def __init__(self, what: Object, given: Sequence[tuple[int, Object]], results: Sequence[int]) -> None:
         if implementation(what).startswith("ref"):
             raise Unsupported  # written to be read, not to be fast
-        self.between, self.bytes = [], 0
+        self.between: list[tuple[Object, int]] = []  # places between steps, and where in the room they start
+        self.bytes = 0
         self.kept: list[Any] = [what]
         wanted = [(role, self._place(own), own) for role, own in given]
         self.given = [place for _, place, _ in wanted]
@@ -202,7 +203,7 @@ def _reorder(source: Any, target: Any) -> Object:
     return Object("primitive_desc", "reorder_primitive_desc_create", source, engine, target, engine, None)
 
 
-# ------------------------------------------------------------------------------------------------ for each Python thread
+# ----------------------------------------------------------------------------------------------- for each Python thread
 
 
 class Attached(threading.local):

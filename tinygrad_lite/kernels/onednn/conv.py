@@ -1,8 +1,8 @@
 """Convolution and its two adjoints: 1, 2 and 3 spatial axes, strides, dilation, groups.
 
-A result follows the order of its input: N, C, H, W in memory or, where the input has its channels innermost, N, H, W, C.
-For the first, oneDNN chooses layouts of its own (blocks of channels) and the arrays are reordered before and after,
-which pays: asked for N, C, H, W itself it takes a slow path. For the second it has fast code without reorders.
+A result follows the order of its input in memory: N, H, W, C where the input has its channels innermost, else
+N, C, H, W. For the first, oneDNN has fast code. For the second it chooses layouts of its own (blocks of channels), and
+the arrays are reordered before and after: asked for N, C, H, W itself it takes a slow path.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ...values import Array
 from ..thresholds import CONV_ELEMENTS_FOR_ONEDNN, CONV_PRODUCTS_FOR_ONEDNN
 from . import binding as dnn
 from .binding import Call, Object, Shape, call, dense, fits, layout, version
+from .library import library
 
 DIRECT = 1  # the algorithm: never Winograd, where a pixel changes results that do not see it
 
@@ -94,7 +95,7 @@ def empty(shape: Shape, last: bool, dtype: Any = np.float32) -> ndarray:
     return np.moveaxis(np.empty((shape[0], *shape[2:], shape[1]), dtype), -1, 1)
 
 
-# ---------------------------------------------------------------------------------------------- calls, made once a shape
+# --------------------------------------------------------------------------------------------- calls, made once a shape
 
 
 def _forward(
@@ -183,7 +184,7 @@ def as_it_lies(name: str, least: int) -> None:
     otherwise = op.run
 
     def run(x: Array, *args: Any, **kwargs: Any) -> Rule:
-        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= least and dnn.library() is not None
+        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= least and library() is not None
         return (op.rule if ours else otherwise)(x, *args, **kwargs)
 
     op.run = run

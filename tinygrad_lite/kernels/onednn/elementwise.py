@@ -95,7 +95,8 @@ def compact(x: ndarray) -> tuple[ndarray, ndarray]:
 
 
 def _forward(function: int, elements: int, alpha: float) -> Call:
-    return Call(_description(function, elements, alpha), [(dnn.SRC, line(elements)), (dnn.DST, line(elements))], [dnn.DST])
+    here = line(elements)
+    return Call(_description(function, elements, alpha), [(dnn.SRC, here), (dnn.DST, here)], [dnn.DST])
 
 
 def _backward(function: int, elements: int, alpha: float) -> Call:

@@ -22,7 +22,9 @@ INSTRUCTION_SETS = {
 }  # fmt: skip
 
 
-class Version(ctypes.Structure):
+class CVersion(ctypes.Structure):
+    """dnnl_version_t."""
+
     _fields_ = [
         ("major", ctypes.c_int), ("minor", ctypes.c_int), ("patch", ctypes.c_int), ("hash", ctypes.c_char_p),
         ("cpu_runtime", ctypes.c_uint), ("gpu_runtime", ctypes.c_uint),
@@ -61,7 +63,7 @@ class Library:
         # Through `calls` other Python threads run meanwhile; functions that take less time than the hand-over go
         # through `short`, which keeps the interpreter's lock.
         self.calls, self.short = ctypes.CDLL(self.path), ctypes.PyDLL(self.path)
-        self.calls.dnnl_version.restype = ctypes.POINTER(Version)
+        self.calls.dnnl_version.restype = ctypes.POINTER(CVersion)
         version = self.calls.dnnl_version().contents
         self.version = f"{version.major}.{version.minor}.{version.patch}"
         if version.major != 3:

@@ -34,7 +34,9 @@ def standardized(x: Array, axis: Shape, eps: float) -> Any:
 @version(rules.standardize_gradient, ELEMENTS_FOR_ONEDNN)
 def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Shape) -> Any:
     """oneDNN's gradient of an x that is y itself, of mean 0 and variance 1; the division by σ is left."""
-    if not over_last_axes(g, axis) or not fits(y, sigma) or g.shape != y.shape or not isinstance(weight, (int, float)) and not fits(weight):
+    if not over_last_axes(g, axis) or not fits(y, sigma) or g.shape != y.shape:
+        return NotImplemented
+    if not isinstance(weight, (int, float)) and not fits(weight):
         return NotImplemented
     columns = y.size // sigma.size
     if np.shape(weight) == y.shape[-len(axis) :]:

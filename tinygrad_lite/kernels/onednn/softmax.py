@@ -51,7 +51,7 @@ def largest(x: ndarray, axis: int) -> ndarray:
     """max x along the axis: finite everywhere, or oneDNN would not give NaN where softmax is."""
     if axis not in (-1, x.ndim - 1):
         raise Unsupported
-    m = x.max(-1, keepdims=True)
+    m: ndarray = x.max(-1, keepdims=True)
     if not np.isfinite(m).all():
         raise Unsupported
     return m

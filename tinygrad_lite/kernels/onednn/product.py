@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from ctypes import c_char, c_float, c_int64, c_void_p
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,6 @@ def as_rows(a: ndarray) -> tuple[bytes, int, ndarray]:
 
 @functools.cache
 def sgemm() -> Any:
-    from ctypes import c_char, c_float, c_int64, c_void_p
-
     f = loaded().calls.dnnl_sgemm
     f.argtypes = [
         c_char, c_char, c_int64, c_int64, c_int64, c_float, c_void_p, c_int64, c_void_p, c_int64, c_float, c_void_p,
@@ -79,7 +78,8 @@ def stack(x: ndarray, w: ndarray) -> ndarray:
 
 def some_rows(a: ndarray) -> ndarray:
     """a, or a copy where neither the rows nor the columns of its matrices are contiguous, or elements repeat."""
-    return a if min(a.strides) > 0 and 4 in a.strides[-2:] and not any(s % 4 for s in a.strides) else np.array(a, order="C")
+    usable = min(a.strides) > 0 and 4 in a.strides[-2:] and not any(s % 4 for s in a.strides)
+    return a if usable else np.array(a, order="C")
 
 
 def _matmul(x: Shape, x_strides: Shape, w: Shape, w_strides: Shape, out: Shape) -> Call:
