@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_lite as tg
+from tinygrad_lite.graph import OPS
 from tinygrad_lite.kernels.onednn import norm as versions
 
 from ..cases import rand
-from .onednn import ORDERS, double, in_order, rms, same_where_not_finite, small_arrays_too  # noqa: F401
+from .onednn import ORDERS, double, in_order, rms, small_arrays_too  # noqa: F401
 
+PLAIN = versions.standardized.point.plain
 SHAPES = [
     ((3, 5), (1,)), ((64, 33), (1,)), ((2, 3, 4, 5), (2, 3)), ((2, 3, 4, 5), (1, 2, 3)), ((9,), (0,)), ((4, 1), (1,)),
 ]  # fmt: skip
@@ -19,44 +22,61 @@ SHAPES = [
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
-def test_standardisation_and_its_gradient_are_as_the_plain_ones(shape: Any, axis: Any, order: str) -> None:
+def test_standardisation_is_as_the_plain_one(shape: Any, axis: Any, order: str) -> None:
     if len(shape) < 2 and "last" in order:
         pytest.skip("an order of several axes")
     for shift in (0, 100):
         x = in_order(rand(*shape).astype(np.float32) + np.float32(shift), order)
-        got, plain, exact = versions.standardized(x, axis=axis, eps=1e-5), *(
-            versions.standardized.point.plain(a, axis=axis, eps=1e-5) for a in (x, double(x))
-        )
-        for a, b, c in zip(got, plain, exact, strict=True):
-            assert a.shape == b.shape and a.dtype == b.dtype
-            assert rms(a - c) <= 4 * rms(b - c) + 2e-7 * rms(c)
-    y, sigma = got
-    g = rand(*shape, seed=1).astype(np.float32)
-    weights = [1, 2.5, rand(*shape[-len(axis) :], seed=2).astype(np.float32)]
-    weights.append(rand(*[n if i not in axis[1:] else 1 for i, n in enumerate(shape)][1:], seed=3).astype(np.float32))
-    for weight in weights:
-        arguments = (in_order(g, order), y, sigma, weight)
-        got = versions.standardize_gradient(*arguments, axis=axis)
-        plain = versions.standardize_gradient.point.plain(*arguments, axis=axis)
-        exact = versions.standardize_gradient.point.plain(*map(double, arguments), axis=axis)
-        assert got.shape == plain.shape and got.dtype == plain.dtype
-        assert rms(got - exact) <= 4 * rms(plain - exact) + 2e-7 * rms(exact)
+        compare(*(f(x, axis=axis, eps=1e-5) for f in (versions.standardized, PLAIN)), PLAIN(double(x), axis, 1e-5))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("shape", "axis"), SHAPES)
+def test_the_whole_op_and_its_gradients_are_as_the_rule_s(shape: Any, axis: Any, order: str) -> None:
+    if len(shape) < 2 and "last" in order:
+        pytest.skip("an order of several axes")
+    x, g = (in_order(rand(*shape, seed=i).astype(np.float32), order) for i in range(2))
+    w, b = (rand(*shape[-len(axis) :], seed=i).astype(np.float32) for i in range(2, 4))
+    every = []
+    run, rule = OPS["standardize"].run, OPS["standardize"].rule
+    for op, cast in ((run, np.asarray), (rule, np.asarray), (rule, double)):
+        value, closures = op(cast(x), cast(w), cast(b), axis, 1e-5)
+        for h in (g, np.broadcast_to(g.ravel()[:1], shape)):
+            gradients = [closure(cast(h)) for closure in closures]
+        gradients += [closures[1](cast(g)), closures[2](cast(g)), closures[0](cast(g))]
+        every.append([value, *gradients])
+    compare(*every)
+
+
+def compare(got: Any, plain: Any, exact: Any) -> None:
+    for a, b, c in zip(got, plain, exact, strict=True):
+        assert a.shape == b.shape and a.dtype == b.dtype == np.float32
+        assert rms(a - c) <= 4 * rms(b - c) + 3e-7 * max(rms(c), 1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_row_that_is_not_finite_spoils_no_other(value: float) -> None:
     x, g = rand(6, 9).astype(np.float32), rand(6, 9, seed=1).astype(np.float32)
-    y, sigma = versions.standardized(x, axis=(1,), eps=1e-5)
+    w, b = rand(9, seed=2).astype(np.float32), rand(9, seed=3).astype(np.float32)
     x[2, 3] = g[4, 5] = value
+    every = []
     with np.errstate(all="ignore"):
-        got, plain = (f(x, axis=(1,), eps=1e-5) for f in (versions.standardized, versions.standardized.point.plain))
-        for a, b in zip(got, plain, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-        got, plain = (
-            f(g, y, sigma, 1, axis=(1,))
-            for f in (versions.standardize_gradient, versions.standardize_gradient.point.plain)
-        )
+        for op in (OPS["standardize"].run, OPS["standardize"].rule):
+            value, closures = op(x, w, b, (1,), 1e-5)
+            every.append([value, *[closure(g) for closure in closures], *versions.standardized(x, axis=(1,), eps=1e-5)])
+    for got, plain in zip(*every, strict=True):
         np.testing.assert_allclose(got, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_layer_norm_of_any_order() -> None:
+    x, w, b = (tg.Tensor(rand(*s).astype(np.float32), requires_grad=True) for s in ((5, 8), (8,), (8,)))
+
+    def squared(*arrays: Any) -> Any:
+        return np.sum(tg.layer_norm(arrays[0], (8,), arrays[1], arrays[2]) ** 2)
+
+    exact = [a.data.astype(float) for a in (x, w, b)]
+    for got, wanted in zip(tg.hvp(squared, (x, w, b), (x, w, b)), tg.hvp(squared, exact, exact)):
+        np.testing.assert_allclose(got.data, getattr(wanted, "data", wanted), rtol=1e-3, atol=1e-3)
 
 
 def test_what_is_not_for_it_passes_on() -> None:
