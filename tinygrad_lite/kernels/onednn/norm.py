@@ -72,7 +72,7 @@ def one_by_one(gradients: Callable[[Array], tuple[Array, ...]], n: int) -> tuple
         latest = known if i < n - 1 else None  # the last one lets go of them
         return known[1][i]
 
-    return tuple([lambda g, i=i: closure(i, g) for i in range(n)])  # type: ignore[misc]
+    return tuple([lambda g, i=i: closure(i, g) for i in range(n)])
 
 
 def over_last_axes(x: ndarray, axis: Shape) -> bool:

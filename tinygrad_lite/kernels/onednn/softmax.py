@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from ...graph import OPS, Rule
 from ...ops import activation as rules
-from ...ops.reduce import Axis
+from ...ops import loss
 from ...values import Array
 from ..thresholds import ELEMENTS_FOR_ONEDNN
 from . import binding as dnn
-from .binding import Call, Object, Unsupported, call, dense, fits, version
+from .binding import Call, Object, call, dense, fits, version
+from .library import library
 
 SOFTMAX = 0x30000
+TINY = 1e-30
 
 
 @version(rules.softmax_forward, ELEMENTS_FOR_ONEDNN)
 def softmax(x: Array, axis: int) -> Any:
-    largest(x, axis)
-    return _softmax(x)
+    if axis not in (-1, x.ndim - 1) or not np.isfinite(x.max(-1)).all():
+        return NotImplemented  # oneDNN would not give NaN where softmax is
+    x = np.ascontiguousarray(x)
+    y = np.empty_like(x)
+    call(_forward, x.size // x.shape[-1], x.shape[-1])(x, y)
+    return y
 
 
 @version(rules.softmax_gradient, ELEMENTS_FOR_ONEDNN)
@@ -33,35 +41,21 @@ def softmax_gradient(g: Array, y: Array, axis: int) -> Any:
     return gx
 
 
-@version(rules.exponentials, ELEMENTS_FOR_ONEDNN)
-def exponentials(x: Array, axis: Axis) -> Any:
-    """With m = log Σ eˣ: then e is softmax itself, and Σ e is 1.
+def cross_entropy(otherwise: Callable[..., Rule]) -> Callable[..., Rule]:
+    """The whole op: softmax p, and -log p[target], which is as exact as long as p is far from the smallest numbers."""
 
-    m is max x - log max softmax: no logarithm of a number near 0.
-    """
-    if not isinstance(axis, int):
-        return NotImplemented
-    m = largest(x, axis)
-    e = _softmax(x)
-    m = m - np.log(e.max(-1, keepdims=True))
-    return e, np.ones_like(m), m
+    def run(x: Array, target: Array, axis: int = 1) -> Rule:
+        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= softmax.least
+        if not ours or library() is None:
+            return otherwise(x, target, axis)
+        p = softmax(x, axis)
+        picked = loss.pick(p, target, axis) if p is not NotImplemented else np.zeros(1)
+        if not picked.min() > TINY:
+            return otherwise(x, target, axis)
+        ones = np.ones(picked.shape, np.float32)[..., None]
+        return -np.log(picked), (lambda g: loss.cross_entropy_gradient(g, p, ones, target, axis),)
 
-
-def largest(x: ndarray, axis: int) -> ndarray:
-    """max x along the axis: finite everywhere, or oneDNN would not give NaN where softmax is."""
-    if axis not in (-1, x.ndim - 1):
-        raise Unsupported
-    m: ndarray = x.max(-1, keepdims=True)
-    if not np.isfinite(m).all():
-        raise Unsupported
-    return m
-
-
-def _softmax(x: ndarray) -> ndarray:
-    x = np.ascontiguousarray(x)
-    y = np.empty_like(x)
-    call(_forward, x.size // x.shape[-1], x.shape[-1])(x, y)
-    return y
+    return run
 
 
 def _forward(rows: int, columns: int) -> Call:
@@ -77,3 +71,6 @@ def _backward(rows: int, columns: int) -> Call:
 
 def _description(here: Object) -> Object:
     return dnn.description("softmax_forward", dnn.TRAINING, SOFTMAX, here, here, 1, None)
+
+
+OPS["softmax_cross_entropy"].run = cross_entropy(OPS["softmax_cross_entropy"].run)
