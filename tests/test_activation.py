@@ -17,7 +17,8 @@ X = np.linspace(-5, 5, 41)
 
 def slope(f: Callable[[Any], Any], x: Any) -> Any:
     t = tg.Tensor(x, requires_grad=True)
-    f(t).sum().backward()
+    out = f(t)
+    out.backward(np.ones_like(out.data))
     assert t.grad is not None
     return t.grad.data
 
@@ -190,3 +191,61 @@ def test_an_array_without_axes_gives_a_number_as_in_numpy(name: str, dtype: Any)
     out = f(np.array(0.5, dtype))
     assert type(out) is dtype
     np.testing.assert_allclose(out, f(np.array([0.5], dtype))[0], rtol=1e-6)
+
+
+ENDS = {  # at -∞ and ∞: the values, and the derivatives
+    "relu": (0, np.inf, 0, 1),
+    "relu6": (0, 6, 0, 0),
+    "leaky_relu": (-np.inf, np.inf, 0.01, 1),
+    "elu": (-1, np.inf, 0, 1),
+    "celu": (-1, np.inf, 0, 1),
+    "selu": (-1.7580993408473766, np.inf, 0, 1.0507009873554805),
+    "sigmoid": (0, 1, 0, 0),
+    "logsigmoid": (-np.inf, 0, 1, 0),
+    "softplus": (0, np.inf, 0, 1),
+    "silu": (0, np.inf, 0, 1),
+    "mish": (0, np.inf, 0, 1),
+    "gelu": (0, np.inf, 0, 1),
+    "softsign": (-1, 1, 0, 0),
+    "hardtanh": (-1, 1, 0, 0),
+    "hardsigmoid": (0, 1, 0, 0),
+    "hardswish": (0, np.inf, 0, 1),
+    "tanh": (-1, 1, 0, 0),
+    "tanhshrink": (-np.inf, np.inf, 1, 1),
+    "softshrink": (-np.inf, np.inf, 1, 1),
+    "hardshrink": (-np.inf, np.inf, 1, 1),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("name", ENDS)
+def test_at_infinity_and_far_out(name: str, dtype: Any) -> None:
+    low, high, slope_low, slope_high = ENDS[name]
+    far = 1e4 if dtype is np.float16 else 1e20
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for x in (np.array([-np.inf, np.inf], dtype), np.array([-far, far], dtype)):
+            value, gradient = getattr(F, name)(x), slope(getattr(F, name), x)
+            np.testing.assert_allclose(gradient, [slope_low, slope_high], rtol=1e-3, atol=2e-4)
+            if np.isinf(x[0]):
+                np.testing.assert_allclose(value, [low, high], rtol=1e-3)
+            else:
+                assert np.all(np.isfinite(value))
+
+
+def test_gelu_by_tanh_far_out() -> None:
+    x = np.array([-np.inf, -1e20, -30, 1e20, np.inf], np.float32)
+    np.testing.assert_array_equal(F.gelu(x, "tanh"), [0, 0, 0, x[3], np.inf])
+    np.testing.assert_array_equal(slope(lambda t: F.gelu(t, "tanh"), x), [0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(("name", "factor"), [("elu", 1), ("celu", 1), ("selu", 1.7580993408473766)])
+def test_the_elu_family_keeps_its_gradient_far_below_0(name: str, factor: float) -> None:
+    x = np.array([-10, -15, -20, -50, -80], np.float32)
+    np.testing.assert_allclose(slope(getattr(F, name), x), factor * np.exp(x.astype(float)), rtol=1e-5)
+
+
+def test_unsigned_integers_have_their_negative() -> None:
+    x = np.array([0, 1, 3], np.uint8)
+    for f in (F.sigmoid, F.logsigmoid, F.silu, F.softmin, F.softplus, F.gelu, F.mish, F.hardswish):
+        np.testing.assert_allclose(f(x), f(x.astype(float)), rtol=2e-3)

@@ -77,3 +77,12 @@ def test_float32_stays_float32() -> None:
     q, k, v = (a.astype(np.float32) for a in (Q, K, V))
     assert attention(q, k, v, is_causal=True).dtype == np.float32
     assert attention(q, k, v, np.zeros((3, 5), np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.int32])
+def test_a_mask_of_integers_is_refused(dtype: Any) -> None:
+    mask = np.tri(3, 5).astype(dtype)
+    for given in (mask, mask.tolist(), tg.Tensor(mask)):
+        with pytest.raises(TypeError, match=r"attn_mask has dtype .*int.*: give booleans, True where "):
+            attention(Q, K, V, given)
+    np.testing.assert_allclose(attention(Q, K, V, mask.astype(bool)), attention(Q, K, V, is_causal=True))

@@ -4,6 +4,7 @@ engine.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from typing import Any
 
@@ -195,6 +196,17 @@ def test_one_and_three_axes_are_the_same_rule() -> None:
     np.testing.assert_allclose(one_slice[:, :, 0], conv_transpose2d(y, w, b, 2, 1, 1, 2, 2), rtol=1e-12)
 
 
+def test_each_number_of_axes_has_a_name_a_signature_and_a_docstring_of_its_own() -> None:
+    for n, (size, kernel) in {1: ("W", "K"), 2: ("H, W", "KH, KW"), 3: ("D, H, W", "KD, KH, KW")}.items():
+        for f in OF_AXES[n]:
+            assert f.__name__.endswith(f"{n}d") and f.op.name == f.__name__
+            assert list(inspect.signature(f).parameters)[:4] == ["x", "weight", "bias", "stride"]
+            assert f"x: (N, C, {size}), or (C, {size})" in f.__doc__ and f"/ groups, {kernel})" in f.__doc__
+            assert "*" not in f.__doc__ and "_nd" not in f.__doc__
+        with pytest.raises(TypeError, match=f"conv{n}d: missing 1 required positional argument: 'weight'"):
+            OF_AXES[n][0](rand(1, *[2] * (n + 1)))
+
+
 def test_one_example_without_a_batch_axis() -> None:
     x, w, b = tg.Tensor(rand(3, 5, 5), requires_grad=True), tg.Tensor(rand(4, 3, 2, 2), requires_grad=True), rand(4)
     batch = tg.Tensor(x.data[None], requires_grad=True)
@@ -314,7 +326,7 @@ LOCAL: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
     ((4, 8, 7, 8, 9), (8, 4, 3, 3, 2), {"stride": (2, 1, 2), "padding": 1, "groups": 2}),
 ]  # fmt: skip
 OPTION_NAMES = ("stride", "padding", "dilation")
-OF_AXES = {1: (conv1d, conv_transpose1d), 2: (conv2d, conv_transpose2d), 3: (conv3d, conv_transpose3d)}
+OF_AXES: dict[int, Any] = {1: (conv1d, conv_transpose1d), 2: (conv2d, conv_transpose2d), 3: (conv3d, conv_transpose3d)}
 
 
 def per_axis(option: Any, n: int) -> tuple[int, ...]:

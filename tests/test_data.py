@@ -74,6 +74,59 @@ def test_batches_come_in_a_new_order_each_time_and_repeat_with_the_seed() -> Non
     assert first != second and order() == first
 
 
+def test_batches_can_be_gone_through_again_and_again_in_new_orders() -> None:
+    loader = data.batches(np.arange(10), batch_size=4)
+    epochs = [[int(i) for (a,) in loader for i in a] for _ in range(3)]
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    assert len(loader) == len(list(loader)) == 3
+    two = zip(loader, loader)  # two at once
+    assert len(list(two)) == 3
+
+
+def test_a_last_batch_that_is_too_small_may_be_dropped() -> None:
+    for n, size, count in ((10, 4, 2), (8, 4, 2), (3, 4, 0)):
+        loader = data.batches(np.arange(n), batch_size=size, drop_last=True)
+        assert len(loader) == count and [len(a) for (a,) in loader] == [size] * count
+
+
+@pytest.mark.parametrize("make", [int, np.random.default_rng])
+def test_a_seed_of_its_own_repeats_all_epochs_whatever_else_is_drawn(make: Any) -> None:
+    def orders() -> list[list[int]]:
+        loader = data.batches(np.arange(20), batch_size=7, seed=make(3))
+        return [[int(i) for (a,) in loader for i in a] for _ in range(3)]
+
+    tg.manual_seed(0)
+    first, before = orders(), tg.random.generator.bit_generator.state
+    tg.manual_seed(0)
+    assert tg.random.generator.bit_generator.state == before  # nothing was drawn from it
+    tg.manual_seed(7)
+    assert orders() == first and first[0] != first[1]
+
+
+def test_tensors_are_cut_into_tensors() -> None:
+    x = tg.Tensor(np.arange(4.0), requires_grad=True)
+    sum(np.sum(a * a) for (a,) in data.batches(x, batch_size=3)).backward()
+    assert x.grad is not None and np.array_equal(x.grad.data, [0, 2, 4, 6])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: data.batches([1, 2, 3]), "batches: argument 0 is a list, not an array of examples: give np.asarray"),
+        (lambda: data.batches(np.ones(3), 64), "batches: argument 1 is a number, not an array of examples"),
+        (lambda: data.batches(np.ones(3), batch_size=2.5), "batches: batch_size must be an integer, got 2.5"),  # type: ignore[arg-type]
+        (lambda: data.batches(np.ones(3), seed="a"), "batches: seed must be an integer of at least 0"),  # type: ignore[arg-type]
+        (lambda: data.split("abc"), "split: argument 0 is a str, not an array"),
+        (lambda: data.split(np.ones(3), test=None), "split: test must be a share between 0 and 1, got None"),  # type: ignore[arg-type]
+        (lambda: data.split(np.ones(3), seed=1.5), "split: seed must be an integer"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_of_another_kind_is_refused(call: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        call()
+
+
 def test_no_examples_are_no_batches() -> None:
     assert list(data.batches(np.zeros((0, 3)))) == []
 

@@ -309,3 +309,39 @@ def test_polyval() -> None:
         out: Any = np.polyval(coefficients, t)
         np.testing.assert_allclose(out.data if len(plain) else out, np.polyval(plain, x), rtol=1e-14)
     tg.gradcheck(np.polyval, p, x, order=2)
+
+
+# ------------------------------------------------------------------------------------------- digits that are not lost
+
+
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
+@pytest.mark.parametrize("x", [0.0, 1e17, -1e17, 1e300])
+def test_equal_numbers_share_the_gradient_of_their_logaddexp(f: Any, x: float) -> None:
+    a, b = slopes(f, [x], [x])
+    assert (a[0], b[0]) == (0.5, 0.5)
+    with np.errstate(over="ignore"):
+        single = np.float32(np.clip(x, -1e30, 1e30))
+    t = leaf([single], np.float32)
+    f(t, np.array([single])).sum().backward()
+    assert t.grad.data[0] == 0.5
+
+
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
+def test_logaddexp_at_infinities(f: Any, no_warnings: None) -> None:
+    inf = np.inf
+    a, b = leaf([inf, inf, 1, -inf, -inf, inf]), leaf([1, -inf, inf, 2, -inf, inf])
+    f(a, b).backward(np.ones(6))
+    np.testing.assert_array_equal(a.grad.data, [1, 1, 0, 0, 0, 0.5])
+    np.testing.assert_array_equal(b.grad.data, [0, 0, 1, 1, 0, 0.5])
+
+
+def test_a_power_of_an_array_of_zeros_at_subnormals(no_warnings: None) -> None:
+    x, tiny = [0.0, 5e-324, -5e-324, 1e-310, 1e-300, 2.0], np.array([0.0, 1e-40], np.float32)
+    a, _ = slopes(np.power, x, np.zeros(6))
+    np.testing.assert_array_equal(a, 0)
+    t = leaf(tiny, np.float32)
+    (t ** np.zeros(2, np.float32)).sum().backward()
+    np.testing.assert_array_equal(t.grad.data, 0)
+    # ∂²/∂x∂y xʸ = xʸ⁻¹ · (1 + y · log x), which is 1 / x at y = 0
+    mixed = tg.hessian(lambda v: v[0] ** v[1])(np.array([3.0, 0.0]))
+    np.testing.assert_allclose(mixed[0, 1], 1 / 3)

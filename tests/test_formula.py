@@ -33,7 +33,11 @@ IN_WORDS = {
     **dict.fromkeys(["unfold", "fold"], "windows become columns: channels and window elements share an axis"),
     **dict.fromkeys(["pick", "put"], "an element of a window by its number"),
     **dict.fromkeys(["qr", "eigh", "svd"], "several matrices, defined by what they satisfy, packed in one array"),
-    **dict.fromkeys(["eigenvalues", "singular_values"], "takes the packed result of `eigh` or `svd` apart"),
+    **dict.fromkeys(
+        ["eigenvalues", "with_eigenvalues", "singular_values", "with_singular_values"],
+        "takes the packed result of `eigh` or `svd` apart",
+    ),
+    **dict.fromkeys(["bessel_i", "bessel_ie", "i0"], "Iₙ is defined by an integral with a bound of its own"),
     "einsum": "its letters come with the call",
     "checkpointed": "its function comes with the call",
 }

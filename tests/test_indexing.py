@@ -415,3 +415,51 @@ def test_parts_of_an_array_are_added_where_they_belong() -> None:
     first = x.grad.data.copy()
     loss.backward()
     np.testing.assert_allclose(x.grad.data, 2 * first, rtol=1e-14)
+
+
+# --------------------------------------------------------------------------------- float16, single numbers, nothing
+
+
+@pytest.mark.parametrize("index", [[0] * 5000, np.zeros((50, 100), int), (slice(None), [0] * 5000)])
+def test_many_float16_are_added_at_one_place(index: Any) -> None:
+    for x in (np.zeros((2, 3), np.float16), np.zeros((2, 70), np.float16)):
+        t = leaf(x)
+        t[index].sum().backward()
+        assert t.grad.dtype == np.float16 and t.grad.data[0, 0] == 5000
+    t = leaf(np.zeros(2, np.float16))
+    np.repeat(t, 3000).sum().backward()
+    assert t.grad.data.tolist() == [3000, 3000]
+
+
+NOTHING = np.zeros(0, int)
+
+
+@pytest.mark.parametrize(
+    ("f", "shape"),
+    [
+        (lambda x: np.repeat(x, 2, 1), (0, 3)),
+        (lambda x: np.repeat(x, 2, 0), (3, 0)),
+        (lambda x: np.repeat(x, 0, 1), (2, 3)),
+        (lambda x: np.repeat(x, 2, 0), ()),
+        (lambda x: np.take(x, []), (3, 2)),
+        (lambda x: np.take(x, [], axis=1), (3, 2)),
+        (lambda x: np.take(x, [], mode="wrap"), (0, 2)),
+        (lambda x: np.take(x, NOTHING), (0, 3)),
+        (lambda x: np.take(x, [0, 0], axis=0), ()),
+        (lambda x: x[:, [0, 0, 2]], (0, 3)),
+        (lambda x: x[[0, 0], [1, 1]], (3, 2, 0)),
+        (lambda x: x[NOTHING, NOTHING], (3, 0)),
+        (lambda x: x[:, NOTHING, NOTHING], (0, 3, 2)),
+        (lambda x: np.choose([], [x, x]), (0,)),
+        (lambda x: np.pad(x, 1), ()),
+        (lambda x: np.tile(x, (2, 0)), (2, 3)),
+        (lambda x: F.gather(x, 0, np.zeros((0, 3), int)), (0, 3)),
+        (lambda x: F.index_select(x, 1, NOTHING), (2, 0)),
+        (lambda x: F.index_add(x, 0, NOTHING, x[:0]), (2, 3)),
+    ],
+)
+def test_nothing_and_single_numbers_are_chosen_and_go_back(f: Callable[..., Any], shape: tuple[int, ...]) -> None:
+    t = leaf(np.full(shape, 2.0))
+    (f(t) ** 2).sum().backward()
+    assert t.grad.shape == shape
+    tg.gradcheck(lambda x: f(x) ** 2, t.data, order=2)

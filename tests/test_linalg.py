@@ -296,3 +296,53 @@ def test_the_rank_from_least_squares_is_a_plain_integer() -> None:
 def test_errors_say_what_does_not_fit(f: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         f()
+
+
+def differences(f: Function, x: Any) -> Any:
+    """The Hessian by central differences of the gradient."""
+    step = 1e-5 * np.eye(x.size).reshape(-1, *x.shape)
+    slope = tg.grad(f)
+    rows = [(slope(x + d) - slope(x - d)) / 2e-5 for d in step]
+    return np.reshape(rows, x.shape + x.shape)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: np.linalg.norm(x, "nuc"), 2 * np.eye(3)),
+        (lambda x: np.linalg.norm(x, "nuc"), 1.5 * np.eye(4, 2)),
+        (lambda x: np.linalg.norm(x, "nuc"), np.diag([3.0, 1, 1])[:, [1, 0, 2]]),
+        (lambda x: np.linalg.norm(x, 2), np.diag([3.0, 1, 1])),
+        (lambda x: np.linalg.norm(x, -2), np.diag([3.0, 3, 1])),
+        (lambda x: np.sum(np.linalg.eigvalsh((x + x.T) / 2)[:2]), np.diag([1.0, 1, 2])),
+        (lambda x: np.linalg.eigvalsh((x + x.T) / 2)[2], np.diag([1.0, 1, 2])),
+    ],
+)
+def test_equal_values_have_a_hessian_where_it_exists(f: Function, x: Any) -> None:
+    np.testing.assert_allclose(tg.hessian(f)(x), differences(f, x), atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_equal_values_have_a_hessian_of_nan_where_it_is_not_known() -> None:
+    for f in (lambda x: np.linalg.svdvals(x) ** 2, lambda x: np.linalg.eigvalsh(x) ** 2):
+        assert np.isnan(tg.hessian(lambda x, f=f: np.sum(f(x)))(np.eye(2))).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, bool])
+def test_norms_of_integers_do_not_wrap(dtype: Any) -> None:
+    v, m = np.array([100, 90, 127]).astype(dtype), np.array([[100, 90], [127, 100]]).astype(dtype)
+    norm: Any = np.linalg.norm
+    vector_norm: Any = np.linalg.vector_norm
+    orders: list[Any] = [None, 1, 2, 3, 0, np.inf, -np.inf]
+    for order in orders:
+        np.testing.assert_allclose(norm(constant(v), order).data, norm(v, order))
+        order = 2 if order is None else order
+        np.testing.assert_allclose(vector_norm(constant(m), ord=order).data, vector_norm(m, ord=order))
+    orders = [None, "fro", 1, -1, np.inf, 2, "nuc"]
+    for order in orders:
+        np.testing.assert_allclose(norm(constant(m), order).data, norm(m, order))
+    np.testing.assert_allclose(norm(constant(m), axis=1).data, norm(m, axis=1))
+
+
+def constant(data: Any) -> Any:
+    return tg.Tensor(data)

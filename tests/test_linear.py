@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -114,3 +116,18 @@ def test_dropout_at_its_ends() -> None:
     np.testing.assert_array_equal(F.dropout(x, 1.0).data, 0)
     with pytest.raises(ValueError, match=r"dropout: p must lie in \[0, 1\], not -0.1"):
         F.dropout(x, -0.1)
+
+
+@pytest.mark.parametrize("size", [3.0, None, "3", np.float64(3)])
+def test_sizes_that_are_no_integers_are_refused(size: Any) -> None:
+    with pytest.raises(TypeError, match=r"^one_hot: num_classes must be an integer, not "):
+        F.one_hot([0, 1], size)
+    if size is not None:
+        with pytest.raises(TypeError, match=r"^embedding: padding_idx must be an integer, not "):
+            F.embedding([0, 1], np.ones((3, 2)), padding_idx=size)
+
+
+@pytest.mark.parametrize("p", [None, "a", -0.1, 1.1, np.nan])
+def test_a_probability_that_is_none_is_refused(p: Any) -> None:
+    with pytest.raises(ValueError, match=r"^dropout: p must lie in \[0, 1\], not "):
+        F.dropout(np.ones(3), p)

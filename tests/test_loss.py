@@ -224,3 +224,59 @@ def test_other_values_that_are_refused() -> None:
         F.huber_loss(X, Y, delta=0)
     with pytest.raises(ValueError, match="smooth_l1_loss: beta must not be negative, and is -1"):
         F.smooth_l1_loss(X, Y, beta=-1)
+
+
+# ------------------------------------------------------------------------------------------ digits, and refusals
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_loss_of_logits_keeps_its_digits(dtype: Any) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    x = np.array([15, -15, 40, -40, 300, 0.5, -2, 15, -15], dtype)
+    y = np.array([1, 0, 1, 0, 1, 0.25, 0.75, 0, 1], dtype)
+    t = tg.Tensor(x, requires_grad=True)
+    out = F.binary_cross_entropy_with_logits(t, y, reduction="none")
+    out.backward(np.ones(9, dtype))
+    with mpmath.workdps(200):
+        for i in range(9):
+            a, b = mpmath.mpf(float(x[i])), mpmath.mpf(float(y[i]))
+            exact = b * mpmath.log(1 + mpmath.exp(-a)) + (1 - b) * mpmath.log(1 + mpmath.exp(a))
+            slope = 1 / (1 + mpmath.exp(-a)) - b
+            for got, right in ((out.data[i], exact), (t.grad.data[i], slope)):
+                if right > 1e-36:
+                    np.testing.assert_allclose(float(got), float(right), rtol=4 * np.finfo(dtype).eps)
+    weighted = F.binary_cross_entropy_with_logits(x, y, reduction="none", pos_weight=np.ones(9, dtype))
+    np.testing.assert_allclose(weighted, out.data, rtol=1e-5)
+
+
+def test_the_loss_of_infinite_logits() -> None:
+    x, y = np.array([np.inf, -np.inf, np.inf]), np.array([1.0, 0.0, 0.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(F.binary_cross_entropy_with_logits(x, y, reduction="none"), [0, 0, np.inf])
+
+
+@pytest.mark.parametrize("f", [F.binary_cross_entropy, F.binary_cross_entropy_with_logits])
+def test_weights_that_would_broadcast_the_loss_are_refused(f: Any) -> None:
+    p, y = np.full((3, 1), 0.5), np.ones((3, 1))
+    weight: Any
+    for weight in (np.ones(3), np.ones((1, 3)), np.ones((3, 3)), np.ones((2, 3, 1)), np.ones(2)):
+        with pytest.raises(ValueError, match=rf"^{f.__name__}: input has shape \(3, 1\) but weight has shape "):
+            f(p, y, weight)
+    for weight in (np.ones(1), np.ones((3, 1)), np.array(2.0), 2.0):
+        assert np.shape(f(p, y, weight, reduction="none")) == (3, 1)
+    with pytest.raises(ValueError, match="but pos_weight has shape"):
+        F.binary_cross_entropy_with_logits(p, y, pos_weight=np.ones(3))
+
+
+@pytest.mark.parametrize("f", [F.binary_cross_entropy, F.binary_cross_entropy_with_logits])
+@pytest.mark.parametrize("target", [-0.1, 1.5, 2, np.nan])
+def test_targets_outside_0_and_1_are_refused(target: float, f: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^{f.__name__}: target has elements outside \[0, 1\]"):
+        f(np.array([0.5, 0.5]), np.array([1.0, target]))
+
+
+def test_differences_of_unsigned_integers_have_a_sign() -> None:
+    x, y = np.array([1, 200], np.uint8), np.array([3, 100], np.uint8)
+    for f in (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss):
+        np.testing.assert_allclose(f(x, y), f(x.astype(float), y.astype(float)))

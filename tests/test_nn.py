@@ -40,6 +40,9 @@ NAMES = [
 ]  # fmt: skip
 
 
+BATCH_NORM = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"]
+
+
 def test_the_state_is_every_leaf_in_attributes_lists_tuples_and_dicts() -> None:
     assert [name for name, _ in Net().named_tensors()] == NAMES
     assert list(Net().state_dict()) == NAMES
@@ -91,6 +94,7 @@ class Recorder(nn.Module):
 def test_what_forward_keeps_is_no_state_with_a_graph_or_without() -> None:
     model, x = Recorder(), tg.Tensor(np.ones((3, 2), np.float32))
     names = ["calls", "inner.weight", "inner.bias", "inner.running_mean", "inner.running_var"]
+    names.append("inner.num_batches_tracked")
     before = model.state_dict()
     assert list(before) == names
     model(x)
@@ -111,7 +115,7 @@ def test_a_frozen_parameter_stays_in_the_state_after_calls_and_a_new_layer_joins
     assert list(net.state_dict()) == NAMES
     net.layers.append(nn.BatchNorm1d(4))
     net.shift = tg.Tensor(1.0, requires_grad=True)  # type: ignore[attr-defined]
-    joined = ["shift", *(f"layers.2.{n}" for n in ("weight", "bias", "running_mean", "running_var"))]
+    joined = ["shift", *(f"layers.2.{n}" for n in BATCH_NORM)]
     assert sorted(net.state_dict()) == sorted([*NAMES, *joined])
 
 
@@ -389,7 +393,7 @@ def test_batch_norm_learns_in_training_and_then_stays(layer: Any, shape: tuple[i
     assert layer.running_mean.dtype == layer.running_var.dtype == np.float32
 
     state = layer.eval().state_dict()
-    assert list(state) == ["weight", "bias", "running_mean", "running_var"]
+    assert list(state) == BATCH_NORM and state["num_batches_tracked"] == 1
     assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
     along = (1, 4, *[1] * (len(shape) - 2))
     mean, var = (state[name].reshape(along) for name in ("running_mean", "running_var"))
@@ -402,7 +406,7 @@ def test_batch_norm_refuses_another_number_of_axes() -> None:
         nn.BatchNorm2d(4)(np.ones((2, 4)))
     with pytest.raises(ValueError, match="but 2 or 3 axes are needed"):
         nn.BatchNorm1d(4)(np.ones((2, 4, 1, 1)))
-    assert list(nn.BatchNorm3d(4, affine=False).state_dict()) == ["running_mean", "running_var"]
+    assert list(nn.BatchNorm3d(4, affine=False).state_dict()) == BATCH_NORM[2:]
 
 
 def test_layer_norm_is_over_the_last_axes() -> None:
@@ -439,7 +443,7 @@ def test_sequential_is_its_modules_in_order() -> None:
     x = np.ones((1, 2), np.float32)
     assert np.array_equal(net(x).data, c(b(a(x))).data)
     assert list(net) == [a, b, c] and len(net) == 3 and net[-1] is c
-    assert list(net[:2]) == [a, b]  # type: ignore[call-overload]
+    assert list(net[:2]) == [a, b]
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert nn.Sequential()(x) is x
     with pytest.raises(TypeError, match="argument 1 is a builtin_function_or_method"):

@@ -125,3 +125,71 @@ def test_an_eps_that_requires_a_gradient_is_refused_by_the_name_that_was_called(
     eps = tg.Tensor(1e-5, requires_grad=True)
     with pytest.raises(TypeError, match=f"^{name}: no gradient flows to eps: give a number"):
         getattr(F, name)(np.ones((2, 4, 3)), *arguments.get(name, ()), eps=eps)
+
+
+# ------------------------------------------------------------------------------------------------ at the edges
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (0, 2, 3), (4, 2, 0)])
+def test_an_empty_batch_leaves_the_running_statistics_as_they_are(shape: tuple[int, ...]) -> None:
+    mean, var = tg.Tensor(np.zeros(2)), np.ones(2)
+    x = tg.Tensor(np.zeros(shape), requires_grad=True)
+    F.batch_norm(x, mean, var, W[:2], B[:2], training=True).sum().backward()
+    assert x.grad.shape == shape
+    assert mean.data.tolist() == [0, 0] and var.tolist() == [1, 1]
+    assert F.batch_norm(np.zeros((3, 0, 2)), np.zeros(0), np.ones(0), training=True).shape == (3, 0, 2)
+
+
+def test_running_statistics_of_integers_are_refused_as_they_could_not_follow() -> None:
+    whole = np.zeros(6, int)
+    np.testing.assert_allclose(F.batch_norm(X, whole, whole + 1), X / np.sqrt(1 + 1e-5))
+    pairs: list[Any] = [(whole, np.ones(6)), (tg.Tensor(whole), tg.Tensor(np.ones(6))), (None, whole)]
+    for running_mean, running_var in pairs:
+        with pytest.raises(TypeError, match=r"batch_norm: running_.* of dtype int64 cannot follow a mean"):
+            F.batch_norm(X, running_mean, running_var, training=True)
+
+
+def test_a_momentum_of_one_over_the_batches_so_far_makes_averages() -> None:
+    mean, batches = np.zeros(6), np.random.default_rng(1).standard_normal((5, 4, 6))
+    for i, batch in enumerate(batches, 1):
+        F.batch_norm(batch, mean, None, training=True, momentum=1 / i)
+    np.testing.assert_allclose(mean, batches.mean((0, 1)))
+    momentum: Any = None
+    with pytest.raises(TypeError, match="batch_norm: momentum must be a number"):
+        F.batch_norm(X, mean, None, training=True, momentum=momentum)
+
+
+@pytest.mark.parametrize("eps", [0, -1e-5])
+def test_an_eps_that_is_not_positive_is_refused(eps: float) -> None:
+    calls: list[Any] = [
+        lambda: F.batch_norm(X, None, None, training=True, eps=eps),
+        lambda: F.instance_norm(X, eps=eps),
+    ]
+    for f in calls:
+        with pytest.raises(ValueError, match="_norm: eps must"):
+            f()
+    for g, argument in ((F.layer_norm, 3), (F.group_norm, 2), (F.rms_norm, 3)):
+        with pytest.raises(ValueError, match="_norm: eps must not be negative"):
+            g(X, argument, eps=-1e-5)
+    np.testing.assert_allclose(F.layer_norm(X, 3, eps=0), standard(X, (3,), 0))
+
+
+def test_float16_is_standardised_in_float32() -> None:
+    x = (300 * np.random.default_rng(0).standard_normal((70_000, 2))).astype(np.float16)
+    batch: Any = lambda x: F.batch_norm(x, None, None, training=True)
+    layer: Any = lambda x: F.layer_norm(x.T, 70_000).T
+    for f in (batch, layer):
+        t = tg.Tensor(x, requires_grad=True)
+        out = f(t)
+        assert out.dtype == np.float16
+        np.testing.assert_allclose(out.data, standard(x.astype(float), (0,)), atol=2e-3)
+        (out * x).sum().backward()
+        u = tg.Tensor(x.astype(np.float64), requires_grad=True)
+        (f(u) * x).sum().backward()
+        assert t.grad.dtype == np.float16
+        np.testing.assert_allclose(t.grad.data, u.grad.data, atol=5e-3)
+    w = tg.Tensor(np.ones(2, np.float16), requires_grad=True)
+    (F.batch_norm(x, None, None, w, w, training=True) + 1).sum().backward()
+    np.testing.assert_allclose(w.grad.data.astype(float), np.inf)  # 70,000 is above all float16
+    rms = np.sqrt((x.astype(float) ** 2).mean(1, keepdims=True) + np.finfo(np.float16).eps)
+    np.testing.assert_allclose(F.rms_norm(x, 2), x / rms, atol=2e-3)

@@ -80,8 +80,11 @@ def formula(op: Op) -> str:
 
 
 def numpy_names() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """(name, what a Tensor does) for each function of NumPy in the table."""
+    """(name, what a Tensor does) for each function of NumPy and SciPy in the table."""
     for function, ours in TABLE.items():
+        if isinstance(function, str):
+            yield f"`{function}`", ours
+            continue
         module = getattr(function, "__module__", None) or "numpy"
         if module.startswith("numpy"):
             place = "np.linalg" if module == "numpy.linalg" else "np"

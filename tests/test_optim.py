@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite import optim
+from tinygrad_lite.optim import lr_scheduler
 
 Step = Callable[[float, float], float]  # p, g -> the new p
 
@@ -285,3 +286,193 @@ def test_an_optimiser_of_one_s_own() -> None:
     assert np.array_equal(p.data, [0.5, -0.5])
     with pytest.raises(NotImplementedError, match=r"Optimizer: define update\(p, g, slot\)"):
         optim.Optimizer([p], lr=1.0).step()
+
+
+# --------------------------------------------------------------------------------------------- settings and groups
+
+
+@pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)
+def test_a_setting_that_is_set_later_takes_effect(kind: Any, formula: Any, settings: Any) -> None:
+    p, q = (tg.Tensor(START, requires_grad=True) for _ in range(2))
+    given, later = kind([p], **settings), kind([q], **{"lr": 0.7} | ({"momentum": 0.1} if kind is optim.SGD else {}))
+    for name, value in given.defaults.items():
+        setattr(later, name, value)
+        assert getattr(later, name) == value
+    for _ in range(3):
+        p.grad = q.grad = tg.Tensor(np.sin(START))
+        given.step(), later.step()
+    assert np.array_equal(p.data, q.data)
+
+
+def test_settings_that_are_set_later_are_checked_and_unknown_ones_named() -> None:
+    optimizer = optim.SGD([P], momentum=0.9, nesterov=True)
+    for name, value, said in (
+        ("weight_decay", -1, "SGD: weight_decay must be a finite number of at least 0, got -1"),
+        ("momentum", 0, "SGD: nesterov needs a momentum"),
+        ("momentum", 1.5, "SGD: momentum must be at least 0 and below 1, got 1.5"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            setattr(optimizer, name, value)
+    assert optimizer.momentum == 0.9 and optimizer.weight_decay == 0
+    with pytest.raises(AttributeError, match="SGD has no setting 'beta'; it has lr, momentum, dampening"):
+        optimizer.beta  # noqa: B018
+
+
+def test_groups_have_settings_of_their_own() -> None:
+    p, q, r = (tg.Tensor([1.0], requires_grad=True) for _ in range(3))
+    optimizer = optim.SGD([{"params": [p]}, {"params": q, "lr": 0.5}], lr=0.25)
+    optimizer.add_param_group({"params": [r], "weight_decay": 1.0})
+    for t in (p, q, r):
+        t.grad = tg.Tensor([1.0])
+    optimizer.step()
+    assert (p.data, q.data, r.data) == (0.75, 0.5, 0.5)
+    assert optimizer.lr == 0.25 and [group["lr"] for group in optimizer.param_groups] == [0.25, 0.5, 0.25]
+    state = optimizer.state_dict()
+    assert state["lr"] == 0.25 and state["group1.lr"] == 0.5 and state["group2.weight_decay"] == 1
+    optimizer.lr = 2.0
+    assert [group["lr"] for group in optimizer.param_groups] == [2, 2, 2]
+    optimizer.load_state_dict(state)
+    assert optimizer.state_dict() == state
+    for group, error, said in (
+        ({"params": [p]}, ValueError, "SGD: parameter 3 is in another group already"),
+        ({"params": [tg.Tensor(1.0)], "lt": 1}, ValueError, "SGD: unknown setting 'lt' in a group; there are lr, mom"),
+        ([p], TypeError, 'SGD: a group must be a dict with "params"'),
+        ({"params": [tg.Tensor(1.0)], "lr": -1}, ValueError, "SGD: lr must be"),
+    ):
+        with pytest.raises(error, match=said):
+            optimizer.add_param_group(group)  # type: ignore[arg-type]
+
+
+def test_inside_update_a_setting_is_its_groups() -> None:
+    class Plain(optim.Optimizer):
+        def update(self, p: Any, g: Any, slot: Any) -> Any:
+            return p - self.lr * g
+
+    p, q = (tg.Tensor([1.0], requires_grad=True) for _ in range(2))
+    p.grad = q.grad = tg.Tensor([1.0])
+    Plain([{"params": [p]}, {"params": [q], "lr": 0.5}], lr=0.25).step()
+    assert p.data == 0.75 and q.data == 0.5
+
+
+@pytest.mark.parametrize(("kind", "formula", "settings"), CASES, ids=IDS)
+def test_a_step_keeps_the_parameters_memory_order(kind: Any, formula: Any, settings: Any) -> None:
+    p = tg.Tensor(START, requires_grad=True)
+    optimizer = kind([p], **settings)
+    for _ in range(2):
+        p.grad = tg.Tensor(np.asfortranarray(START))
+        optimizer.step()
+        assert p.data.flags.c_contiguous
+    state = {name: np.asfortranarray(a) if np.ndim(a) == 2 else a for name, a in optimizer.state_dict().items()}
+    optimizer.load_state_dict(state)
+    for slot in optimizer.state.get(p, {}).values():
+        assert np.ndim(slot) == 0 or slot.flags.c_contiguous
+
+
+def test_a_state_is_loaded_across_dtypes() -> None:
+    p, q = (tg.Tensor(START, requires_grad=True, dtype=dtype) for dtype in (np.float64, np.float32))
+    a, b = optim.Adam([p]), optim.Adam([q])
+    p.grad = tg.Tensor(START)
+    a.step()
+    b.load_state_dict(a.state_dict())
+    assert b.state[q]["mean"].dtype == np.float32 and b.state[q]["steps"] == 1
+    for state, error, said in (
+        (None, TypeError, "Adam.load_state_dict: needs what state_dict.. gives, not a NoneType"),
+        (a.state_dict() | {"lr": "x"}, TypeError, "Adam: lr must be"),
+        (a.state_dict() | {"betas": 3}, TypeError, "Adam: betas must be two numbers"),
+        (a.state_dict() | {"mean.0": "x"}, TypeError, "Adam.load_state_dict: mean.0 must be numbers, got dtype <U1"),
+    ):
+        with pytest.raises(error, match=said):
+            b.load_state_dict(state)  # type: ignore[arg-type]
+
+
+def test_a_closure_is_called_first_and_its_result_returned() -> None:
+    p = tg.Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([p], lr=0.25)
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure) == 1 and p.data == 0.5
+
+
+# ------------------------------------------------------------------------------------------------------- schedules
+
+SCHEDULES: dict[str, Any] = {
+    "LambdaLR": lambda o: lr_scheduler.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "StepLR": lambda o: lr_scheduler.StepLR(o, 3),
+    "MultiStepLR": lambda o: lr_scheduler.MultiStepLR(o, [2, 7]),
+    "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 10),
+    "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 0.5, 20),
+    "SequentialLR": lambda o: lr_scheduler.SequentialLR(
+        o, [lr_scheduler.LinearLR(o, 0.1, total_iters=4), lr_scheduler.ExponentialLR(o, 0.9)], [4]
+    ),
+    "ChainedScheduler": lambda o: lr_scheduler.ChainedScheduler(
+        [lr_scheduler.LinearLR(o, 0.1, total_iters=4), lr_scheduler.ExponentialLR(o, 0.9)]
+    ),
+    "ReduceLROnPlateau": lambda o: lr_scheduler.ReduceLROnPlateau(o, patience=1),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("stop", [0, 3, 6])
+def test_a_schedule_goes_on_from_a_file(name: str, stop: int, tmp_path: Any) -> None:
+    def made() -> tuple[Any, Any]:
+        optimizer = optim.SGD([tg.Tensor([1.0], requires_grad=True)], lr=0.3, momentum=0.5)
+        return optimizer, SCHEDULES[name](optimizer)
+
+    def rates(optimizer: Any, scheduler: Any, n: int) -> list[Any]:
+        seen = []
+        for _ in range(n):
+            scheduler.step(*[1.0] * (name == "ReduceLROnPlateau"))
+            seen.append((optimizer.lr, optimizer.momentum))
+        return seen
+
+    whole = rates(*made(), 12)
+    optimizer, scheduler = made()
+    assert rates(optimizer, scheduler, stop) == whole[:stop]
+    other, again = made()
+    state = {k: a for k, a in scheduler.state_dict().items() if not isinstance(a, str)}
+    tg.save(state, tmp_path / "s.npz")
+    tg.save(optimizer.state_dict(), tmp_path / "o.npz")
+    again.load_state_dict(scheduler.state_dict() | tg.load(tmp_path / "s.npz"))
+    other.load_state_dict(tg.load(tmp_path / "o.npz"))
+    assert rates(other, again, 12 - stop) == whole[stop:]
+
+
+def test_a_rate_that_is_set_by_hand_is_scaled_on() -> None:
+    optimizer = optim.SGD([P], lr=1.0)
+    scheduler = lr_scheduler.ExponentialLR(optimizer, 0.5)
+    optimizer.lr = 0.1
+    scheduler.step()
+    assert optimizer.lr == 0.05 and scheduler.get_last_lr() == [0.05]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "said"),
+    [
+        (lambda o: lr_scheduler.StepLR(3, 1), TypeError, "StepLR: needs an optimiser, got a int"),  # type: ignore[arg-type]
+        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size must be an integer of at least 1, got 0"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2.5), ValueError, "CosineAnnealingLR: T_max must be an integer"),  # type: ignore[arg-type]
+        (lambda o: lr_scheduler.LinearLR(o, 1.5), ValueError, "LinearLR: start_factor must be a number from .* to 1"),
+        (lambda o: lr_scheduler.ExponentialLR(o, "a"), ValueError, "ExponentialLR: gamma must be a number"),  # type: ignore[arg-type]
+        (lambda o: lr_scheduler.LambdaLR(o, [max, min]), ValueError, "LambdaLR: lr_lambda must be a function, or 1 of"),
+        (lambda o: lr_scheduler.OneCycleLR(o, 0.1), ValueError, "OneCycleLR: give total_steps, or epochs and"),
+        (lambda o: lr_scheduler.SequentialLR(o, [], []), ValueError, "SequentialLR: the milestones must rise"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "ReduceLROnPlateau: mode must be 'min' or"),
+        (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1), ValueError, "factor must be at least 0 and below 1"),
+        (lambda o: lr_scheduler.StepLR(o, 1).load_state_dict({}), KeyError, "StepLR.load_state_dict: missing base_lrs"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
+    with pytest.raises(error, match=said):
+        make(optim.SGD([P]))
+
+
+def test_a_cycle_that_is_over_is_over() -> None:
+    scheduler = lr_scheduler.OneCycleLR(optim.SGD([P]), 0.1, 2)
+    scheduler.step()
+    with pytest.raises(ValueError, match="OneCycleLR: all 2 steps were made"):
+        scheduler.step()

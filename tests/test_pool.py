@@ -280,7 +280,8 @@ LOCAL: list[tuple[Any, tuple[int, ...], dict[str, Any]]] = [
     (adaptive_avg_pool2d, (8, 16, 14, 12), {"output_size": (7, 4)}),
     (adaptive_max_pool2d, (8, 16, 14, 13), {"output_size": (5, 4)}),
 ]
-UNEVEN: Any = (adaptive_avg_pool2d, (8, 16, 14, 13), {"output_size": (5, 4)})  # by a matrix, in which NaN · 0 is NaN  # fmt: skip
+# multiplied by a matrix, in which NaN · 0 is NaN
+UNEVEN: Any = (adaptive_avg_pool2d, (8, 16, 14, 13), {"output_size": (5, 4)})  # fmt: skip
 
 
 def value_and_gradient(pool: Any, x: Any, g: Any, options: dict[str, Any]) -> tuple[Any, Any]:

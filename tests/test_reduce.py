@@ -18,10 +18,6 @@ NAN_REDUCTIONS = [
 ]  # fmt: skip
 RUNNING = [np.cumsum, np.cumprod, np.nancumsum, np.nancumprod]
 PLAIN = [np.argmax, np.argmin, np.any, np.all, np.count_nonzero]
-METHODS = [
-    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
-    "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
-]  # fmt: skip
 
 X = np.random.default_rng(0).uniform(0.5, 2, (2, 3, 4))
 WITH_NAN = np.array([[1.0, math.nan, 3.0], [math.nan, -2.0, 0.5]])
@@ -230,42 +226,6 @@ def test_an_axis_that_is_not_there_is_named() -> None:
 # ------------------------------------------------------------------------------------- averages and quantiles
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_of_quantile(method: str) -> None:
-    q = np.array([[0.0, 0.1, 0.5], [0.77, 0.9, 1.0]])
-    for axis, keepdims in ((None, False), (1, False), ((0, -1), True)):
-        expected = np.quantile(X, q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[call-overload]
-        out = np.quantile(tg.Tensor(X), q, axis=axis, method=method, keepdims=keepdims)  # type: ignore[call-overload]
-        np.testing.assert_allclose(out.data, expected, rtol=1e-14)
-        assert out.shape == expected.shape
-    tg.gradcheck(lambda x: np.quantile(x, q, axis=1, method=method), X, order=2)  # type: ignore[call-overload]
-
-
-def test_percentile_is_quantile_in_percent() -> None:
-    np.testing.assert_allclose(np.percentile(tensor(X), [5, 50], axis=0).data, np.percentile(X, [5, 50], axis=0))
-    assert slope(lambda x: np.percentile(x, 25), [0.0, 1.0, 2.0, 3.0]).tolist() == [0.25, 0.75, 0, 0]
-
-
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of ∞ - ∞, as NumPy's own
-def test_quantiles_of_infinities_and_nan() -> None:
-    x = np.array([[1.0, math.inf, 2.0], [math.nan, 1.0, 2.0]])
-    np.testing.assert_array_equal(np.median(tg.Tensor(x), axis=1).data, np.median(x, axis=1))
-    assert np.max(tg.Tensor([math.inf, math.inf])).item() == np.median(tg.Tensor([math.inf])).item() == math.inf
-
-
-def test_the_median_of_equal_elements_goes_to_the_first() -> None:
-    assert slope(np.median, [5.0, 5.0, 5.0]).tolist() == [0, 1, 0]
-
-
-def test_what_quantile_refuses() -> None:
-    with pytest.raises(TypeError, match="quantile: weights"):
-        np.quantile(leaf(X), 0.5, weights=X, method="inverted_cdf")
-    with pytest.raises(TypeError, match="q has no derivative"):
-        np.quantile(leaf(X), leaf(0.5))
-    with pytest.raises(ValueError, match="quantile: Quantiles must be in the range"):
-        np.quantile(leaf(X), 2)
-
-
 def test_average() -> None:
     t: Any = tg.Tensor(X)
     w = np.array([1.0, 2.0, 3.0])
@@ -280,30 +240,6 @@ def test_average() -> None:
     tg.gradcheck(lambda x, w: np.average(x, axis=1, weights=w, keepdims=True), X, w, order=2)
     with pytest.raises(ValueError, match=r"average: weights has shape \(2,\), but x has shape \(2, 3, 4\)"):
         np.average(leaf(X), axis=1, weights=[1, 2])
-
-
-@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_of_nanquantile(method: Any) -> None:
-    x, q = X.copy(), [0.0, 0.1, 0.5, 1.0]
-    x[0, 1, 2] = x[1, 1, 0] = x[1, 0] = x[:, 2, 3] = math.nan
-    for axis, keepdims in ((None, False), (0, True), (2, False), ((0, -1), True)):
-        expected = np.nanquantile(x, q, axis=axis, method=method, keepdims=keepdims)
-        out: Any = np.nanquantile(tg.Tensor(x), q, axis=axis, method=method, keepdims=keepdims)
-        np.testing.assert_allclose(out.data, expected, rtol=1e-14)
-        assert out.shape == expected.shape
-    percent: Any = np.nanpercentile(tg.Tensor(x), [10, 50], axis=2, method=method)
-    np.testing.assert_allclose(percent.data, np.nanpercentile(x, [10, 50], axis=2, method=method))
-    holes = np.isnan(x)
-    tg.gradcheck(lambda x: np.nanquantile(np.where(holes, math.nan, x), q, axis=1, method=method), X, order=2)
-
-
-def test_a_nan_gets_no_gradient_of_a_median_nor_do_all_of_them() -> None:
-    x = [[math.nan, 1.0, 4.0, 2.0, 3.0], [math.nan] * 5]
-    g = slope(lambda x: np.nansum(np.nanmedian(x, axis=1)), x)
-    assert g.tolist() == [[0, 0, 0, 0.5, 0.5], [0] * 5]
-    with pytest.raises(TypeError, match="nanquantile: weights"):
-        np.nanquantile(leaf(X), 0.5, weights=X, method="inverted_cdf")
 
 
 @pytest.mark.parametrize(
@@ -338,15 +274,88 @@ def test_what_covariances_refuse() -> None:
         np.cov(leaf(X))
 
 
-@pytest.mark.skipif(not hasattr(np, "cumulative_sum"), reason="since NumPy 2.1")
-@pytest.mark.parametrize("name", ["cumulative_sum", "cumulative_prod"])
-def test_the_running_kind_with_its_start(name: str) -> None:
-    f = getattr(np, name)
-    for x, settings in ((X, {"axis": 1}), (X, {"axis": -1}), (X[0, 0], {}), (X, {"axis": 0, "dtype": np.float32})):
-        for initial in (False, True):
-            out, expected = f(leaf(x), include_initial=initial, **settings), f(x, include_initial=initial, **settings)
-            np.testing.assert_array_equal(out.data, expected)
-            assert out.dtype == expected.dtype
-    tg.gradcheck(lambda x: f(x, axis=1, include_initial=True), X, order=2)
-    with pytest.raises(ValueError, match=rf"{name}: x has shape \(2, 3, 4\): say along which axis"):
-        f(leaf(X))
+# ------------------------------------------------------------------------------------------- what is 0-d, or empty
+
+
+@pytest.mark.parametrize("axis", [0, -1, ()], ids=str)
+@pytest.mark.parametrize(
+    "f",
+    [np.sum, np.prod, np.max, np.min, np.ptp, np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanmax, np.nanmin],
+)
+def test_a_single_number_along_its_axis(f: Callable[..., Any], axis: Any) -> None:
+    out = f(leaf(1.5), axis=axis)
+    assert out.shape == () and out.item() == f(np.float64(1.5), axis=axis)
+    expected = 0 if f in (np.ptp, np.nanvar) else 1
+    assert slope(lambda x: f(x, axis=axis), 1.5) == expected
+    assert slope(lambda x: f(x, axis=axis, keepdims=True), 1.5) == expected
+    tg.gradcheck(lambda x: f(x, axis=axis) * x**2, np.float64(1.5), order=2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1])
+@pytest.mark.parametrize("f", RUNNING, ids=lambda f: f.__name__)
+def test_a_single_number_runs(f: Callable[..., Any], axis: Any) -> None:
+    for x in (1.5, 0.0):
+        assert f(leaf(x), axis=axis).data.tolist() == [x]
+        assert slope(lambda x: f(x, axis=axis), x) == 1
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)], ids=str)
+@pytest.mark.parametrize(
+    "f", [np.sum, np.prod, np.mean, np.var, np.std, *NAN_REDUCTIONS[:5], np.median, np.nanmedian, *RUNNING]
+)
+def test_nothing_has_a_gradient_of_its_shape(f: Callable[..., Any], shape: tuple[int, ...], axis: Any) -> None:
+    empty = np.zeros(shape)
+    np.testing.assert_array_equal(f(leaf(empty), axis=axis).data, f(empty, axis=axis))
+    assert slope(lambda x: f(x, axis=axis) ** 2, empty).shape == shape
+
+
+# ------------------------------------------------------------------------------------------------------- float16
+
+HALF = np.float16
+
+
+def half_slope(f: Callable[..., Any], x: Any) -> Any:
+    x = leaf(x, HALF)
+    f(x).sum().backward()
+    assert x.grad.dtype == HALF
+    return x.grad.data.astype(float)
+
+
+@pytest.mark.parametrize("f", [np.mean, np.nanmean, np.max, np.min, np.nanmax])
+def test_counts_of_float16_are_not_float16(f: Callable[..., Any]) -> None:
+    """There is no float16 above 65,504, and none between 2,048 and 2,050."""
+    for n in (70_000, 2049):
+        np.testing.assert_allclose(half_slope(f, np.ones(n)), 1 / n, rtol=5e-3)
+        np.testing.assert_allclose(half_slope(lambda x: f(x, axis=0), np.ones((n, 2))), 1 / n, rtol=5e-3)
+
+
+def test_deviations_of_many_float16() -> None:
+    x = np.where(np.arange(60_000) % 2, 2.0, -2.0)
+    np.testing.assert_allclose(half_slope(lambda x: np.var(x / 2), x), x / 2 / x.size, rtol=5e-3)
+    np.testing.assert_allclose(half_slope(lambda x: np.std(x / 2), x), x / 4 / x.size, rtol=2e-2)
+
+
+def test_running_sums_of_float16_on_the_way_back() -> None:
+    np.testing.assert_allclose(half_slope(np.cumsum, np.zeros(5000)), np.arange(5000, 0, -1), rtol=1e-3)
+    np.testing.assert_allclose(half_slope(np.cumprod, np.ones(5000)), np.arange(5000, 0, -1), rtol=1e-3)
+
+
+def test_a_bias_of_float16_is_summed_exactly() -> None:
+    b = leaf(np.zeros(3), HALF)
+    (np.ones((5000, 3), HALF) + b).sum().backward()
+    assert b.grad.data.tolist() == [5000] * 3
+
+
+@pytest.mark.parametrize("fweights", [None, [1, 3, 0, 2]])
+@pytest.mark.parametrize("aweights", [None, [0.5, 1.0, 2.0, 0.1]])
+@pytest.mark.parametrize("settings", [{}, {"bias": True}, {"ddof": 0}], ids=str)
+def test_covariances_of_weighted_observations(fweights: Any, aweights: Any, settings: dict[str, Any]) -> None:
+    weights = {"fweights": fweights, "aweights": aweights}
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    cov: Any = np.cov
+    np.testing.assert_allclose(cov(tg.Tensor(x), **weights, **settings), cov(x, **weights, **settings), rtol=1e-12)
+    assert tg.gradcheck(lambda x: cov(x, **weights, **settings), x)
+    with pytest.raises(ValueError, match=r"^cov: weights must have shape \(4,\)"):
+        cov(tg.Tensor(x), fweights=[1, 2])

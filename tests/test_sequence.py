@@ -188,3 +188,11 @@ def test_errors_say_what_does_not_fit(f: Any, message: str) -> None:
 def test_too_many_spacings_are_refused() -> None:
     with pytest.raises(TypeError, match="gradient: 2 spacings for 1 axes; give none, one number, or one for each axis"):
         NUMPY.gradient(tg.Tensor(T3), 1.0, 2.0)
+
+
+@pytest.mark.parametrize("settings", [{}, {"axis": 0}, {"period": 4.0}, {"discont": 4.0}], ids=str)
+def test_unwrap(settings: dict[str, Any]) -> None:
+    p = np.cumsum(np.random.default_rng(0).normal(size=(4, 5)) * 2, axis=1) % 6.0
+    unwrap: Any = np.unwrap
+    np.testing.assert_array_equal(unwrap(tg.Tensor(p), **settings), unwrap(p, **settings))
+    assert tg.gradcheck(lambda p: unwrap(p, **settings), p)

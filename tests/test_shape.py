@@ -259,7 +259,7 @@ def test_a_view_of_a_tensor_cannot_be_written_to() -> None:
         (lambda t: np.stack([t, t[0]]), ValueError, ["stack", "one shape", "(2, 3)", "(3,)"]),
         (lambda t: np.split(t, 2, axis=1), ValueError, ["split", "axis 1", "(2, 3)", "array_split"]),
         (lambda t: np.dsplit(t, 2), ValueError, ["dsplit", "3 axes", "(2, 3)"]),
-        (lambda t: np.pad(t, 1, mode="mean"), ValueError, ["pad", "'mean'", "'edge'"]),
+        (lambda t: np.pad(t, 1, mode="empty"), ValueError, ["pad", "'empty'", "'edge'"]),
         (lambda t: np.pad(t, -1), ValueError, ["pad", "negative"]),
         (lambda t: np.pad(t, 1, constant_values=t[0, 0]), TypeError, ["pad", "no gradient flows"]),
         (lambda t: np.diag(t[None]), ValueError, ["diag", "(1, 2, 3)", "one axis or two"]),
@@ -293,3 +293,29 @@ def test_an_open_mesh_of_indices_is_plain_numpy() -> None:
     t: Any = tg.Tensor([0, 2])
     rows, columns = np.ix_(t, np.array([1]))
     assert np.array_equal(np.arange(9).reshape(3, 3)[rows, columns], [[1], [7]])
+
+
+@pytest.mark.parametrize("mode", ["mean", "median", "maximum", "minimum", "linear_ramp"])
+@pytest.mark.parametrize("width", [1, ((2, 1), (0, 3)), ((0, 0), (5, 0))], ids=str)
+@pytest.mark.parametrize("setting", [{}, {"stat_length": 2}, {"end_values": ((1.0, -2.0), (0.5, 7.0))}], ids=str)
+def test_frames_of_statistics_and_ramps(mode: str, width: Any, setting: dict[str, Any]) -> None:
+    if ("end_values" in setting) != (mode == "linear_ramp") and setting:
+        return
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    pad: Any = np.pad
+    np.testing.assert_allclose(pad(tg.Tensor(x), width, mode, **setting), pad(x, width, mode, **setting), rtol=1e-14)
+    assert tg.gradcheck(lambda x: pad(x, width, mode, **setting), x)
+    whole = np.arange(12).reshape(3, 4) - 5
+    np.testing.assert_array_equal(pad(tg.Tensor(whole), width, mode, **setting), pad(whole, width, mode, **setting))
+    with pytest.raises(ValueError, match=r"^pad: axis 1 is empty"):
+        pad(tg.Tensor(np.zeros((2, 0))), 1, mode)
+
+
+@pytest.mark.skipif(not hasattr(np, "astype"), reason="np.astype came with NumPy 2.1")
+def test_astype_as_a_function() -> None:
+    x = tg.Tensor([1.5, 2.5], requires_grad=True)
+    function: Any = np.astype
+    y = function(x, np.float32)
+    assert y.dtype == np.float32
+    y.sum().backward()
+    assert x.grad is not None and x.grad.dtype == np.float64

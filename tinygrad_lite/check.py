@@ -204,7 +204,7 @@ def _module(scope: Any) -> str:
     path = []
     while scope is not None:
         outer, module = scope
-        held = outer[1].children() if outer is not None else ()
+        held = outer[1].named_children() if outer is not None else ()
         path.append(next((name for name, part in held if part is module), type(module).__name__))
         scope = outer
     return f"  in {'.'.join(reversed(path))}\n" if path else ""

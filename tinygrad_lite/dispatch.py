@@ -44,8 +44,8 @@ class ArrayCode(Protocol[P]):
 def array_code(plain: Callable[P, Any]) -> ArrayCode[P]:
     """Make a dispatch point of a plain function: a gradient, or a part of what a rule computes.
 
-    On NumPy arrays it asks the registered versions, the latest first. Tensors, arrays of objects and arrays of other
-    libraries go to the plain function.
+    On NumPy arrays it asks the registered versions, the latest first. Numbers alone, Tensors, arrays of objects and
+    arrays of other libraries go to the plain function.
     """
     return _point(plain, False)
 
@@ -64,8 +64,12 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
 
     @functools.wraps(plain)
     def run(*args: P.args, **kwargs: P.kwargs) -> Any:
+        asked = False
         for a in args:
-            if a.__class__ in IMMUTABLE or a.__class__ is ndarray and a.dtype is not OBJECT:
+            if a.__class__ in IMMUTABLE:
+                continue
+            asked = True
+            if a.__class__ is ndarray and a.dtype is not OBJECT:
                 continue
             if is_value:
                 mode = MODE.get()
@@ -74,10 +78,11 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
                     return mode.again
             if a.dtype == OBJECT if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
                 return plain(*args, **kwargs)
-        for version in versions:
-            out = version(*args, **kwargs)
-            if out is not NotImplemented:
-                return out
+        if asked:
+            for version in versions:
+                out = version(*args, **kwargs)
+                if out is not NotImplemented:
+                    return out
         return plain(*args, **kwargs)
 
     def register(version: Callable[P, Any]) -> ArrayCode[P]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from inspect import Parameter
 from typing import Any, NoReturn
@@ -23,9 +24,12 @@ def describe(a: Any) -> str:
 
 
 def numpy_name(function: Any) -> str:
-    """What a user calls NumPy's function: np.linalg.eig."""
-    module: str = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('numpy', 'np', 1)}.{function.__name__}"
+    """What a user calls a function of NumPy or SciPy: np.linalg.eig, scipy.special.expit."""
+    name, module = function.__name__, getattr(function, "__module__", None)
+    if module is None:  # SciPy's ufuncs do not tell, nor NumPy's before 2.2
+        homes = map(sys.modules.get, ("scipy.special", "scipy.special._ufuncs"))
+        module = "scipy.special" if any(getattr(home, name, None) is function for home in homes) else "numpy"
+    return f"{module.replace('numpy', 'np', 1)}.{name.lstrip('_')}"
 
 
 def raise_named(error: Exception, op: str, parameters: Mapping[str, Parameter], args: tuple[Any, ...]) -> NoReturn:

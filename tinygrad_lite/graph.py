@@ -33,7 +33,7 @@ Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its valu
 P = ParamSpec("P")
 
 OPS: dict[str, Op] = {}  # every op by its name
-TABLE: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy's function -> what a Tensor does for it
+TABLE: dict[Any, Callable[..., Any]] = {}  # NumPy's function, or SciPy's by name -> what a Tensor does for it
 NO_KEYWORDS: dict[str, Any] = {}
 new = object.__new__
 age = count(1).__next__

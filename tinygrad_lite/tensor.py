@@ -31,7 +31,7 @@ PLAIN: set[Callable[..., Any]] = {
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.lexsort,
     np.any, np.all, np.count_nonzero, np.nonzero, np.flatnonzero, np.argwhere,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isin,
-    np.unique, np.searchsorted, np.digitize,
+    np.searchsorted, np.digitize,
     np.linalg.matrix_rank, np.einsum_path, np.ix_,
     np.zeros_like, np.ones_like, np.empty_like,
     np.array2string, np.array_repr, np.array_str,
@@ -53,6 +53,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.add, "reduce"): np.sum, (np.add, "accumulate"): np.cumsum,
     (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
+    (np.maximum, "accumulate"): np.maximum.accumulate, (np.minimum, "accumulate"): np.minimum.accumulate,
     (np.logical_and, "reduce"): np.all, (np.logical_or, "reduce"): np.any,
 }  # fmt: skip
 
@@ -118,6 +119,29 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
         return call
 
     return enter
+
+
+def public(function: Callable[P, Any]) -> Callable[P, Any]:
+    """`function` as users call it: lists in the places of arrays become arrays, and its errors are named after it."""
+    parameters = inspect.signature(function).parameters
+    arrays = {name for name, p in parameters.items() if str(p.annotation).startswith("Array")}
+    places = [i for i, name in enumerate(parameters) if name in arrays]
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+        given: Any = args
+        try:
+            for a in args:
+                if a.__class__ in SEQUENCES:
+                    given = [operand(a) if i in places else a for i, a in enumerate(args)]
+                    break
+            if kwargs:
+                kwargs.update({name: operand(a) for name, a in kwargs.items() if name in arrays})
+            return function(*given, **kwargs)
+        except (ValueError, TypeError, IndexError) as error:
+            errors.raise_named(error, function.__name__, parameters, args)
+
+    return call
 
 
 def method(function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
@@ -549,7 +573,7 @@ class Tensor(Node):
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
         raise TypeError(
-            f"np.{ufunc.__name__}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
+            f"{errors.numpy_name(ufunc)}.{method}: no rule for a Tensor; use np.sum, np.cumsum and the like, or t.data"
         )
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -630,9 +654,11 @@ def _unwrapped(a: Any) -> Any:
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
+    if found is None and function in PLAIN:
+        return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
     if found is None:
-        if function in PLAIN:
-            return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+        found = TABLE.get(errors.numpy_name(function))  # SciPy's functions are known by name
+    if found is None:
         if function in WRITERS:
             raise TypeError(
                 f"{errors.numpy_name(function)}: it would write a Tensor into an existing array, and the graph would "
@@ -651,5 +677,6 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             )
         if kwargs and isinstance(function, np.ufunc):
             said = ", ".join(kwargs)
-            raise TypeError(f"np.{function.__name__}: {said}= is not supported on a Tensor; use np.where or .astype()")
+            name = errors.numpy_name(function)
+            raise TypeError(f"{name}: {said}= is not supported on a Tensor; use np.where or .astype()")
     return found(*args, **kwargs)

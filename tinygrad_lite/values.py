@@ -27,9 +27,19 @@ def frozen(a: Any) -> Any:
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
     return a
 
+
 HALF = np.dtype(np.float16)
 
 
 def wide(x: Array) -> Array:
     """`x`, in float32 if it is float16: a float16 count stops at 2,048, and nothing is above 65,504."""
     return x.astype(np.float32) if getattr(x, "dtype", None) == HALF else x
+
+
+def in_order_of(a: Array, like: Array) -> Array:
+    """`a` in the memory order of `like`, which has its shape: rounding in a product depends on the order."""
+    if not isinstance(a, np.ndarray) or not isinstance(like, np.ndarray) or a.strides == like.strides:
+        return a
+    out = np.empty_like(like, dtype=a.dtype)
+    out[...] = a
+    return out

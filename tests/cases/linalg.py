@@ -22,6 +22,10 @@ def _positive(x: Array) -> Array:
     return _symmetric(x) + 3 * np.eye(x.shape[-1], dtype=x.dtype)
 
 
+def _with_singular_values(s: Array, x: Array) -> Array:
+    return linalg.with_singular_values(s, x, linalg.svd(x), True, False)
+
+
 def _projectors(basis: Array, n: int) -> Array:
     """What does not depend on which basis of a space is chosen: of the first n columns' space, and of the rest."""
     first, rest = basis[..., :n], basis[..., n:]
@@ -90,6 +94,12 @@ CASES = {
         Case(lambda x: np.linalg.eigh(_symmetric(x)).eigenvalues, [rand(3, 3)]),
         Case(lambda x: np.linalg.eigvalsh(_symmetric(x)), [rand(2, 3, 3)], "stack"),
     ],
+    "with_eigenvalues": [
+        Case(
+            lambda w, x: linalg.with_eigenvalues(w, _symmetric(x), linalg.eigh(_symmetric(x)), False),
+            [rand(3), rand(3, 3)],
+        ),
+    ],
     "svd": [
         Case(lambda x: np.linalg.svd(x).U, [rand(3, 3)], "u"),
         Case(lambda x: np.linalg.svd(x).Vh, [rand(3, 3)], "v"),
@@ -105,6 +115,11 @@ CASES = {
         Case(lambda x: np.linalg.svd(x).S, [rand(3, 3)]),
         Case(np.linalg.svdvals, [TALL], "tall"),
         Case(lambda x: np.linalg.svd(x, compute_uv=False), [rand(2, 2, 3)], "wide stack"),
+    ],
+    "with_singular_values": [
+        Case(lambda s, x: _with_singular_values(s, x), [rand(3), rand(3, 3)]),
+        Case(lambda s, x: _with_singular_values(s, x), [rand(2), TALL], "tall"),
+        Case(lambda s, x: _with_singular_values(s, x), [rand(2, 2), rand(2, 2, 3)], "wide stack"),
     ],
     "norm": [
         Case(np.linalg.norm, [rand(2, 3)]),

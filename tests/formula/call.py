@@ -384,7 +384,7 @@ class Call(Values):
 def subject(left: Tree) -> str:
     """What an equation is about: out, or ∂L/∂x."""
     while left[0] not in ("name", "gradient"):
-        left = left[1]
+        left = left[2][0] if left[0] == "call" else left[1]
     return str(left[1]) if left[0] == "name" else f"∂L/∂{left[1]}"
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.kernels import activation, erf, softmax
+from tinygrad_lite.kernels import activation, erf, loss, softmax
 from tinygrad_lite.ops import activation as rules
-from tinygrad_lite.ops import loss
 
 ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.relu, ()),
     (activation.leaky_relu, (0.01,)),
+    (activation.leaky_relu, (0,)),
     (activation.leaky_relu, (-0.5,)),
     (activation.leaky_relu, (1.67,)),
     (activation.sigmoid, ()),
@@ -22,6 +22,10 @@ ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus, (3.0, 0.5)),
     (activation.softplus, (-2, -9.0)),
     (activation.softplus, (2.0, np.inf)),
+    (activation.silu, ()),
+    (activation.hardswish, ()),
+    (activation.gelu, ()),
+    (activation.gelu_tanh, ()),
     (activation.elu, (1.0,)),
     (activation.elu, (1.67,)),
     (erf.erf, ()),
@@ -39,17 +43,26 @@ TWO: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus_gradient, (1.0, 20.0)),
     (activation.softplus_gradient, (3.0, 0.5)),
     (activation.softplus_gradient, (-2, -9.0)),
+    (activation.hardswish_gradient, ()),
     (activation.elu_gradient, (1.0,)),
     (activation.elu_gradient, (0.5,)),
     (activation.elu_gradient, (1.67,)),
 ]
-THREE: list[tuple[Any, tuple[Any, ...]]] = [(activation.silu_gradient, ()), (activation.gelu_gradient, ())]
+THREE: list[tuple[Any, tuple[Any, ...]]] = [
+    (activation.silu_gradient, ()),
+    (activation.gelu_gradient, ()),
+    (activation.gelu_tanh_gradient, ()),
+]
 EVERY = [(kernel, 1, more) for kernel, more in ONE]
 EVERY += [(kernel, 2, more) for kernel, more in TWO]
 EVERY += [(kernel, 3, more) for kernel, more in THREE]
 
 
 def equal(got: Any, expected: Any) -> None:
+    if isinstance(expected, tuple):
+        for a, b in zip(got, expected):
+            equal(a, b)
+        return
     assert np.shape(got) == np.shape(expected)
     assert got.dtype == expected.dtype
     rtol, atol = {"f": (1e-5, 1e-6), "d": (1e-13, 1e-14), "e": (0, 0)}.get(got.dtype.char, (0, 0))
@@ -59,7 +72,7 @@ def equal(got: Any, expected: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64])
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (7,), (3, 4, 5)])
 @pytest.mark.parametrize(("kernel", "n", "more"), EVERY)
-def test_of_every_shape_and_dtype(kernel: Any, n: int, more: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> None:
+def test_of_every_shape_and_dtype(kernel: Any, n: int, more: Any, shape: tuple[int, ...], dtype: Any) -> None:
     rng = np.random.default_rng(0)
     arrays = [np.asarray(2 * rng.standard_normal(shape), dtype)[()] for _ in range(n)]
     equal(kernel(*arrays, *more), kernel.plain(*arrays, *more))
@@ -111,9 +124,19 @@ def test_cross_entropy(shape: tuple[int, ...], axis: int, dtype: Any) -> None:
     others = shape[:axis] + shape[axis + 1 :]
     target, g = rng.integers(0, 5, others), np.asarray(rng.random(others), dtype)[()]
     e, s, _ = rules.exponentials(x, axis)
-    equal(softmax.pick(x, target, axis), loss.pick.plain(x, target, axis))
-    kernel = softmax.cross_entropy_gradient
+    equal(loss.pick(x, target, axis), loss.pick.plain(x, target, axis))
+    kernel: Any = loss.cross_entropy_gradient
     equal(kernel(g, e, s, target, axis), kernel.plain(g, e, s, target, axis))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_logistic_loss(dtype: Any) -> None:
+    x, y = np.meshgrid([0, -0.0, 0.5, -3, 15, -15, 80, -80, np.inf, -np.inf, np.nan], [0, 0.25, 0.5, 1])
+    x, y, g = x.astype(dtype), y.astype(dtype), np.random.default_rng(0).standard_normal(x.shape).astype(dtype)
+    for a, b, h in ((x, y, g), (x[:, :8], y[:, :8], g[:, :8]), (x.T, y.T, g.T), (x[0, 0], y[0, 0], g[0, 0])):
+        equal(loss.logistic_nll(a, b), loss.logistic_nll.plain(a, b))
+        equal(loss.logistic_nll_gradient(h, a, b), loss.logistic_nll_gradient.plain(h, a, b))
+    equal(loss.logistic_nll(x, y > 0.5), loss.logistic_nll.plain(x, y > 0.5))
 
 
 def test_a_nan_stays_in_its_row() -> None:

@@ -109,9 +109,16 @@ def test_long_runs_go_without_numpys_buffer_and_it_comes_back() -> None:
 
 def test_large_arrays_are_shared_out() -> None:
     parts: list[tuple[int, ...]] = []
-    double = blocks.in_blocks(array_code(lambda x, times: x * times))(
-        lambda out, x, times: parts.append(x.shape) or np.multiply(x, times, out=out)
-    )
+
+    @array_code
+    def double(x: Any, times: int) -> Any:
+        return x * times
+
+    @blocks.in_blocks(double)
+    def write(out: Any, x: Any, times: int) -> None:
+        parts.append(x.shape)
+        np.multiply(x, times, out=out)
+
     np.testing.assert_array_equal(double(X, 2), 2 * X)
     assert len(parts) == tg.get_num_threads() and sum(map(np.prod, parts)) == X.size
     np.testing.assert_array_equal(double(X[0, 0], 2), 2 * X[0, 0])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygrad_lite as tg
 from tinygrad_lite.kernels import conv as kernels
 from tinygrad_lite.kernels import threads, thresholds, unfolding
 from tinygrad_lite.kernels.memory_order import batch_first, batch_last, copied, empty_as, ordered_as, put
@@ -84,7 +85,7 @@ def in_order(a: Any, order: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("few", [0, kernels.FEW], ids=["rows", "one matrix"])
+@pytest.mark.parametrize("few", [0, thresholds.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
@@ -103,7 +104,7 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
     few: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernels, "FEW", few)
+    monkeypatch.setattr(kernels, "NUMBERS_TO_UNFOLD_AT_ONCE", few)
     windows = slide(size, kernel, stride, padding, dilation)
     x = in_order(rand(n, c, *size).astype(dtype), order)
     g = in_order(rand(n, o, *windows.places, seed=1).astype(dtype), order)
@@ -128,6 +129,38 @@ def test_the_kernels_of_conv_agree_with_the_plain_ones(
         np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-12 if dtype == np.float64 else 3e-7 * np.sqrt(terms))
 
 
+# one of each way to compute a convolution, and what is not finite, or an integer, or of three orders in memory
+WAYS = [SHAPES[i] for i in (0, 3, 4, 7, 9, 10, 12, 17, 20, 21, 27, 31, 33, 37, 38, 41, 51)]
+
+
+@pytest.mark.parametrize("few", [0, thresholds.NUMBERS_TO_UNFOLD_AT_ONCE], ids=["rows", "one matrix"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int64])
+@pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), WAYS)
+def test_nan_infinity_dtypes_and_mixed_orders_are_as_in_the_plain_ones(
+    n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int, dtype: Any,
+    few: int, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kernels, "NUMBERS_TO_UNFOLD_AT_ONCE", few)
+    windows = slide(size, kernel, stride, padding, dilation)
+    x, g = (2 * rand(n, c, *size)).astype(dtype), (2 * rand(n, o, *windows.places, seed=1)).astype(dtype)
+    w = (2 * rand(o, c // groups, *kernel)).astype(dtype)
+    if dtype == np.float64 and x.size and g.size:
+        for a in (x, g):
+            np.put(a, np.arange(5) * 37 % a.size, [np.nan, np.inf, -np.inf, np.inf, 1e300])
+    x, w, g = in_order(x, "batch last"), in_order(w, "F"), in_order(g, "C")
+    with np.errstate(all="ignore"):
+        for fast, arguments in (
+            (kernels.conv, (x, w, None, windows, groups)),
+            (kernels.conv_input, (g, w, None, windows, groups)),
+            (kernels.conv_weight, (x, g, windows, groups)),
+        ):
+            fast_: Any = fast
+            got, wanted = fast_(*arguments), fast_.plain(*arguments)
+            assert got.dtype == wanted.dtype == dtype
+            atol = 2e-3 * np.abs(wanted).max(initial=0) * np.log2(max(x.size, g.size)) if dtype == np.float16 else 1e-12
+            np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=atol)
+
+
 @pytest.mark.parametrize(("n", "c", "size", "o", "kernel", "stride", "padding", "dilation", "groups"), SHAPES)
 def test_several_threads_give_the_same(
     n: int, c: int, size: Any, o: int, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int,
@@ -135,9 +168,9 @@ def test_several_threads_give_the_same(
 ) -> None:  # fmt: skip
     """With blocks so small, and so little thought worth a thread, that every kernel is shared out."""
     monkeypatch.setattr(thresholds, "PRODUCTS_FOR_A_SECOND_THREAD", 1)
-    monkeypatch.setattr(kernels, "FEW", 0)
+    monkeypatch.setattr(kernels, "NUMBERS_TO_UNFOLD_AT_ONCE", 0)
     for room in (unfolding, kernels):
-        monkeypatch.setattr(room, "BLOCK", 64)
+        monkeypatch.setattr(room, "ELEMENTS_TO_UNFOLD", 64)
     monkeypatch.setattr(unfolding, "chunks", lambda columns, products, least: (16, columns // 16 * 16))
     windows = slide(size, kernel, stride, padding, dilation)
     x, g, w = rand(n, c, *size), rand(n, o, *windows.places, seed=1), rand(o, c // groups, *kernel)
@@ -214,3 +247,9 @@ def test_frames_are_numpy_s(value: Any, dtype: Any) -> None:
 def test_a_frame_is_never_negative() -> None:
     with pytest.raises(ValueError, match="negative"):
         framed(rand(3), [(-1, 2)])
+
+
+def test_conv_through_kernels_has_the_second_derivative_of_the_plain_one() -> None:
+    """Both orders by central differences; the batch is large enough to be brought innermost."""
+    x, w = rand(16, 2, 5, 5), rand(3, 2, 3, 3)
+    tg.gradcheck(lambda x, w: np.sum(np.tanh(tg.max_pool2d(tg.conv2d(x, w, padding=1), 2)) ** 2), x, w, order=2)

@@ -13,8 +13,7 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.dispatch import array_code
 from tinygrad_lite.kernels import elementwise, thresholds
-from tinygrad_lite.kernels.elementwise import logaddexp, logaddexp2, power
-from tinygrad_lite.ops.elementwise import portion
+from tinygrad_lite.kernels.elementwise import logaddexp, logaddexp2, logaddexp2_gradient, logaddexp_gradient, power
 
 X = np.random.default_rng(0).uniform(-3, 3, (4, 6))
 X[0, :3] = math.nan, math.inf, -math.inf
@@ -71,11 +70,20 @@ def test_logarithms_of_sums(dtype: Any, f: Any) -> None:
                 close(f(x, y), f.plain(x, y))
 
 
+@pytest.mark.parametrize("f", [logaddexp_gradient, logaddexp2_gradient], ids=["e", "2"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gradients_of_logarithms_of_sums(dtype: Any, f: Any) -> None:
+    x, y = (a.astype(dtype) for a in np.meshgrid([*X[0], -math.inf, math.inf, 1e4, 17.0], [*X[1], -math.inf, math.inf]))
+    g = np.random.default_rng(1).standard_normal(x.shape).astype(dtype)
+    for a, b, h in ((x, y, g), (x, x, g), (x[:, 3:6], y[:, 3:6], g[:, 3:6]), (x.T, y.T, g.T)):
+        close(f(h, a, b), f.plain(h, a, b))
+
+
 def test_of_single_numbers_and_of_integers() -> None:
     assert power(np.float32(2), 3) == 8
     assert logaddexp(np.float64(0), np.float64(0)) == math.log(2)
     close(logaddexp(np.arange(3), np.arange(3)), np.arange(3) + math.log(2))
-    assert portion(np.float64(-math.inf), np.float64(-math.inf)) == 0
+    assert logaddexp_gradient(np.float64(1), np.float64(-math.inf), np.float64(-math.inf)) == 0
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
+from tinygrad_lite.graph import OPS
 from tinygrad_lite.kernels.onednn import elementwise as versions
-from tinygrad_lite.ops import activation, special
+from tinygrad_lite.ops import activation
 
 from ..cases import rand
-from .onednn import ORDERS, as_plain, in_order, same_where_not_finite, small_arrays_too  # noqa: F401
+from .onednn import ORDERS, as_plain, double, in_order, rms, same_where_not_finite, small_arrays_too  # noqa: F401
 
 OF_ONE = [versions.exp, versions.tanh, versions.sigmoid]
-PAIRS = [(versions.gelu, versions.gelu_gradient), (versions.gelu_tanh, versions.gelu_tanh_gradient)]
+WHOLE = [("gelu", ()), ("gelu", ("tanh",)), ("silu", ())]
 SHAPES = [(1,), (7,), (3, 5), (64, 33), (2, 3, 4, 5), (1000,)]
 SPECIAL = np.array(
     [0.0, -0.0, 1, -1, np.nan, np.inf, -np.inf, 100, -100, 3e38, -3e38, 1e-30, -1e-30, 20, -20, 5, -5], np.float32
@@ -36,11 +37,14 @@ def test_functions_and_gradients_are_as_the_plain_ones(shape: Any, order: str) -
         as_plain(version, x)
     for h in (g, in_order(g, order), np.broadcast_to(g.ravel()[:1], shape)):
         as_plain(versions.sigmoid_gradient, h, activation.sigmoid_forward(x))
-        as_plain(versions.silu_gradient, h, x, activation.sigmoid_forward(x), atol=1e-7)
-        for forward, gradient in PAIRS:
-            y, none = forward(x)
-            assert none is None and np.allclose(y, forward.point.plain(x)[0], rtol=1e-5, atol=1e-6)
-            as_plain(gradient, h, x, None, atol=1e-7)
+        for name, settings in WHOLE:
+            results = []
+            for op, cast in ((OPS[name].run, np.asarray), (OPS[name].rule, np.asarray), (OPS[name].rule, double)):
+                result: Any = op(cast(x), *settings)
+                results.append((result[0], result[1][0](cast(h))))
+            for a, b, c in zip(*results, strict=True):
+                assert a.shape == b.shape and a.dtype == b.dtype == np.float32
+                assert rms(a - c) <= 4 * rms(b - c) + 3e-7 * rms(c) + 1e-7
     assert versions.tanh(x).strides == np.tanh(x).strides
 
 
@@ -52,13 +56,12 @@ def test_what_is_not_finite_or_large_comes_out_as_from_the_plain_functions(value
         same_where_not_finite(version, x)
     s = activation.sigmoid_forward.plain(x)
     same_where_not_finite(versions.sigmoid_gradient, g, s)
-    same_where_not_finite(versions.silu_gradient, g, x, s)
-    same_where_not_finite(versions.gelu_gradient, g, x, None)
-    same_where_not_finite(versions.gelu_tanh_gradient, g, x, None)
-    for forward, name in ((versions.gelu, "none"), (versions.gelu_tanh, "tanh")):
-        with np.errstate(all="ignore"):
-            wanted = forward.point.plain(x)[0]
-            np.testing.assert_allclose(activation.gelu(x, name), wanted, rtol=1e-4, atol=1e-6)
+    with np.errstate(all="ignore"):
+        for name, settings in WHOLE:
+            (value, closures), (plain, plain_closures) = (f(x, *settings) for f in (OPS[name].run, OPS[name].rule))
+            gradients: Any = closures[0], plain_closures[0]
+            np.testing.assert_allclose(value, plain, rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(gradients[0](g), gradients[1](g), rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_not_for_it_passes_on() -> None:
@@ -71,13 +74,14 @@ def test_what_is_not_for_it_passes_on() -> None:
         assert version(2.0) is NotImplemented
 
 
-def test_gelu_kept_for_oneDNN_has_all_orders() -> None:
+@pytest.mark.parametrize(("name", "settings"), WHOLE)
+def test_whole_ops_have_all_orders(name: str, settings: Any) -> None:
     x = tg.Tensor(numbers(50), requires_grad=True)
-    for name in ("none", "tanh"):
-        f = tg.grad(lambda x, name=name: np.sum(tg.gelu(x, name) ** 2))
-        exact = tg.grad(lambda x, f=f: np.sum(f(x) ** 2))(x.data.astype(float))
-        np.testing.assert_allclose(tg.grad(lambda x, f=f: np.sum(f(x) ** 2))(x).data, exact, rtol=1e-3, atol=1e-3)
-    p = special.ndtr(x.data)
-    np.testing.assert_allclose(
-        activation.gelu_gradient.plain(x.data, x.data, None), activation.gelu_gradient.plain(x.data, x.data, p)
-    )
+
+    def squared(x: Any) -> Any:
+        return np.sum(getattr(tg, name)(x, *settings) ** 2)
+
+    double_x = x.data.astype(float)
+    (exact,), (got,) = tg.hvp(squared, (double_x,), (double_x,)), tg.hvp(squared, (x,), (x,))
+    np.testing.assert_allclose(got.data, exact, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(tg.gelu(x, approximate="tanh").data, tg.gelu(x, "tanh").data)

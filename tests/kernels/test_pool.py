@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import pool as kernels
-from tinygrad_lite.kernels import threads
+from tinygrad_lite.kernels import threads, thresholds
+from tinygrad_lite.ops.pool import lowest
 from tinygrad_lite.ops.windows import slide
 
 from ..cases import rand
@@ -42,7 +43,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("few", [0, kernels.FEW])
+@pytest.mark.parametrize("few", [0, thresholds.ELEMENTS_TO_POOL_AT_ONCE])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("order", ["C", "F", "batch last"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
@@ -50,7 +51,7 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str, dtype: Any,
     few: int, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(kernels, "FEW", few)
+    monkeypatch.setattr(kernels, "ELEMENTS_TO_POOL_AT_ONCE", few)
     windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
     results = (*shape[: -len(kernel)], *windows.places)
     x = in_order(np.round(rand(*shape) * 3).astype(dtype), order)  # many ties
@@ -75,14 +76,48 @@ def test_the_kernels_of_pooling_agree_with_the_plain_ones(
     np.testing.assert_array_equal(kernels.first_max(x, y, windows)[seen], place[seen])
 
 
+@pytest.mark.parametrize("few", [0, thresholds.ELEMENTS_TO_POOL_AT_ONCE])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64])
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
+def test_nan_infinity_dtypes_and_mixed_orders_are_as_in_the_plain_ones(
+    shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, dtype: Any, few: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(kernels, "ELEMENTS_TO_POOL_AT_ONCE", few)
+    windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    results = (*shape[: -len(kernel)], *windows.places)
+    x, g = np.round(rand(*shape) * 9).astype(dtype), np.round(rand(*results, seed=1) * 9).astype(dtype)
+    if dtype != np.int64 and x.size and g.size:
+        for a in (x, g):
+            np.put(a, np.arange(3) * 37 % a.size, [np.inf, -np.inf, np.nan])
+    x, g = in_order(x, "batch last"), in_order(g, "C")
+    y = kernels.max_pool.plain(x, windows)
+    place = kernels.first_max.plain(x, y, windows)
+    cases: list[tuple[Any, Any]] = [
+        (kernels.max_pool, (x, windows)),
+        (kernels.first_max, (x, y, windows)),
+        (kernels.pick, (x, place, windows)),
+        (kernels.put, (g, place, windows)),
+        (kernels.window_sum, (x, windows)),
+        (kernels.window_spread, (g, windows)),
+    ]
+    for fast, arguments in cases:
+        with np.errstate(all="ignore"):
+            got, wanted = fast(*arguments), fast.plain(*arguments)
+        assert fast is kernels.first_max or got.dtype == wanted.dtype == dtype
+        if fast is kernels.first_max:
+            got, wanted = (np.where(y == lowest(x.dtype), 0, a) for a in (got, wanted))  # some lie on padding alone
+        np.testing.assert_allclose(got, wanted, rtol=1e-2 if dtype == np.float16 else 1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("order", ["C", "batch last"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding", "dilation", "ceil_mode"), SHAPES)
 def test_several_threads_give_the_same(
     shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, order: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(kernels, "WORTH", 1)
-    monkeypatch.setattr(kernels, "FEW", 0)
+    monkeypatch.setattr(kernels, "ELEMENTS_FOR_A_POOLING_THREAD", 1)
+    monkeypatch.setattr(kernels, "ELEMENTS_TO_POOL_AT_ONCE", 0)
     windows = slide(shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
     x = in_order(np.round(rand(*shape) * 3), order)
     one = (

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import random
+from ..values import Array
 
 __all__ = ["batches", "digits", "split"]
-
-Array = npt.NDArray[Any]
 
 
 def digits() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -38,32 +37,79 @@ def split(*arrays: Array, test: float = 0.2, seed: int = 0) -> tuple[tuple[Array
 
     Raises:
         ValueError: the arrays differ in length, or one of the two parts would be empty.
+        TypeError: an argument is no array, `test` no number, or `seed` no integer.
     """
     n = _length("split", arrays)
-    held_out = round(n * test) if 0 < test < 1 else 0
+    if not isinstance(test, (int, float, np.number)):
+        raise TypeError(f"split: test must be a share between 0 and 1, got {test!r}")
+    held_out = round(n * float(test)) if 0 < test < 1 else 0
     if not 0 < held_out < n:
         raise ValueError(f"split: test={test!r} of {n} examples leaves one part empty: take a share between 0 and 1")
-    order = np.random.default_rng(seed).permutation(n)
+    order = _generator("split", seed).permutation(n)
     return tuple(a[order[held_out:]] for a in arrays), tuple(a[order[:held_out]] for a in arrays)
 
 
-def batches(*arrays: Array, batch_size: int = 64, shuffle: bool = True) -> Iterator[tuple[Array, ...]]:
-    """The arrays cut into batches along their first axis, in a new random order (`tg.manual_seed`) where `shuffle`.
+class batches:
+    """The arrays cut into batches along their first axis, each time anew: a loop over it is one epoch.
 
-    The last batch is smaller when `batch_size` does not divide the number of examples.
+        loader = tg.data.batches(x, y, batch_size=64)
+        for epoch in range(10):
+            for x_batch, y_batch in loader:
+                ...
+
+    Its `len` is the number of batches.
+
+    Args:
+        arrays: NumPy arrays or tensors of one length; each batch is a tuple of as many.
+        batch_size: how many examples a batch has; the last has fewer where it doesn't divide their number.
+        shuffle: take the examples in a new random order each time.
+        drop_last: leave a last batch out that has fewer.
+        seed: an integer, or a NumPy Generator, for orders that nothing else influences; else `tg.manual_seed` counts.
 
     Raises:
         ValueError: the arrays differ in length, or `batch_size` is not positive.
+        TypeError: an argument is no array, `batch_size` or `seed` no integer.
     """
-    n = _length("batches", arrays)
-    if batch_size < 1:
-        raise ValueError(f"batches: batch_size must be at least 1, got {batch_size}")
-    order = random.generator.permutation(n) if shuffle else np.arange(n)
-    return (tuple(a[order[i : i + batch_size]] for a in arrays) for i in range(0, n, batch_size))
+
+    def __init__(
+        self,
+        *arrays: Array,
+        batch_size: int = 64,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        seed: int | np.random.Generator | None = None,
+    ) -> None:
+        self.examples = _length("batches", arrays)
+        if not isinstance(batch_size, (int, np.integer)) or isinstance(batch_size, bool):
+            raise TypeError(f"batches: batch_size must be an integer, got {batch_size!r}")
+        if batch_size < 1:
+            raise ValueError(f"batches: batch_size must be at least 1, got {batch_size}")
+        self.arrays, self.batch_size, self.shuffle, self.drop_last = arrays, int(batch_size), shuffle, drop_last
+        self.generator = None if seed is None else _generator("batches", seed)
+
+    def __len__(self) -> int:
+        return self.examples // self.batch_size if self.drop_last else -(-self.examples // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, ...]]:
+        generator = self.generator or random.generator
+        order = generator.permutation(self.examples) if self.shuffle else np.arange(self.examples)
+        parts = (order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(len(self)))
+        return (tuple(a[part] for a in self.arrays) for part in parts)
 
 
 def _length(name: str, arrays: tuple[Array, ...]) -> int:
-    lengths = {len(a) for a in arrays}
+    for i, a in enumerate(arrays):
+        if not hasattr(a, "__array_function__") or not np.ndim(a):
+            number = hasattr(a, "__array_function__") or isinstance(a, (int, float))
+            what = "a number" if number else f"a {type(a).__name__}"
+            raise TypeError(f"{name}: argument {i} is {what}, not an array of examples: give np.asarray of it")
+    lengths = {np.shape(a)[0] for a in arrays}
     if len(lengths) != 1:
-        raise ValueError(f"{name}: needs arrays of one length, got {[len(a) for a in arrays]}")
-    return lengths.pop()
+        raise ValueError(f"{name}: needs arrays of one length, got {[np.shape(a)[0] for a in arrays]}")
+    return int(lengths.pop())
+
+
+def _generator(name: str, seed: Any) -> np.random.Generator:
+    if not isinstance(seed, (int, np.integer, np.random.Generator)) or isinstance(seed, int) and seed < 0:
+        raise TypeError(f"{name}: seed must be an integer of at least 0, or a NumPy Generator, got {seed!r}")
+    return np.random.default_rng(seed)

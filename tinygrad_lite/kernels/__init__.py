@@ -6,15 +6,16 @@ Importing this package registers them all. It also sets how this process keeps m
 import os
 
 from . import activation as activation
+from . import adam as adam
 from . import conv as conv
 from . import cumulative as cumulative
 from . import elementwise as elementwise
 from . import erf as erf
 from . import indexing as indexing
+from . import loss as loss
 from . import mask as mask
 from . import norm as norm
 from . import one_order as one_order
-from . import optim as optim
 from . import padding as padding
 from . import pool as pool
 from . import product as product

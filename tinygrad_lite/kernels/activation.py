@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..ops import activation as rules
+from ..ops.special import ndtr
 from ..values import Array
 from .blocks import in_blocks
 
@@ -22,10 +24,10 @@ def relu_gradient(gx: Array, g: Array, x: Array) -> None:
     gx *= g
 
 
-@in_blocks(rules.leaky_relu_forward)
+@in_blocks(rules.leaky_relu_forward, when=lambda x, slope: slope != 0)  # 0 · ∞ is NaN
 def leaky_relu(y: Array, x: Array, slope: float) -> None:
-    _bent(y, x, slope)
-    y *= x
+    np.multiply(x, slope, out=y)
+    (np.maximum if slope <= 1 else np.minimum)(x, y, out=y)
 
 
 @in_blocks(rules.leaky_relu_gradient)
@@ -40,9 +42,8 @@ def _bent(out: Array, x: Array, slope: float) -> None:
     if 0 <= slope <= 1:
         out.clip(slope, 1, out=out)
     else:
-        rest = 1 - out
-        rest *= slope
-        out += rest
+        out *= 1 - slope
+        out += slope
 
 
 @in_blocks(rules.hardtanh_gradient)
@@ -93,23 +94,97 @@ def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: flo
         np.copyto(gx, g, where=above)
 
 
+def _times(x: Array, p: Array, least: float) -> tuple[Array, Array]:
+    """x · p, 0 where x is -∞: to look for one takes half as long as to hold x above `least`."""
+    return x * p if x.size and x.min() > -np.inf else np.clip(x, least, np.inf) * p, p
+
+
+def _lost(out: Array) -> bool:
+    """Whether there is NaN in it, as ∞ · 0 gives."""
+    return bool(out.size) and bool(np.isnan(out.min()))
+
+
+def _floats(x: Array) -> bool:
+    return type(x) is np.ndarray and x.dtype.char in "fd" and x.ndim > 0
+
+
+@rules.silu_forward.register
+def silu(x: Array) -> Any:
+    return _times(x, rules.sigmoid(x), rules.LEAST_OF_SIGMOID) if _floats(x) else NotImplemented
+
+
 @in_blocks(rules.silu_gradient, work=2)
 def silu_gradient(gx: Array, g: Array, x: Array, s: Array) -> None:
-    np.subtract(1, s, out=gx)
-    gx *= x
-    gx += 1
-    gx *= s
-    gx *= g
+    with np.errstate(invalid="ignore"):
+        np.subtract(1, s, out=gx)
+        gx *= x
+        gx += 1
+        gx *= s
+        gx *= g
+        if _lost(gx):
+            gx[...] = rules.silu_gradient.plain(g, x, s)
+
+
+@rules.gelu_forward.register
+def gelu(x: Array) -> Any:
+    return _times(x, ndtr(x), rules.LEAST_OF_NORMAL) if _floats(x) else NotImplemented
 
 
 @in_blocks(rules.gelu_gradient, work=3)
 def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
+    with np.errstate(invalid="ignore", over="ignore"):
+        np.multiply(x, x, out=gx)
+        gx *= -0.5
+        np.exp(gx, out=gx)
+        gx *= x
+        gx *= 1 / math.sqrt(2 * math.pi)
+        gx += p
+        gx *= g
+        if _lost(gx):
+            gx[...] = rules.gelu_gradient.plain(g, x, p)
+
+
+@rules.gelu_tanh_forward.register
+def gelu_tanh(x: Array) -> Any:
+    if not _floats(x):
+        return NotImplemented
+    c = x.clip(rules.LEAST_OF_NORMAL, -rules.LEAST_OF_NORMAL)
+    z = c * c
+    z *= 0.044715
+    z += 1
+    z *= c
+    z *= math.sqrt(8 / math.pi)
+    return _times(x, sigmoid(z), rules.LEAST_OF_NORMAL)
+
+
+@in_blocks(rules.gelu_tanh_gradient, work=3)
+def gelu_tanh_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
+    x = x.clip(rules.LEAST_OF_NORMAL, -rules.LEAST_OF_NORMAL)
     np.multiply(x, x, out=gx)
-    gx *= -0.5
-    np.exp(gx, out=gx)
+    gx *= 3 * 0.044715
+    gx += 1
     gx *= x
-    gx *= 1 / math.sqrt(2 * math.pi)
-    gx += p
+    gx *= math.sqrt(8 / math.pi)
+    gx *= 1 - p
+    gx += 1
+    gx *= p
+    gx *= g
+
+
+@in_blocks(rules.hardswish_forward, work=2)
+def hardswish(y: Array, x: Array) -> None:
+    x.clip(-3, 3, out=y)
+    y *= y + 3
+    y /= 6
+    np.copyto(y, x, where=x >= 3)
+
+
+@in_blocks(rules.hardswish_gradient, work=2)
+def hardswish_gradient(gx: Array, g: Array, x: Array) -> None:
+    np.divide(x, 3, out=gx)
+    gx += 0.5
+    np.copyto(gx, 1, where=x >= 3)
+    np.copyto(gx, 0, where=x <= -3)
     gx *= g
 
 

@@ -17,13 +17,11 @@ from ..graph import OPS, Rule
 from ..ops import conv as rules
 from ..ops.windows import Windows
 from ..values import Array
-from .geometry import Geometry, Slices, geometry
 from .memory_order import batch_first, batch_inner, copied, put, with_batch_inner
 from .threads import each, pieces, shared
-from .unfolding import BLOCK, Block, Rows, columns, empty, product, product_over_columns, rows_inside
-
-NARROW = 32  # columns: matrices with fewer are slow to multiply
-FEW = 100_000  # numbers seen: up to so many, one matrix of them takes less time than the cutting into rows
+from .thresholds import COLUMNS_OF_A_NARROW_MATRIX, ELEMENTS_TO_UNFOLD, NUMBERS_TO_UNFOLD_AT_ONCE
+from .unfolding import Block, Rows, columns, empty, product, product_over_columns, rows_inside
+from .windows import Geometry, Slices, geometry
 
 
 @rules.conv_forward.register
@@ -67,7 +65,7 @@ def conv(x: Array, weight: Array, bias: Array | None, windows: Windows, groups: 
 
 def few(x: Array, windows: Geometry) -> bool:
     """Whether all that the windows see is one small matrix."""
-    return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= FEW
+    return math.prod((*x.shape[:2], *windows.kernel, *windows.places)) <= NUMBERS_TO_UNFOLD_AT_ONCE
 
 
 def as_it_lies(x: Array, windows: Geometry) -> bool:
@@ -97,7 +95,7 @@ def pointwise_weight(x: Array, g: Array, windows: Windows, groups: int) -> Array
     total = np.zeros((len(share), groups, gs.shape[2], seen.shape[2]), np.result_type(x, g))
 
     def add(i: int) -> None:
-        for some in pieces(share[i], BLOCK // max(1, total[i].size)):
+        for some in pieces(share[i], ELEMENTS_TO_UNFOLD // max(1, total[i].size)):
             total[i] += product_over_columns(gs[:, some], seen[:, some].swapaxes(-1, -2))
 
     each(add, range(len(share)))
@@ -115,7 +113,7 @@ def conv_then_shift(x: Array, weight: Array, bias: Array | None, windows: Geomet
     dtype = np.result_type(x, weight) if bias is None else np.result_type(x, weight, bias)
     w, others = grouped_weight(weight, groups, dtype), windows.others
     out: Array = np.empty((windows.places[0], *w.shape[:2], *others.places, len(x)), dtype)
-    shifted(out, x, w.transpose(0, 4, 1, 3, 2), bias, windows.shifts, [at[1:] for at in others.elements()])
+    shifted(out, x, w.transpose(0, 4, 1, 3, 2), bias, windows.shifts, [at[1:] for at in others.elements])
     return rows_inside(out.reshape(len(out), len(weight), *out.shape[3:]))
 
 
@@ -159,7 +157,7 @@ def shifted(
         each(fill, rows.blocks(elements * outputs))
     else:  # the outputs of a single row are shared out
         u = rows.matrices((slice(0, 1), slice(0, windows.places[1])))
-        most = BLOCK // max(1, groups * elements * u.shape[3])
+        most = ELEMENTS_TO_UNFOLD // max(1, groups * elements * u.shape[3])
         share = [some for part in shared(outputs, elements * outputs * u.size) for some in pieces(part, most)]
         each(lambda some: add(out, u, some), share)
 
@@ -189,7 +187,7 @@ def shifts(windows: Geometry) -> bool:
 
 def in_one_row(windows: Geometry, examples: int) -> bool:
     """Whether to unfold all axes: there is but one, or a row has few columns, or the kernel's rows lie apart."""
-    few = math.prod(windows.places[1:]) * examples < NARROW
+    few = math.prod(windows.places[1:]) * examples < COLUMNS_OF_A_NARROW_MATRIX
     return len(windows.size) == 1 or few and windows.places[0] > 1 or windows.kernel[0] > 1 < windows.dilation[0]
 
 
@@ -254,7 +252,7 @@ def conv_input(g: Array, weight: Array, bias: Array | None, windows: Windows, gr
     w, others = grouped_weight(weight, groups, dtype).transpose(0, 4, 2, 3, 1), windows.others
     out: Array = np.empty((windows.size[0], groups, w.shape[2], *others.size, len(g)), dtype)
     for rows, elements, over in windows.phases:
-        moves = [(places, inputs) for _, inputs, places in others.elements()]
+        moves = [(places, inputs) for _, inputs, places in others.elements]
         shifted(out[rows], g, w[:, :, :, elements][:, :, :, ::-1], bias, over, moves)
     return rows_inside(out.reshape(len(out), groups * w.shape[2], *out.shape[3:]))
 
@@ -263,7 +261,7 @@ def few_products(g: Array, inputs: int, windows: Geometry) -> bool:
     """Whether the products of all elements are one small matrix, and (for a stride of 1, where a `conv` would do) have
     no more channels than g."""
     products = len(g) * inputs * math.prod((*windows.kernel, *windows.places))
-    return products <= FEW and (max(windows.stride) > 1 or inputs <= g.shape[1])
+    return products <= NUMBERS_TO_UNFOLD_AT_ONCE and (max(windows.stride) > 1 or inputs <= g.shape[1])
 
 
 def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometry, groups: int) -> Array:
@@ -277,7 +275,7 @@ def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometr
         before, here = (slice(None),) * (axis + 1), (slice(None),) * (2 * axis + 1)
         shape = (*v.shape[: axis + 1], *v.shape[axis + 2 : 2 * axis + 2], windows.size[axis], *v.shape[2 * axis + 3 :])
         out: Array = np.zeros(shape, dtype)
-        for k, inputs, places in windows.axes[axis].elements():
+        for k, inputs, places in windows.axes[axis].elements:
             out[(*here, inputs[axis])] += v[(*before, k)][(*here, places[axis])]
         v = out
     if bias is not None:
@@ -288,7 +286,7 @@ def products_added(g: Array, weight: Array, bias: Array | None, windows: Geometr
 def turned_weight(weight: Array, groups: int) -> Array:
     """The weight of the full correlation: the kernel turned by 180°, inputs and outputs of each group swapped."""
     w = np.flip(weight, tuple(range(2, weight.ndim)))
-    return rules.joined(np.swapaxes(rules.cut(w, 0, groups), 1, 2), 0)
+    return rules.ungrouped(np.swapaxes(rules.grouped(w, 0, groups), 1, 2), 0)
 
 
 @rules.unfold_forward.register
@@ -297,7 +295,7 @@ def unfold(x: Array, windows: Windows) -> Array:
     *lead, channels = x.shape[: x.ndim - len(windows.size)]
     columns: Array = np.zeros((*lead, channels, math.prod(windows.kernel), *windows.places), x.dtype)
     element_first = np.moveaxis(columns, len(lead) + 1, 0)
-    for k, inputs, places in geometry(windows).elements():
+    for k, inputs, places in geometry(windows).elements:
         element_first[(k, ..., *places)] = x[(..., *inputs)]
     return columns.reshape(*lead, channels * math.prod(windows.kernel), math.prod(windows.places))
 
@@ -310,7 +308,7 @@ def fold(x: Array, windows: Windows) -> Array:
     columns = x.reshape(*lead, channels, math.prod(windows.kernel), *windows.places)
     element_first = np.moveaxis(columns, len(lead) + 1, 0)
     image: Array = np.zeros((*lead, channels, *windows.size), x.dtype)
-    for k, inputs, places in geometry(windows).elements():
+    for k, inputs, places in geometry(windows).elements:
         image[(..., *inputs)] += element_first[(k, ..., *places)]
     return image
 
@@ -321,8 +319,10 @@ def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     With a kernel of one element x is used as it lies.
     """
 
-    def run(x: Array, weight: Array, *args: Any, **kwargs: Any) -> Rule:
-        return rule(x if math.prod(np.shape(weight)[2:]) == 1 else with_batch_inner(x), weight, *args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Rule:
+        if len(args) > 1 and math.prod(np.shape(args[1])[2:]) > 1:
+            args = (with_batch_inner(args[0]), *args[1:])
+        return rule(*args, **kwargs)
 
     return run
 

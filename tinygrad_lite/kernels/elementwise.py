@@ -85,3 +85,23 @@ def _logaddexp(out: Array, x: Array, y: Array, exp: Callable[..., Array]) -> Non
     infinite = np.isinf(larger)
     if infinite.any():
         np.copyto(out, larger, where=infinite)
+
+
+@in_blocks(rules.logaddexp_gradient, work=3)
+def logaddexp_gradient(gx: Array, g: Array, x: Array, y: Array) -> None:
+    _share(gx, g, x, y, np.exp)
+
+
+@in_blocks(rules.logaddexp2_gradient, work=3)
+def logaddexp2_gradient(gx: Array, g: Array, x: Array, y: Array) -> None:
+    _share(gx, g, x, y, np.exp2)
+
+
+def _share(gx: Array, g: Array, x: Array, y: Array, exp: Callable[..., Array]) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.subtract(y, x, out=gx)
+        exp(gx, out=gx)
+        gx += 1
+        np.divide(g, gx, out=gx)
+    if np.isnan(gx).any():  # equal infinities, or NaN in what was given
+        gx[...] = g * rules.share(x, y, exp)

@@ -59,11 +59,11 @@ def tail(x: Array) -> Array:
 
 
 def _single(x: Array) -> bool:
-    return x.dtype == np.float32
+    return bool(x.dtype == np.float32)
 
 
 def _double(x: Array) -> bool:
-    return x.dtype == np.float64
+    return bool(x.dtype == np.float64)
 
 
 @in_blocks(rules.erf_forward, work=3, when=_single)

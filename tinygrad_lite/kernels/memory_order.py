@@ -14,12 +14,13 @@ import numpy as np
 
 from ..values import Array
 from .threads import each, pieces
-from .thresholds import ELEMENTS_FOR_ONE_ORDER
-
-STRIP = 4096  # elements of each example that are turned at a time: they stay in the cache
-LONG = 1000  # elements that are worth a copy of their own
-ONE_BY_ONE = 8  # up to so many examples are turned one by one: a loop over few of them takes up to ten times as long
-GAINS = 16  # a batch of fewer examples gains nothing by lying innermost
+from .thresholds import (
+    ELEMENTS_FOR_ONE_ORDER,
+    ELEMENTS_OF_A_TURNED_STRIP,
+    ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT,
+    EXAMPLES_FOR_BATCH_INNERMOST,
+    EXAMPLES_TO_TURN_SINGLY,
+)
 
 
 def batch_last(x: Array) -> Array:
@@ -32,7 +33,7 @@ def batch_last(x: Array) -> Array:
 
 def turned_into(out: Array, x: Array) -> Array:
     """out (..., N), whose batch is innermost in memory, filled with x (N, ...) in C order."""
-    if len(x) <= ONE_BY_ONE:
+    if len(x) <= EXAMPLES_TO_TURN_SINGLY:
         for n, example in enumerate(x):
             out[..., n] = example
         return out
@@ -49,11 +50,11 @@ def turned_into(out: Array, x: Array) -> Array:
 
 
 def boxes(shape: tuple[int, ...]) -> list[tuple[Any, ...]]:
-    """Indices that cut an array of `shape` into boxes of at most STRIP elements."""
+    """Indices that cut an array of `shape` into boxes of at most ELEMENTS_OF_A_TURNED_STRIP elements."""
     inner = math.prod(shape[1:])
-    if inner > STRIP:
+    if inner > ELEMENTS_OF_A_TURNED_STRIP:
         return [(i, *box) for i in range(shape[0]) for box in boxes(shape[1:])]
-    return [(some,) for some in pieces(slice(0, shape[0]), STRIP // inner)]
+    return [(some,) for some in pieces(slice(0, shape[0]), ELEMENTS_OF_A_TURNED_STRIP // inner)]
 
 
 def batch_is_inner(x: Array) -> bool:
@@ -68,11 +69,12 @@ def batch_inner(x: Array) -> Array:
 
 
 def with_batch_inner(x: Array) -> Array:
-    """x (N, ...) with the batch innermost in memory, for what goes through it more than once. What is no NumPy array,
-    or a batch too small to gain by it, is left as it is."""
-    if isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= GAINS and x.flags.c_contiguous and x.dtype.kind == "f":
-        return batch_first(batch_last(x))
-    return x
+    """x (N, ...) with the batch innermost in memory, where a rule uses it more than once.
+
+    Small batches gain nothing, and arrays of other libraries are left alone.
+    """
+    gains = isinstance(x, np.ndarray) and x.ndim > 2 and len(x) >= EXAMPLES_FOR_BATCH_INNERMOST
+    return batch_first(batch_last(x)) if gains and x.flags.c_contiguous and x.dtype.kind == "f" else x
 
 
 def batch_first(x: Array) -> Array:
@@ -81,9 +83,9 @@ def batch_first(x: Array) -> Array:
 
 
 def copied(a: Array, short: int) -> Array:
-    """A copy of a in C order where the last `short` axes, a kernel's, have few elements: NumPy would copy that few at a
-    time. 128×64×3×3 that way takes a quarter of the time."""
-    if math.prod(a.shape[:-short]) < LONG:
+    """A copy of a in C order. The last `short` axes, a kernel's, have few elements, and NumPy would copy only so few at
+    a time: element by element of the kernel, 128×64×3×3 takes a quarter of the time."""
+    if math.prod(a.shape[:-short]) < ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT:
         return np.ascontiguousarray(a)
     out: Array = np.empty(a.shape, a.dtype)
     for at in np.ndindex(a.shape[-short:]):
@@ -92,8 +94,9 @@ def copied(a: Array, short: int) -> Array:
 
 
 def put(out: Array, a: Array) -> None:
-    """out[...] = a, with the last axis as one item where it is a short run in both: NumPy takes longer for a loop over
-    a few numbers than for these. Runs of 2 and 4 float32 are copied in an eighth of the time, others up to 32 in half.
+    """out[...] = a, with a short last axis copied as one item, since NumPy is slow in loops over a few numbers.
+
+    Runs of 2 and 4 float32 take an eighth of the time, others up to 32 half of it.
     """
     n = a.shape[-1]
     if a.dtype == out.dtype and out.strides[-1] == a.strides[-1] == a.itemsize and 1 < n <= 256 // a.itemsize:
@@ -111,8 +114,8 @@ def empty_as(x: Array, shape: tuple[int, ...], dtype: Any = None) -> Array:
 
 
 def ordered_as(x: Array, a: Array) -> Array:
-    """a, with its axes in memory in the order of those of x, or at least its batch innermost as that of x: two such
-    arrays are gone through side by side."""
+    """a in the memory order of x, or at least with its batch innermost as x's is, so that both can be read side by
+    side."""
     if not (isinstance(x, np.ndarray) and isinstance(a, np.ndarray)):
         return a
     if x.flags.c_contiguous and a.flags.c_contiguous:

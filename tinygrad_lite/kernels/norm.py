@@ -24,7 +24,7 @@ def standardized(x: Array, axis: Axes, eps: float) -> Any:
 
 
 def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> None:
-    n = x.size // max(1, sigma.size)
+    n = max(1, x.size // max(1, sigma.size))
     np.subtract(x, total(x, axis) / n, out=y)
     np.sqrt(total(y, axis, y) / n + eps, out=sigma)
     y /= sigma
@@ -45,7 +45,7 @@ def _standardize_gradient(
 ) -> None:
     if weight is not None:
         g = g * weight
-    n = g.size // max(1, factor.size)
+    n = max(1, g.size // max(1, factor.size))
     np.multiply(y, total(g, axis, y) / -n, out=gx)
     gx -= total(g, axis) / n
     gx += g

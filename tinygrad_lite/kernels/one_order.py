@@ -1,8 +1,8 @@
 """Large operands of different orders in memory are brought into one before NumPy goes through them.
 
-`conv2d(x) * mask` is the case: the convolution has its batch innermost, the user's mask its width. To go through both at
-once takes NumPy up to nine times as long as through two arrays of one order; to copy the mask takes half of that, and
-what follows (the gradients, the next convolution) is in one order again.
+In `conv2d(x) * mask` the convolution has its batch innermost, and the user's mask its width. NumPy takes up to nine
+times as long for the two as for arrays of one order. A copy of the mask takes half of that, and all that follows (the
+gradients, the next convolution) is in one order again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from .thresholds import ELEMENTS_FOR_ONE_ORDER
 
 ELEMENTWISE = (
     "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "fmax", "fmin", "remainder", "fmod",
-    "logaddexp", "logaddexp2", "hypot", "arctan2", "copysign", "where", "clip", "bernoulli_nll",
+    "logaddexp", "logaddexp2", "hypot", "arctan2", "copysign", "where", "clip", "bernoulli_nll", "logistic_nll",
+    "xlogy",
 )  # fmt: skip
 
 
 def in_one_order(*operands: Array) -> Iterable[Array]:
-    """The operands, with the large ones in the order of the first that has its batch innermost, or else of the first."""
+    """The operands, the large ones in the order of the first that has its batch innermost, or else of the first."""
     large = [a for a in operands if a.__class__ is ndarray and a.size >= ELEMENTS_FOR_ONE_ORDER]
     if len(large) < 2:
         return operands

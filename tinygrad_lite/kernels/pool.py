@@ -17,13 +17,11 @@ from ..ops import pool as rules
 from ..ops.windows import Windows
 from ..values import Array
 from . import unfolding
-from .geometry import Geometry, Slices, geometry
 from .memory_order import empty_as, ordered_as, with_batch_inner
 from .threads import each, split
+from .thresholds import ELEMENTS_FOR_A_POOLING_THREAD, ELEMENTS_TO_POOL_AT_ONCE
 from .total import total
-
-WORTH = 1 << 19  # elements: fewer are done before another thread has begun
-FEW = 1 << 15  # elements seen: up to so many, a copy of them takes less time than a pass for each element of the window
+from .windows import Geometry, Slices, geometry
 
 
 def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
@@ -34,10 +32,10 @@ def room(x: Array, windows: Geometry, dtype: Any = None) -> Array:
 def parts(x: Array, windows: Geometry) -> list[Slices]:
     """x in parts for the threads, along the outermost in memory of the axes before the spatial ones."""
     before = x.ndim - len(windows.size)
-    if not before or x.size < 2 * WORTH:
+    if not before or x.size < 2 * ELEMENTS_FOR_A_POOLING_THREAD:
         return [()]
     axis = max(range(before), key=lambda i: (x.shape[i] > 1, abs(x.strides[i])))
-    least = max(1, -(-WORTH * x.shape[axis] // x.size))
+    least = max(1, -(-ELEMENTS_FOR_A_POOLING_THREAD * x.shape[axis] // x.size))
     return [(*[slice(None)] * axis, some) for some in split(x.shape[axis], least)]
 
 
@@ -45,7 +43,7 @@ def few(a: Array, windows: Geometry) -> bool:
     """Whether windows over an image, or of the results a, see few elements, and all of them on the image."""
     lead = a.shape[: a.ndim - len(windows.size)]
     seen = math.prod((*lead, *windows.kernel, *windows.places))
-    return bool(0 < seen <= FEW and windows.whole and a.flags.c_contiguous)
+    return bool(0 < seen <= ELEMENTS_TO_POOL_AT_ONCE and windows.whole and a.flags.c_contiguous)
 
 
 def element_first(x: Array, windows: Geometry) -> Array:
@@ -71,7 +69,7 @@ def reduced(combine: np.ufunc, x: Array, windows: Geometry, fill: Any) -> Array:
         seen = x[at]
         for along in windows.axes:
             y = out[at] if along is windows.axes[-1] else room(seen, along)
-            elements = [(seen[..., *inputs], places) for _, inputs, places in along.elements()]
+            elements = [(seen[..., *inputs], places) for _, inputs, places in along.elements]
             if not along.whole:
                 y[...] = fill
                 for element, places in elements:
@@ -94,7 +92,7 @@ def added_back(windows: Geometry, part: Callable[..., Array], g: Array, *others:
         dx, arrays = x[at], [a[at] for a in (g, *others)]
         if not windows.tile:
             dx[...] = 0
-        for k, inputs, places in windows.elements():
+        for k, inputs, places in windows.elements:
             seen = [a[..., *places] for a in arrays]
             if windows.tile:  # every input is in one window: it is written once
                 part(k, dx[..., *inputs], *seen)
@@ -133,7 +131,7 @@ def first_max(x: Array, y: Array, windows: Windows) -> Any:
         seen, largest, count = x[at], y[at], place[at]
         less: Array = np.empty_like(largest, bool)
         less[...], count[...] = True, 0
-        for _, inputs, places in windows.elements()[:-1]:
+        for _, inputs, places in windows.elements[:-1]:
             here = less[..., *places]
             here &= seen[..., *inputs] < largest[..., *places]
             count += less.view(np.uint8)  # booleans would be cast
@@ -148,7 +146,7 @@ def pick(x: Array, place: Array, windows: Windows) -> Any:
     windows = geometry(windows)
     y = room(x, windows)
     y[...] = 0
-    for k, inputs, places in windows.elements():
+    for k, inputs, places in windows.elements:
         y[..., *places] += kept(x[..., *inputs], place[..., *places] == k)
     return y
 
@@ -166,12 +164,10 @@ def put(g: Array, place: Array, windows: Windows) -> Any:
 
 
 def kept(g: Array, mask: Array, out: Array | None = None) -> Array:
-    """g where the mask holds, else 0, whatever g is there (NaN too): by its bits, since a product with 0 keeps NaN."""
-    if g.dtype.kind != "f":
-        return np.multiply(g, mask, out=out)
-    bits = f"i{g.itemsize}"
-    held = np.negative(mask.view(np.int8))  # all bits where it holds, else none
-    return np.bitwise_and(g.view(bits), held, out=None if out is None else out.view(bits)).view(g.dtype)
+    """g where the mask holds, else 0, whatever g is there: its bits are multiplied, since NaN · 0 is NaN."""
+    bits = f"u{g.itemsize}" if g.dtype.char in "efd" else g.dtype
+    product = np.multiply(g.view(bits), mask, out=None if out is None else out.view(bits))
+    return product.view(g.dtype)
 
 
 @rules.window_sum_forward.register
@@ -196,7 +192,7 @@ def window_spread(g: Array, windows: Windows) -> Any:
 
 def on_batch_inner(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     """The rule on x with the batch innermost in memory, brought into that order once for value and gradient."""
-    return lambda x, *args, **kwargs: rule(with_batch_inner(x), *args, **kwargs)
+    return lambda *args, **kwargs: rule(*map(with_batch_inner, args[:1]), *args[1:], **kwargs)
 
 
 for name in ("max_pool1d", "max_pool2d", "max_pool3d"):

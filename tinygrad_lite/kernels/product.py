@@ -59,16 +59,8 @@ def _order(
     inputs: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...]
 ) -> tuple[tuple[int, int | None, str], ...]:
     """Which two operands to contract next (i < j) and how: always the cheapest pair. A single operand has no j."""
-    sizes: dict[str, int] = {}
-    for letters, shape in zip(inputs, shapes):
-        for c, n in zip(letters, shape):
-            if sizes.setdefault(c, n) == 1:
-                sizes[c] = n
-            elif n not in (1, sizes[c]):
-                raise ValueError(
-                    f"einsum: {c!r} is {sizes[c]} in one operand but {n} in another; they must be equal, or 1"
-                )
-    terms, steps = list(inputs), []
+    sizes, steps = rules.sizes_of(inputs, shapes), []
+    terms = list(inputs)
     if len(terms) == 1:
         return ((0, None, f"{terms[0]}->{output}"),)
     while len(terms) > 1:

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from ..values import Array
-from .geometry import Geometry, strided
 from .memory_order import batch_inner, put
 from .threads import pieces, shared
-
-BLOCK = 1 << 20  # elements of unfolded rows and their products at a time: 4 MB of float32
-SMALL = 1_000_000  # products of numbers up to which OpenBLAS multiplies matrices as they lie, without packing them
+from .thresholds import ELEMENTS_TO_UNFOLD, PRODUCTS_OF_A_SMALL_MATRIX
+from .windows import Geometry, strided
 
 Block = tuple[slice, slice]  # places of the output along its first and its second axis
 
@@ -50,8 +48,9 @@ class Rows:
         columns = self.inner * (1 if along else self.places[1])
         one = columns * self.lines * self.step + (result if result and not along else outputs * columns)
         work = len(self.x) * self.high * self.lines * (outputs + 4) * math.prod(self.places[:2]) * self.inner
-        cut = [pieces(part, BLOCK // max(1, len(self.x) * one)) for part in shared(self.places[along], work)]
-        return [[(high, at) if along else (at, wide) for at in some] for some in cut]
+        most = ELEMENTS_TO_UNFOLD // max(1, len(self.x) * one)
+        share = [pieces(part, most) for part in shared(self.places[along], work)]
+        return [[(high, at) if along else (at, wide) for at in some] for some in share]
 
     def columns(self, block: Block) -> slice:
         return slice(block[1].start * self.inner, block[1].stop * self.inner)
@@ -162,7 +161,7 @@ def turned(a: Array) -> Array:
 def chunks(columns: int, products: int, least: int) -> tuple[int, int]:
     """How many columns, each of so many products, make a small matrix, and how many columns are in such chunks: none
     where all are one chunk, or chunks would have fewer than `least`."""
-    most = SMALL // max(1, products)
+    most = PRODUCTS_OF_A_SMALL_MATRIX // max(1, products)
     if not least <= most < columns:
         return most, 0
     n = columns // -(-columns // most) // 16 * 16  # all much alike

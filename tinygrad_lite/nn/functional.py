@@ -2,11 +2,13 @@
 
     import tinygrad_lite.nn.functional as F
 
-They take tensors and plain arrays alike; on plain arrays they return plain arrays.
+They take tensors, plain arrays, lists and numbers alike; without a tensor they return plain arrays.
 
 Left out are the arguments that PyTorch itself deprecates (size_average and reduce; softmax without an axis takes the
 last here), `inplace`, since arrays in a graph never change, and embedding's max_norm, scale_grad_by_freq and sparse.
 """
+
+from types import FunctionType as _FunctionType
 
 from ..ops.activation import *
 from ..ops.attention import *
@@ -21,3 +23,9 @@ from ..ops.padding import *
 from ..ops.pool import *
 from ..ops.resample import *
 from ..ops.special import *
+from ..tensor import public as _public
+
+for _name, _function in [*globals().items()]:
+    if isinstance(_function, _FunctionType) and _function.__module__.startswith("tinygrad_lite.ops."):
+        globals()[_name] = _public(_function)
+        globals()[_name].__module__ = __name__  # where pickle finds it

@@ -1,4 +1,4 @@
-"""The layers: modules with weights, and modules that are one function; names, arguments and shapes are PyTorch's.
+"""The layers with weights, and dropout; names, arguments, state and shapes are PyTorch's.
 
 Weights start uniform in ±1/√fan_in, where fan_in is the number of inputs that one output sums over: He et al., "Delving
 Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its default. `tg.manual_seed` repeats them.
@@ -6,9 +6,8 @@ Deep into Rectifiers" (2015), with the gain 1/√3 that PyTorch has as its defau
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,19 +17,18 @@ from ..ops.windows import per_axis
 from ..tensor import Tensor
 from . import functional as F
 from .module import Module
+from .stateless import settings_of
 
 __all__ = [
-    "Linear",
-    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
-    "Embedding", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm",
-    "MaxPool2d", "AvgPool2d", "ReLU", "LeakyReLU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softmax", "Dropout", "Flatten",
-    "Sequential", "kaiming_uniform",
+    "Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+    "Embedding", "PReLU", "Dropout",
 ]  # fmt: skip
 
 Ints = int | tuple[int, ...]
+PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 
 
-def kaiming_uniform(shape: tuple[int, ...], fan_in: int, dtype: Any = np.float32, name: str | None = None) -> Tensor:
+def uniform(shape: tuple[int, ...], fan_in: int, dtype: Any, name: str) -> Tensor:
     """A parameter, uniform in ±1/√fan_in."""
     bound = 1 / math.sqrt(max(1, fan_in))
     return Tensor(random.generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
@@ -44,14 +42,22 @@ def constant(value: float, shape: tuple[int, ...], dtype: Any, name: str, requir
 def positive(layer: Module, **sizes: int) -> None:
     """Refuse a layer without inputs or outputs, where a mistake shows first."""
     for name, n in sizes.items():
-        if not isinstance(n, (int, np.integer)) or n < 1:
+        if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
             raise ValueError(f"{type(layer).__name__}: {name} must be a positive integer, got {n!r}")
 
 
-def _unusual(layer: Module, settings: dict[str, Any]) -> list[str]:
-    """`name=value` for the settings that aren't their defaults."""
-    usual = {name: p.default for name, p in inspect.signature(type(layer)).parameters.items()}
-    return [f"{name}={value!r}" for name, value in settings.items() if value != usual.get(name)]
+def flags(layer: Module, **values: Any) -> None:
+    """Refuse what is neither True nor False: an array, or an argument that slipped into another's place."""
+    for name, value in values.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{type(layer).__name__}: {name} must be True or False, got {value!r}")
+
+
+def probability(layer: Module, value: Any, name: str = "dropout") -> float:
+    """Refuse what is no probability."""
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise ValueError(f"{type(layer).__name__}: {name} must be a probability, got {value!r}")
+    return float(value)
 
 
 class Linear(Module):
@@ -65,22 +71,68 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
         positive(self, in_features=in_features, out_features=out_features)
-        self.weight = kaiming_uniform((out_features, in_features), in_features, dtype, "weight")
-        self.bias = kaiming_uniform((out_features,), in_features, dtype, "bias") if bias else None
+        flags(self, bias=bias)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = uniform((out_features, in_features), in_features, dtype, "weight")
+        self.bias = uniform((out_features,), in_features, dtype, "bias") if bias else None
 
     def forward(self, x: Any) -> Any:
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        out_features, in_features = self.weight.shape
-        return f"{in_features}, {out_features}" + ("" if self.bias is not None else ", bias=False")
+        return f"{self.in_features}, {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Bilinear(Module):
+    """outₖ = x1ᵀ @ weightₖ @ x2 + biasₖ: (..., in1_features) and (..., in2_features) to (..., out_features).
+
+    `weight` has shape (out_features, in1_features, in2_features), `bias` (out_features,) or is None.
+
+    Raises:
+        ValueError: a size is not a positive integer; on a call, a last axis has another length.
+    """
+
+    def __init__(
+        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32
+    ) -> None:
+        positive(self, in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        flags(self, bias=bias)
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = uniform((out_features, in1_features, in2_features), in1_features, dtype, "weight")
+        self.bias = uniform((out_features,), in1_features, dtype, "bias") if bias else None
+
+    def forward(self, x1: Any, x2: Any) -> Any:
+        return F.bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        bias = settings_of(self, {"bias": self.bias is not None})
+        return ", ".join([f"{self.in1_features}, {self.in2_features}, {self.out_features}", *bias])
 
 
 class _Conv(Module):
-    """What convolutions over one, two and three spatial axes share."""
+    """`F.{function}` with a weight (out_channels, in_channels / groups, {kernel}) and a bias (out_channels,).
+
+    (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for stride, padding, dilation and
+    groups. padding_mode says what lies in the padding: "zeros", or "reflect", "replicate" or "circular" of the input.
+
+    Raises:
+        ValueError: a size is not a positive integer, groups doesn't divide both numbers of channels, or there is no
+            such padding_mode.
+    """
 
     function: ClassVar[Callable[..., Any]]
     axes: ClassVar[int]
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None, axes: int = 0) -> None:
+        if function is not None:
+            cls.function, cls.axes = staticmethod(function), axes
+            before = ("W", "H, W", "D, H, W")[axes - 1]
+            cls.__doc__ = str(cls.__bases__[0].__doc__).format(
+                function=function.__name__,
+                kernel=", ".join(f"K{axis}" for axis in before.split(", ")) if axes > 1 else "K",
+                before=before,
+                after=before.replace(",", "′,") + "′",
+            )
 
     def __init__(
         self,
@@ -92,9 +144,10 @@ class _Conv(Module):
         dilation: Ints = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
         dtype: Any = np.float32,
     ) -> None:
-        self._start(in_channels, out_channels, kernel_size, groups, bias, dtype)
+        self._start(in_channels, out_channels, kernel_size, groups, bias, padding_mode, dtype)
         self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
     def _start(
@@ -104,59 +157,71 @@ class _Conv(Module):
         kernel_size: Ints,
         groups: int,
         bias: bool,
+        padding_mode: str,
         dtype: Any,
         back: bool = False,
     ) -> None:
         """The bias and the weight, (out, in / groups, *kernel), or (in, out / groups, *kernel) where it goes `back`."""
+        name = type(self).__name__
         positive(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        flags(self, bias=bias)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
-                f"{type(self).__name__}: groups={groups} must divide both in_channels={in_channels} "
-                f"and out_channels={out_channels}"
+                f"{name}: groups={groups} must divide both in_channels={in_channels} and out_channels={out_channels}"
             )
+        modes = ["zeros"] if back else list(PADDING_MODES)
+        if str(padding_mode) not in modes:
+            raise ValueError(f"{name}: padding_mode must be {' or '.join(map(repr, modes))}, got {padding_mode!r}")
         rows, columns = (in_channels, out_channels) if back else (out_channels, in_channels)
-        kernel = per_axis(kernel_size, self.axes, f"{type(self).__name__}: kernel_size", 1)
-        shape = (rows, columns // groups, *kernel)
+        self.kernel_size = per_axis(kernel_size, self.axes, f"{name}: kernel_size", 1)
+        shape = (rows, columns // groups, *self.kernel_size)
         fan_in = math.prod(shape[1:])
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.weight = kaiming_uniform(shape, fan_in, dtype, "weight")
-        self.bias = kaiming_uniform((out_channels,), fan_in, dtype, "bias") if bias else None
+        self.in_channels, self.out_channels, self.padding_mode = in_channels, out_channels, padding_mode
+        self.weight = uniform(shape, fan_in, dtype, "weight")
+        self.bias = uniform((out_channels,), fan_in, dtype, "bias") if bias else None
 
     def forward(self, x: Any) -> Any:
-        return type(self).function(x, self.weight, self.bias, **self.settings)
+        settings = self.settings
+        if self.padding_mode != "zeros":
+            x, settings = F.pad(x, self._frame(), PADDING_MODES[self.padding_mode]), settings | {"padding": 0}
+        return type(self).function(x, self.weight, self.bias, **settings)
+
+    def _frame(self) -> list[int]:
+        """The padding as F.pad takes it: (before, after), from the last axis on."""
+        padding: Any = self.settings["padding"]
+        if padding == "same":
+            dilation = per_axis(self.settings["dilation"], self.axes, "dilation", 1)
+            around = [(d * (k - 1) // 2, d * (k - 1) - d * (k - 1) // 2) for d, k in zip(dilation, self.kernel_size)]
+        else:
+            each = per_axis(0 if padding == "valid" else padding, self.axes, f"{type(self).__name__}: padding", 0)
+            around = [(p, p) for p in each]
+        return [n for pair in reversed(around) for n in pair]
 
     def extra_repr(self) -> str:
-        kernel = "×".join(map(str, self.weight.shape[2:]))
-        said = _unusual(self, self.settings | {"bias": self.bias is not None})
-        return ", ".join([f"{self.in_channels}, {self.out_channels}, {kernel}", *said])
+        kernel = "×".join(map(str, self.kernel_size))
+        settings = self.settings | {"bias": self.bias is not None, "padding_mode": self.padding_mode}
+        return ", ".join([f"{self.in_channels}, {self.out_channels}, {kernel}", *settings_of(self, settings)])
 
 
-class Conv1d(_Conv):
-    """`F.conv1d` with a weight (out_channels, in_channels / groups, K) and a bias. Arguments as `Conv2d`'s."""
-
-    function, axes = F.conv1d, 1
+class Conv1d(_Conv, function=F.conv1d, axes=1): ...
 
 
-class Conv2d(_Conv):
-    """`F.conv2d` with a weight (out_channels, in_channels / groups, KH, KW) and a bias (out_channels,).
-
-    (N, in_channels, H, W) to (N, out_channels, H', W'); see `F.conv2d` for stride, padding, dilation and groups.
-
-    Raises:
-        ValueError: a size is not a positive integer, or groups doesn't divide both numbers of channels.
-    """
-
-    function, axes = F.conv2d, 2
+class Conv2d(_Conv, function=F.conv2d, axes=2): ...
 
 
-class Conv3d(_Conv):
-    """`F.conv3d` with a weight (out_channels, in_channels / groups, KD, KH, KW) and a bias. Arguments as `Conv2d`'s."""
-
-    function, axes = F.conv3d, 3
+class Conv3d(_Conv, function=F.conv3d, axes=3): ...
 
 
 class _ConvTranspose(_Conv):
-    """The adjoints of convolutions."""
+    """`F.{function}` with a weight (in_channels, out_channels / groups, {kernel}) and a bias (out_channels,).
+
+    (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for the other arguments. On a call,
+    output_size chooses among the sizes that a convolution would turn into x's, in place of output_padding.
+
+    Raises:
+        ValueError: a size is not a positive integer, groups doesn't divide both numbers of channels, or no
+            output_padding gives output_size.
+    """
 
     def __init__(
         self,
@@ -169,35 +234,41 @@ class _ConvTranspose(_Conv):
         groups: int = 1,
         bias: bool = True,
         dilation: Ints = 1,
+        padding_mode: str = "zeros",
         dtype: Any = np.float32,
     ) -> None:
-        self._start(in_channels, out_channels, kernel_size, groups, bias, dtype, back=True)
+        self._start(in_channels, out_channels, kernel_size, groups, bias, padding_mode, dtype, back=True)
         self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         self.settings["output_padding"] = output_padding
 
+    def forward(self, x: Any, output_size: Any = None) -> Any:
+        settings = self.settings
+        if output_size is not None:
+            settings = settings | {"output_padding": self._output_padding(np.shape(x), output_size)}
+        return type(self).function(x, self.weight, self.bias, **settings)
 
-class ConvTranspose1d(_ConvTranspose):
-    """`F.conv_transpose1d` with a weight (in_channels, out_channels / groups, K). Arguments as `ConvTranspose2d`'s."""
-
-    function, axes = F.conv_transpose1d, 1
-
-
-class ConvTranspose2d(_ConvTranspose):
-    """`F.conv_transpose2d` with a weight (in_channels, out_channels / groups, KH, KW) and a bias (out_channels,).
-
-    (N, in_channels, H, W) to (N, out_channels, H', W'); see `F.conv_transpose2d` for the other arguments.
-
-    Raises:
-        ValueError: a size is not a positive integer, or groups doesn't divide both numbers of channels.
-    """
-
-    function, axes = F.conv_transpose2d, 2
+    def _output_padding(self, shape: tuple[int, ...], output_size: Any) -> tuple[int, ...]:
+        n, name = self.axes, type(self).__name__
+        wanted = tuple(output_size)[-n:] if isinstance(output_size, (tuple, list)) else (output_size,) * n
+        of = {k: per_axis(self.settings[k], n, f"{name}: {k}", 0) for k in ("stride", "padding", "dilation")}
+        each = zip(shape[-n:], of["stride"], of["padding"], of["dilation"], self.kernel_size)
+        least = tuple((size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in each)
+        extra = tuple(w - m for w, m in zip(wanted, least))
+        if len(wanted) != n or not all(0 <= e < max(s, d) for e, s, d in zip(extra, of["stride"], of["dilation"])):
+            raise ValueError(
+                f"{name}: output_size {output_size} is out of reach: the smallest is {least}, and below the stride "
+                "may be added along each axis"
+            )
+        return extra
 
 
-class ConvTranspose3d(_ConvTranspose):
-    """`F.conv_transpose3d` with a weight (in_channels, out_channels / groups, KD, KH, KW). As `ConvTranspose2d`."""
+class ConvTranspose1d(_ConvTranspose, function=F.conv_transpose1d, axes=1): ...
 
-    function, axes = F.conv_transpose3d, 3
+
+class ConvTranspose2d(_ConvTranspose, function=F.conv_transpose2d, axes=2): ...
+
+
+class ConvTranspose3d(_ConvTranspose, function=F.conv_transpose3d, axes=3): ...
 
 
 class Embedding(Module):
@@ -215,208 +286,47 @@ class Embedding(Module):
         positive(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         weight = random.generator.standard_normal((num_embeddings, embedding_dim))
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(f"Embedding: padding_idx={padding_idx} is none of the {num_embeddings} rows")
+            if not isinstance(padding_idx, (int, np.integer)) or not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(f"Embedding: padding_idx={padding_idx!r} is none of the {num_embeddings} rows")
             weight[padding_idx] = 0
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype, name="weight")
-        self.padding_idx = padding_idx
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
+        """An embedding with these rows, frozen by default; all, with the row `padding_idx`, as they are given."""
+        if np.ndim(embeddings) != 2:
+            raise ValueError(f"Embedding.from_pretrained: needs (rows, width), got shape {np.shape(embeddings)}")
+        rows, width = np.shape(embeddings)
+        layer = cls(rows, width, padding_idx)
+        layer.weight = Tensor(getattr(embeddings, "data", embeddings), name="weight")
+        layer.weight.requires_grad_(not freeze)
+        return layer
 
     def forward(self, indices: Any) -> Any:
         return F.embedding(indices, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        rows, width = self.weight.shape
-        return ", ".join([f"{rows}, {width}", *_unusual(self, {"padding_idx": self.padding_idx})])
+        padding = settings_of(self, {"padding_idx": self.padding_idx})
+        return ", ".join([f"{self.num_embeddings}, {self.embedding_dim}", *padding])
 
 
-class _BatchNorm(Module):
-    """`F.batch_norm`: each channel of (N, num_features, ...) with mean 0 and variance 1, then · weight + bias.
-
-    Training takes mean and variance from the batch, and `running_mean` and `running_var` follow them by `momentum`;
-    after `eval()` those are used. They belong to the state but are no parameters.
+class PReLU(Module):
+    """`F.prelu`: x where x > 0, else weight · x; the weight is learned, one number or one for each channel.
 
     Raises:
-        ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
+        ValueError: num_parameters is not a positive integer.
     """
 
-    ranks: ClassVar[tuple[int, ...]]
-
-    def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float = 0.1,
-        affine: bool = True,
-        dtype: Any = np.float32,
-    ) -> None:
-        positive(self, num_features=num_features)
-        shape = (num_features,)
-        self.weight = constant(1, shape, dtype, "weight") if affine else None
-        self.bias = constant(0, shape, dtype, "bias") if affine else None
-        self.running_mean = constant(0, shape, dtype, "running_mean", requires_grad=False)
-        self.running_var = constant(1, shape, dtype, "running_var", requires_grad=False)
-        self.eps, self.momentum = eps, momentum
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: Any = np.float32) -> None:
+        positive(self, num_parameters=num_parameters)
+        self.weight = constant(init, (num_parameters,), dtype, "weight")
 
     def forward(self, x: Any) -> Any:
-        if np.ndim(x) not in self.ranks:
-            wanted = " or ".join(map(str, self.ranks))
-            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
-        state = (self.running_mean, self.running_var, self.weight, self.bias)
-        return F.batch_norm(x, *state, self.training, self.momentum, self.eps)
+        return F.prelu(x, self.weight)
 
     def extra_repr(self) -> str:
-        settings = {"eps": self.eps, "momentum": self.momentum, "affine": self.weight is not None}
-        return ", ".join([str(self.running_mean.size), *_unusual(self, settings)])
-
-
-class BatchNorm1d(_BatchNorm):
-    __doc__ = str(_BatchNorm.__doc__).replace("...)", "W) or (N, num_features)", 1)
-    ranks = (2, 3)
-
-
-class BatchNorm2d(_BatchNorm):
-    __doc__ = str(_BatchNorm.__doc__).replace("...", "H, W", 1)
-    ranks = (4,)
-
-
-class BatchNorm3d(_BatchNorm):
-    __doc__ = str(_BatchNorm.__doc__).replace("...", "D, H, W", 1)
-    ranks = (5,)
-
-
-class LayerNorm(Module):
-    """`F.layer_norm`: the last axes of (..., *normalized_shape) with mean 0 and variance 1, then · weight + bias.
-
-    `normalized_shape` is a tuple, or an integer for the last axis alone; weight and bias have this shape.
-    """
-
-    def __init__(
-        self, normalized_shape: Ints, eps: float = 1e-5, bias: bool = True, dtype: Any = np.float32
-    ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.weight = constant(1, shape, dtype, "weight")
-        self.bias = constant(0, shape, dtype, "bias") if bias else None
-        self.eps = eps
-
-    def forward(self, x: Any) -> Any:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        settings = {"eps": self.eps, "bias": self.bias is not None}
-        return ", ".join(["×".join(map(str, self.weight.shape)), *_unusual(self, settings)])
-
-
-# ------------------------------------------------------------------------------------------------ without weights
-
-
-class _Function(Module):
-    """One function of one input, with settings."""
-
-    function: ClassVar[Callable[..., Any]]
-
-    def __init__(self, **settings: Any) -> None:
-        self.settings = settings
-
-    def forward(self, x: Any) -> Any:
-        return type(self).function(x, **self.settings)
-
-    def extra_repr(self) -> str:
-        return ", ".join(_unusual(self, self.settings))
-
-
-class MaxPool2d(_Function):
-    """`F.max_pool2d`: the largest of each window, (N, C, H, W) to (N, C, H', W'). `stride` is the kernel by default."""
-
-    function = F.max_pool2d
-
-    def __init__(
-        self,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        dilation: Ints = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        super().__init__(
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            ceil_mode=ceil_mode,
-        )
-
-
-class AvgPool2d(_Function):
-    """`F.avg_pool2d`: the mean of each window, (N, C, H, W) to (N, C, H', W'). Without `stride`, the kernel's size."""
-
-    function = F.avg_pool2d
-
-    def __init__(
-        self,
-        kernel_size: Ints,
-        stride: Ints | None = None,
-        padding: Ints = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        super().__init__(
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_include_pad=count_include_pad,
-        )
-
-
-class ReLU(_Function):
-    """`F.relu`: max(x, 0)."""
-
-    function = F.relu
-
-
-class LeakyReLU(_Function):
-    """`F.leaky_relu`: x where x > 0, else negative_slope · x."""
-
-    function = F.leaky_relu
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__(negative_slope=negative_slope)
-
-
-class GELU(_Function):
-    """`F.gelu`: x · Φ(x), with Φ the normal distribution function; `approximate="tanh"` for the quicker formula."""
-
-    function = F.gelu
-
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__(approximate=approximate)
-
-
-class SiLU(_Function):
-    """`F.silu`: x · σ(x)."""
-
-    function = F.silu
-
-
-class Sigmoid(_Function):
-    """`F.sigmoid`: 1 / (1 + e⁻ˣ)."""
-
-    function = F.sigmoid
-
-
-class Tanh(_Function):
-    """`np.tanh`."""
-
-    function = np.tanh
-
-
-class Softmax(_Function):
-    """`F.softmax` along `axis`."""
-
-    function = F.softmax
-
-    def __init__(self, axis: int = -1) -> None:
-        super().__init__(axis=axis)
+        return ", ".join(settings_of(self, {"num_parameters": self.weight.size}))
 
 
 class Dropout(Module):
@@ -427,52 +337,10 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p must be a probability, got {p!r}")
-        self.p = p
+        self.p = probability(self, p, "p")
 
     def forward(self, x: Any) -> Any:
         return F.dropout(x, self.p, self.training)
 
     def extra_repr(self) -> str:
         return str(self.p)
-
-
-class Flatten(Module):
-    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
-
-    def __init__(self, start_axis: int = 1, end_axis: int = -1) -> None:
-        self.start_axis, self.end_axis = start_axis, end_axis
-
-    def forward(self, x: Any) -> Any:
-        shape = np.shape(x)
-        start, end = self.start_axis % len(shape), self.end_axis % len(shape)
-        return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
-
-
-# -------------------------------------------------------------------------------------------------------- together
-
-
-class Sequential(Module):
-    """Modules one after the other, `nn.Sequential(a, b, c)(x) = c(b(a(x)))`; named "0", "1", … A slice is one again."""
-
-    def __init__(self, *modules: Module) -> None:
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise TypeError(f"Sequential: needs modules, but argument {i} is a {type(module).__name__}")
-            setattr(self, str(i), module)
-
-    def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
-        return x
-
-    def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.children())
-
-    def __len__(self) -> int:
-        return len(list(self.children()))
-
-    def __getitem__(self, index: int | slice) -> Module:
-        modules = list(self)
-        return Sequential(*modules[index]) if isinstance(index, slice) else modules[index]

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..graph import Node
 from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
-from ..values import Array
+from ..values import Array, in_order_of
 
 M = TypeVar("M", bound="Module")
+T = TypeVar("T")
+
+KEPT_CALLS = 500  # a module whose own tensors lead back through so many calls is taken to have lost a detach()
+
+
+class LoadedKeys(NamedTuple):
+    """What `load_state_dict(strict=False)` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Module:
@@ -26,12 +38,18 @@ class Module:
                 return self.out(F.relu(self.hidden(x)))
 
     What an attribute holds counts, also inside lists, tuples and dicts: `layers.0.weight` names the weight of the first
-    of `self.layers`. Tensors that require a gradient are parameters. The state is the parameters and what other tensors
-    a module held before its first call, as running statistics: what `forward` keeps on it (`self.last = x`) is none.
+    of `self.layers`. Tensors that require a gradient are parameters. The state is the parameters and the buffers: all
+    other tensors that the module had before its first call or got from `register_buffer`. Whatever else `forward` keeps
+    on the module (`self.last = x`) is not part of the state.
     """
 
     training = True
     _held: frozenset[str] | None = None  # the names of its own tensors before the first call
+    _registered: frozenset[str] = frozenset()  # buffers by register_buffer, which may come later
+    _unsaved: frozenset[str] = frozenset()  # buffers that are no part of the state
+    _trained: frozenset[str] = frozenset()  # what required a gradient at some time
+    _calls = 0
+    _marks: dict[str, int] | None = None  # the ages of the results that it kept after KEPT_CALLS calls
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...), it is what a call does")
@@ -39,42 +57,158 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`forward`, with the scope (the caller's scope, this module) noted in every node that it makes."""
         if self._held is None:
-            self._held = frozenset(name for name, part in _parts(vars(self)) if isinstance(part, Tensor))
+            self._note_parameters()
+            self._held = frozenset(name for name, _ in self._own_tensors())
+        self._calls += 1
+        if self._calls in (KEPT_CALLS, 2 * KEPT_CALLS):
+            self._check_growth()
         outer = changed(scope=(MODE.get().scope, self)).scope
         try:
             return self.forward(*args, **kwargs)
         finally:
             changed(scope=outer)
 
+    def _check_growth(self) -> None:
+        """Warn, once, of a result that is kept from call to call with its whole graph."""
+        kept = {name: t for name, t, _, _ in _parts(vars(self)) if isinstance(t, Tensor) and t.op is not None}
+        if self._marks is None:
+            self._marks = {name: t.age for name, t in kept.items()}
+            return
+        for name, t in kept.items():
+            if name in self._marks and _leads_to(t, self._marks[name]):
+                warnings.warn(
+                    f"{type(self).__name__}: the graph of {name} goes back through {KEPT_CALLS} calls, so memory grows "
+                    f"with each: detach what is kept for the next call (self.{name} = h.detach())",
+                    stacklevel=3,
+                )
+        self._marks = None
+
     # ------------------------------------------------------------------------------------------- what is inside
 
-    def children(self) -> Iterator[tuple[str, Module]]:
+    def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) for each module that this one holds itself, in the order in which they were set."""
-        return ((name, part) for name, part in _parts(vars(self)) if isinstance(part, Module))
+        return ((name, part) for name, part, _, _ in _parts(vars(self)) if isinstance(part, Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules of `named_children`."""
+        return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(dotted name, module) for this module, named `prefix`, and all inside it, each once."""
         return _modules(self, prefix, set())
 
+    def modules(self) -> Iterator[Module]:
+        """The modules of `named_modules`."""
+        return (module for _, module in self.named_modules())
+
+    def _own_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """(name, tensor) for the state that this module holds itself."""
+        held = self._held
+        for name, part, _, _ in _parts(vars(self)):
+            if not isinstance(part, Tensor):
+                continue
+            if held is None and part.op is not None:
+                raise ValueError(
+                    f"{type(self).__name__}: {name} is the result of {part.op.name}, not a leaf, so it would be "
+                    "neither trained nor saved: compute its array first, then make a Tensor(array, requires_grad=True)"
+                )
+            if held is None or name in held or name in self._registered or part.requires_grad and part.op is None:
+                yield name, part
+
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """(dotted name, tensor) for the leaf tensors that are the state of the module and all inside it, each once."""
+        """(dotted name, tensor) for the state of this module and all inside it, each tensor once.
+
+        Raises:
+            ValueError: before a module's first call, one of its tensors is the result of an op.
+        """
         seen = set()
         for prefix, module in self.named_modules():
-            held = module._held
-            for name, part in _parts(vars(module)):
-                if not isinstance(part, Tensor) or part.op is not None or part in seen:
-                    continue
-                if part.requires_grad or held is None or name in held:
-                    seen.add(part)
-                    yield _dotted(prefix, name), part
+            for name, t in module._own_tensors():
+                if t not in seen and name not in module._unsaved:
+                    seen.add(t)
+                    yield _dotted(prefix, name), t
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """(dotted name, tensor) for every leaf tensor inside that requires a gradient, each once."""
-        return ((name, t) for name, t in self.named_tensors() if t.requires_grad)
+        return ((name, t) for name, t in self.named_tensors() if t.requires_grad and t.op is None)
 
     def parameters(self) -> Iterator[Tensor]:
         """The tensors of `named_parameters`."""
         return (t for _, t in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """(dotted name, tensor) for the state that is no parameter: running statistics, and what was frozen."""
+        return ((name, t) for name, t in self.named_tensors() if not t.requires_grad or t.op is not None)
+
+    def buffers(self) -> Iterator[Tensor]:
+        """The tensors of `named_buffers`."""
+        return (t for _, t in self.named_buffers())
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Set the attribute `name` to a tensor that is part of the state, but no parameter.
+
+        An array becomes a tensor; None holds the name's place. With persistent=False it is left out of the state.
+        A tensor set as an attribute in `__init__` is a buffer without being registered.
+        """
+        if tensor is not None and not isinstance(tensor, Tensor):
+            tensor = Tensor(tensor)
+        setattr(self, name, tensor)
+        self._registered |= {name}
+        self._unsaved = self._unsaved - {name} if persistent else self._unsaved | {name}
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of this dotted name; "" is this one.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return _found(self, "get_submodule", target, self.named_modules())
+
+    def get_parameter(self, target: str) -> Tensor:
+        """The parameter of this dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return _found(self, "get_parameter", target, self.named_parameters())
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of this dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        return _found(self, "get_buffer", target, self.named_buffers())
+
+    # ------------------------------------------------------------------------------------------ for all inside
+
+    def apply(self: M, function: Callable[[Module], Any]) -> M:
+        """Call `function` on every module inside, and then on this one; returns it."""
+        for module in self.children():
+            module.apply(function)
+        function(self)
+        return self
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Freeze all parameters (False), or unfreeze what was a parameter before; returns it. Buffers stay buffers."""
+        for module in self.modules():
+            module._note_parameters()
+            for name, t in module._own_tensors():
+                if name in module._trained and t.op is None:
+                    t.requires_grad_(requires_grad)
+        return self
+
+    def _note_parameters(self) -> None:
+        self._trained |= {name for name, t in self._own_tensors() if t.requires_grad}
+
+    def to(self: M, dtype: Any) -> M:
+        """Bring every floating tensor of the state to another floating dtype, in place; returns it."""
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, as np.float64, got {np.dtype(dtype)}")
+        for _, t in self.named_tensors():
+            if t.dtype.kind == "f" and t.op is None:
+                t.value, t.grad = as_value(t.value, np.dtype(dtype)), None
+        return self
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -83,7 +217,7 @@ class Module:
 
     def train(self: M, training: bool = True) -> M:
         """Set whether this module and all inside it are in training (dropout drops, batch norm learns); returns it."""
-        for _, module in self.named_modules():
+        for module in self.modules():
             module.training = training
         return self
 
@@ -94,35 +228,69 @@ class Module:
     # ------------------------------------------------------------------------------------------------ the state
 
     def state_dict(self) -> dict[str, Array]:
-        """The arrays of the state by name, frozen parameters and running statistics too.
+        """The arrays of the state by name: parameters, also frozen ones, and buffers.
 
         A snapshot that training leaves alone, although nothing is copied: optimisers rebind, arrays never change.
         """
         return {name: t.data for name, t in self.named_tensors()}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every tensor of the state to the array of its name, in the tensor's own dtype; all or none.
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadedKeys:
+        """Set every tensor of the state to the array of its name, in the tensor's own dtype and memory order.
+
+        Either all are set or, if an error is raised, none. A tensor with several names (a tied weight) is set by any
+        of them. With strict=False, names that only one side has are left alone.
+
+        Returns:
+            (missing_keys, unexpected_keys): names that `state_dict` lacks, and names that this module lacks.
 
         Raises:
-            KeyError: names are missing from `state`, or it has names that this module hasn't.
+            KeyError: with `strict`, names are missing or unexpected.
             ValueError: shapes differ.
-            TypeError: a dtype holds what the tensor's can't: complex numbers, or fractions for integers.
+            TypeError: `state_dict` holds no arrays by name, or a dtype that the tensor's can't hold: complex numbers,
+                or fractions for integers.
         """
-        own = dict(self.named_tensors())
-        missing, unexpected = [n for n in own if n not in state], [n for n in state if n not in own]
-        if missing or unexpected:
-            said = [f"{what} {', '.join(n)}" for what, n in (("missing", missing), ("unexpected", unexpected)) if n]
-            raise KeyError(f"load_state_dict: {type(self).__name__}: {'; '.join(said)}")
-        new = {name: as_value(state[name]) for name in own}
-        wrong = [f"{n} has {new[n].shape}, needs {t.shape}" for n, t in own.items() if new[n].shape != t.shape]
+        said = f"load_state_dict: {type(self).__name__}"
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"{said}: needs arrays by name, as state_dict() gives, not a {type(state_dict).__name__}")
+        names: dict[Tensor, list[str]] = {}
+        for prefix, module in self.named_modules():
+            for name, t in module._own_tensors():
+                if name not in module._unsaved:
+                    names.setdefault(t, []).append(_dotted(prefix, name))
+        given = {t: next((n for n in of if n in state_dict), None) for t, of in names.items()}
+        known = {n for of in names.values() for n in of}
+        missing = [names[t][0] for t, n in given.items() if n is None]
+        keys = LoadedKeys(missing, [n for n in state_dict if n not in known])
+        if strict and any(keys):
+            what = [f"{what} {', '.join(map(str, n))}" for what, n in zip(("missing", "unexpected"), keys) if n]
+            raise KeyError(f"{said}: {'; '.join(what)}")
+        new = {t: (n, _array(said, n, state_dict[n])) for t, n in given.items() if n is not None}
+        wrong = [f"{n} has {a.shape}, needs {t.shape}" for t, (n, a) in new.items() if a.shape != t.shape]
         if wrong:
-            raise ValueError(f"load_state_dict: {type(self).__name__}: wrong shapes: {'; '.join(wrong)}")
-        kinds = {name: (new[name].dtype, t.dtype) for name, t in own.items()}
-        wrong = [f"{n} has {a}, needs {b}" for n, (a, b) in kinds.items() if not np.can_cast(a, b, "same_kind")]
+            raise ValueError(f"{said}: wrong shapes: {'; '.join(wrong)}")
+        wrong = [
+            f"{n} has {a.dtype}, needs {t.dtype}"
+            for t, (n, a) in new.items()
+            if not np.can_cast(a.dtype, t.dtype, "same_kind")
+        ]
         if wrong:
-            raise TypeError(f"load_state_dict: {type(self).__name__}: wrong dtypes: {'; '.join(wrong)}")
-        for name, t in own.items():
-            t.data = as_value(new[name], t.dtype)
+            raise TypeError(f"{said}: wrong dtypes: {'; '.join(wrong)}")
+        for t, (_, a) in new.items():
+            value = as_value(in_order_of(a, t.value), t.dtype)
+            if t.op is None:
+                t.data = value
+            else:
+                self._replace(t, Tensor(value))
+        return keys
+
+    def _replace(self, old: Tensor, new: Tensor) -> None:
+        """Put `new` wherever a module inside holds `old`."""
+        for module in self.modules():
+            for name, part, holder, key in list(_parts(vars(module))):
+                if part is old:
+                    if isinstance(holder, tuple):
+                        raise TypeError(f"load_state_dict: {name} is held in a tuple, where it cannot be replaced")
+                    holder[key] = new
 
     # ---------------------------------------------------------------------------------------------- as one reads it
 
@@ -137,28 +305,64 @@ class Module:
         count = sum(t.size for t in self.parameters())
         yield f"{type(self).__name__}({self.extra_repr()})" + (f"  {count:,} parameters" if count else "")
         if id(self) not in above:
-            for name, child in self.children():
+            for name, child in self.named_children():
                 first, *rest = child._lines(indent + "  ", above | {id(self)})
                 yield f"{indent}  {name}: {first}"
                 yield from rest
+
+
+def _array(said: str, name: str, value: Any) -> Array:
+    kinds = "biufcO" if hasattr(value, "__array_function__") else "biufc"  # O: arrays of symbols
+    try:
+        a = as_value(value if kinds[-1] == "O" else np.asarray(value))
+    except (TypeError, ValueError):
+        a = None
+    if a is None or a.dtype.kind not in kinds:
+        raise TypeError(f"{said}: {name} must be an array of numbers, got a {type(value).__name__}")
+    return a
 
 
 def _dotted(*names: str) -> str:
     return ".".join(name for name in names if name)
 
 
-def _parts(value: Any, name: str = "") -> Iterator[tuple[str, Module | Tensor]]:
-    """(dotted name, part) for the modules and tensors in nested dicts, lists and tuples, not for what is in those."""
+def _parts(value: Any, name: str = "", holder: Any = None, key: Any = None) -> Iterator[tuple[str, Any, Any, Any]]:
+    """(dotted name, part, what holds it, its key there) for the modules and tensors in nested dicts, lists and tuples.
+
+    Not for what is in those modules.
+    """
     if isinstance(value, (Module, Tensor)):
-        yield name, value
+        yield name, value, holder, key
     elif isinstance(value, (dict, list, tuple)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _parts(item, _dotted(name, str(key)))
+        for key, item in list(value.items()) if isinstance(value, dict) else enumerate(value):
+            yield from _parts(item, _dotted(name, str(key)), value, key)
 
 
 def _modules(module: Module, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
     if id(module) not in seen:
         seen.add(id(module))
         yield prefix, module
-        for name, child in module.children():
+        for name, child in module.named_children():
             yield from _modules(child, _dotted(prefix, name), seen)
+
+
+def _found(module: Module, method: str, target: str, named: Iterator[tuple[str, T]]) -> T:
+    parts = dict(named)
+    if target not in parts:
+        raise AttributeError(
+            f"{method}: {type(module).__name__} has no {target!r}; it has {', '.join(filter(None, parts)) or 'none'}"
+        )
+    return parts[target]
+
+
+def _leads_to(node: Node, age: int) -> bool:
+    """Whether the graph of `node` holds the node of this age. A node is younger than all that it was made of."""
+    stack, seen = [node], {node}
+    while stack:
+        for x in stack.pop().parents():
+            if x.age == age:
+                return True
+            if x.age > age and x not in seen:
+                seen.add(x)
+                stack.append(x)
+    return False

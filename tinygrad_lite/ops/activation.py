@@ -10,10 +10,12 @@ import math
 import numpy as np
 
 from ..dispatch import array_code, forward
-from ..graph import Node, Rule, op, total
+from ..graph import TABLE, Rule, op, total
 from ..values import Array
+from .indexing import detached
 from .reduce import Axis, spread
 from .special import ndtr
+from .ufuncs import where
 
 __all__ = [
     "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
@@ -27,6 +29,7 @@ __all__ = [
 
 @forward
 def relu_forward(x: Array) -> Array:
+    """max(x, 0) of each element."""
     return np.maximum(x, 0)
 
 
@@ -105,9 +108,26 @@ def hardsigmoid(x: Array) -> Array:
     return hardtanh(x + 3, 0, 6) / 6
 
 
-def hardswish(x: Array) -> Array:
-    """x · hardsigmoid(x)."""
-    return x * hardsigmoid(x)
+@forward
+def hardswish_forward(x: Array) -> Array:
+    c = np.clip(x, -3, 3)
+    return np.where(x >= 3, x, c * (c + 3) / 6)
+
+
+@array_code
+def hardswish_gradient(g: Array, x: Array) -> Array:
+    c = np.clip(x, -3, 3)
+    return g * np.where(np.absolute(c) == 3, x > 0, c / 3 + 0.5)
+
+
+@op
+def hardswish(x: Array) -> Rule:
+    """out = 0 where x ≤ -3, x where x ≥ 3, else x · (x + 3) / 6
+    ∂L/∂x = 0 where x ≤ -3, g where x ≥ 3, else g · (2x + 3) / 6
+
+    That is x · hardsigmoid(x).
+    """
+    return hardswish_forward(x), (lambda g: hardswish_gradient(g, x),)
 
 
 def threshold(x: Array, threshold: float, value: float) -> Array:
@@ -134,10 +154,19 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
 # ------------------------------------------------------------------------------------------------------------ smooth
 
 
+def tanh(x: Array) -> Array:
+    """`np.tanh`."""
+    return np.tanh(x)
+
+
+# In x · σ(x) a smaller x stands for -∞, since 0 · ∞ is NaN: from here on σ(x), or Φ(x), is 0 in any dtype.
+LEAST_OF_SIGMOID, LEAST_OF_NORMAL = -1000, -50
+
+
 @forward
 def sigmoid_forward(x: Array) -> Array:
     with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
-        return 1 / (1 + np.exp(-x))
+        return 1 / (1 + np.exp(x * -1.0))  # unsigned integers have no -x
 
 
 @array_code
@@ -175,53 +204,67 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Rule:
 
 def logsigmoid(x: Array) -> Array:
     """log σ(x), without taking the logarithm of a σ(x) that may be 0."""
-    return -softplus(-x, threshold=math.inf)
+    return -softplus(x * -1.0, threshold=math.inf)
+
+
+TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigmoid})
+
+
+@array_code
+def silu_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and σ(x), which its gradient needs."""
+    s = sigmoid(x)
+    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * s, s
 
 
 @array_code
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return g * (s * (1 + x * (1 - s)))
+    return g * (s * (1 + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * (1 - s)))
 
 
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
-    s = sigmoid(x)
-    return x * s, (lambda g: silu_gradient(g, x, s),)
+    y, s = silu_forward(x)
+    return y, (lambda g: silu_gradient(g, x, s),)
 
 
-def mish(x: Array) -> Array:
-    """x · tanh(softplus(x))."""
-    return x * np.tanh(softplus(x))
+@op
+def mish(x: Array) -> Rule:
+    """out = x · t, t = tanh(log(1 + eˣ))        ∂L/∂x = g · (t + x · (1 - t²) · σ(x))"""
+    t = tanh(softplus(x))
 
+    def slope() -> Array:
+        return t + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
 
-C = math.sqrt(2 / math.pi)
+    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
 
 
 @array_code
-def gelu_forward(x: Array) -> tuple[Array, Array | None]:
-    """x · Φ(x), and Φ(x) for the gradient; or None, from a version whose gradient needs no Φ(x)."""
+def gelu_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and Φ(x), which its gradient needs."""
     p = ndtr(x)
-    return x * p, p
+    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
 
 
 @array_code
-def gelu_gradient(g: Array, x: Array, p: Array | None) -> Array:
-    p = ndtr(x) if p is None else p
+def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
+    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
     return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
 
 
 @array_code
-def gelu_tanh_forward(x: Array) -> tuple[Array, Array | None]:
-    """x · ½ · (1 + t), and t for the gradient; or None, from a version whose gradient needs no t."""
-    t = np.tanh(C * x * (1 + 0.044715 * x * x))
-    return x * (0.5 * (1 + t)), t
+def gelu_tanh_forward(x: Array) -> tuple[Array, Array]:
+    """The value, and ½ · (1 + tanh z) = σ(2z), which its gradient needs."""
+    c = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
+    p = sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
+    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
 
 
 @array_code
-def gelu_tanh_gradient(g: Array, x: Array, t: Array | None) -> Array:
-    t = np.tanh(C * x * (1 + 0.044715 * x * x)) if t is None else t
-    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (C * (1 + 3 * 0.044715 * x * x)))
+def gelu_tanh_gradient(g: Array, x: Array, p: Array) -> Array:
+    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
+    return g * (p * (1 + x * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi)))
 
 
 @op
@@ -239,8 +282,8 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         return y, (lambda g: gelu_gradient(g, x, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    y, t = gelu_tanh_forward(x)
-    return y, (lambda g: gelu_tanh_gradient(g, x, t),)
+    y, p = gelu_tanh_forward(x)
+    return y, (lambda g: gelu_tanh_gradient(g, x, p),)
 
 
 @forward
@@ -269,19 +312,18 @@ def celu(x: Array, alpha: float = 1.0) -> Array:
     return alpha * elu(x / alpha)
 
 
-def tanh(x: Array) -> Array:
-    """`np.tanh`."""
-    return np.tanh(x)
-
-
 def tanhshrink(x: Array) -> Array:
     """x - tanh x."""
     return x - np.tanh(x)
 
 
-def softsign(x: Array) -> Array:
-    """x / (1 + |x|)."""
-    return x / (1 + np.absolute(x))
+@op
+def softsign(x: Array) -> Rule:
+    """out = x / (1 + |x|)        ∂L/∂x = g / (1 + |x|)²"""
+    y = 1 / (1 + np.absolute(x))
+    with np.errstate(invalid="ignore"):  # ∞ · 0
+        out = where(y == 0, np.sign(x), x * y)
+    return out, (lambda g: g * y * y,)
 
 
 # ----------------------------------------------------------------------------------------------------- along an axis
@@ -299,13 +341,14 @@ def exponentials(x: Array, axis: Axis) -> tuple[Array, Array, Array]:
 
     m is a constant of the graph: what is made of the three is the same whatever m is.
     """
-    m = peak(x.value if isinstance(x, Node) else x, axis)
+    m = peak(detached(x), axis)
     e = np.exp(x - m)
     return e, total(e, axis), m
 
 
 @forward
 def softmax_forward(x: Array, axis: int) -> Array:
+    """eˣ / Σ eˣ, the sum along `axis`."""
     e, s, _ = exponentials(x, axis)
     return e / s
 
@@ -327,7 +370,7 @@ def softmax(x: Array, axis: int = -1) -> Rule:
 
 def softmin(x: Array, axis: int = -1) -> Array:
     """softmax(-x)."""
-    return softmax(-x, axis)
+    return softmax(x * -1.0, axis)
 
 
 @array_code

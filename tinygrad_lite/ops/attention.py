@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..graph import Node
 from ..values import Array
 from .activation import softmax
+from .indexing import detached
 from .linear import dropout
 
 __all__ = ["scaled_dot_product_attention"]
@@ -29,8 +29,8 @@ def scaled_dot_product_attention(
         query: of shape (…, L, E).
         key: of shape (…, S, E).
         value: of shape (…, S, V).
-        attn_mask: of a shape that broadcasts to (…, L, S). Numbers are added to the scores. Booleans: True where a
-            query may attend; elsewhere -∞ is added.
+        attn_mask: of a shape that broadcasts to (…, L, S). Booleans: True where a query may attend. Floating numbers
+            are added to the scores.
         dropout_p: the probability with which a weight is dropped (see `dropout`).
         is_causal: query i attends to the keys 0 to i alone.
         scale: by default 1 / √E.
@@ -40,6 +40,7 @@ def scaled_dot_product_attention(
 
     Raises:
         ValueError: shapes that do not fit; attn_mask and is_causal together.
+        TypeError: attn_mask is neither boolean nor floating.
     """
     name = "scaled_dot_product_attention"
     q, k, v = np.shape(query), np.shape(key), np.shape(value)
@@ -53,7 +54,12 @@ def scaled_dot_product_attention(
     bias: Array = np.tri(q[-2], k[-2], dtype=bool) if is_causal else attn_mask
     if bias is None:
         return dropout(softmax(scores), dropout_p) @ value
-    allowed = bias.value if isinstance(bias, Node) else np.asarray(bias)
+    allowed = detached(bias) if hasattr(bias, "dtype") else np.asarray(bias)
+    if allowed.dtype.kind in "iu":
+        raise TypeError(
+            f"{name}: attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend "
+            "(mask.astype(bool)), or floating numbers, which are added to the scores"
+        )
     if allowed.dtype == bool:
         bias = np.where(allowed, 0, -np.inf).astype(scores.dtype)
     else:

@@ -62,8 +62,8 @@ def conv_forward(x: Array, weight: Array, bias: Array | None, windows: Windows, 
     """
     seen, w, out = subscripts(x, windows)
     axis = out.index("g")
-    v = cut(view(x, windows), axis, groups)
-    y = joined(np.einsum(f"{seen},{w}->{out}", v, cut(weight, 0, groups), optimize=True), axis)
+    v = grouped(view(x, windows), axis, groups)
+    y = ungrouped(np.einsum(f"{seen},{w}->{out}", v, grouped(weight, 0, groups), optimize=True), axis)
     return y if bias is None else y + over_places(bias, windows)
 
 
@@ -72,8 +72,8 @@ def conv_input_forward(g: Array, weight: Array, bias: Array | None, windows: Win
     """out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]"""
     seen, w, out = subscripts(g, windows)
     axis = out.index("g")
-    v = np.einsum(f"{out},{w}->{seen}", cut(g, axis, groups), cut(weight, 0, groups), optimize=True)
-    x = overlap_add(joined(v, axis), windows)
+    v = np.einsum(f"{out},{w}->{seen}", grouped(g, axis, groups), grouped(weight, 0, groups), optimize=True)
+    x = overlap_add(ungrouped(v, axis), windows)
     return x if bias is None else x + over_places(bias, windows)
 
 
@@ -82,8 +82,8 @@ def conv_weight_forward(x: Array, g: Array, windows: Windows, groups: int) -> Ar
     """out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]"""
     seen, w, out = subscripts(x, windows)
     axis = out.index("g")
-    v = cut(view(x, windows), axis, groups)
-    return joined(np.einsum(f"{seen},{out}->{w}", v, cut(g, axis, groups), optimize=True), 0)
+    v = grouped(view(x, windows), axis, groups)
+    return ungrouped(np.einsum(f"{seen},{out}->{w}", v, grouped(g, axis, groups), optimize=True), 0)
 
 
 def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
@@ -94,14 +94,14 @@ def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
     return f"{batch}gc{places}{elements}", f"goc{elements}", f"{batch}go{places}"
 
 
-def cut(a: Array, axis: int, groups: int) -> Array:
+def grouped(a: Array, axis: int, groups: int) -> Array:
     """One axis cut into (groups, channels of one group)."""
     shape = np.shape(a)
     return np.reshape(a, (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :]))
 
 
-def joined(a: Array, axis: int) -> Array:
-    """The two axes that `cut` made, one again."""
+def ungrouped(a: Array, axis: int) -> Array:
+    """The two axes that `grouped` made, one again."""
     shape = np.shape(a)
     return np.reshape(a, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
 

@@ -121,6 +121,20 @@ def cummin(x: Array, axis: int) -> tuple[Array, Array]:
     return _running(np.minimum, x, axis)
 
 
+@implements(np.maximum.accumulate)
+def maximum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The largest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummax(array if dtype is None else array.astype(dtype), axis)[0]
+
+
+@implements(np.minimum.accumulate)
+def minimum_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """The smallest element so far along `axis`; the gradient of a tie goes to the last."""
+    no_out(out)
+    return cummin(array if dtype is None else array.astype(dtype), axis)[0]
+
+
 # ---------------------------------------------------------------------------------------- sums that fade, or add eˣ
 
 
@@ -182,7 +196,7 @@ def logcumsumexp(x: Array, axis: int) -> Rule:
     def back(g: Array) -> Array:
         """By sᵢ = Σⱼ e^(xⱼ - mᵢ) = e^(xᵢ - mᵢ) + fadeᵢ · sᵢ₋₁, since at x = 1e17 log s is lost in `out`."""
         z = wide(x)
-        largest = cummax(detached(z), axis)[0]
+        largest = np.maximum.accumulate(detached(z), axis)
         m = np.where(largest == -np.inf, 0, largest)  # where no eˣ is above 0 yet
         most, _, zero = _slices(largest, axis)
         e, fade = np.exp(z - m), np.exp(np.concatenate([zero - np.inf, most], axis) - m)

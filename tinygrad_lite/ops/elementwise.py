@@ -8,6 +8,7 @@ compute as infinite (√x at 0, log x at 0) is infinite here too.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -89,7 +90,9 @@ def power(x: Array, y: Array) -> Rule:
     def base(g: Array) -> Array:
         if isinstance(y, (int, float)):
             return g * (y * power_forward(x, y - 1)) if y else zero(g)
-        return g * (y * x ** np.where((x == 0) & (y == 0), 0, y - 1))
+        with np.errstate(divide="ignore", over="ignore"):
+            vast = np.isinf(1 / x)  # at 0 and next to it, where 0 · x⁻¹ would be NaN
+        return g * (y * x ** np.where(vast & (y == 0), 0, y - 1))
 
     return out, (base, lambda g: g * out * ufuncs.log(np.where(x > 0, x, 1)))
 
@@ -194,30 +197,40 @@ def logaddexp2_forward(x: Array, y: Array) -> Array:
 
 
 @array_code
-def portion(x: Array, out: Array, base: float = math.e) -> Array:
-    """eˣ⁻ᵒᵘᵗ (or with another base), what x contributes to eᵒᵘᵗ; 0 where both are -∞."""
-    share = x - np.where(out == -np.inf, 0, out)
-    return np.exp(share) if base == math.e else np.exp2(share)
+def logaddexp_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp)
+
+
+@array_code
+def logaddexp2_gradient(g: Array, x: Array, y: Array) -> Array:
+    return g * share(x, y, np.exp2)
+
+
+def share(x: Array, y: Array, exp: Callable[[Array], Array]) -> Array:
+    """eˣ / (eˣ + eʸ), 0 where both are -∞. (eˣ⁻ᵒᵘᵗ would be 1 at x = y = 1e17, where out is x.)"""
+    with np.errstate(over="ignore", invalid="ignore"):
+        part = 1 / (1 + exp(np.where((x == y) & np.isinf(x), 0, y - x)))
+    return np.where((x == -np.inf) & (y == -np.inf), 0, part)
 
 
 @op(np.logaddexp)
 def logaddexp(x: Array, y: Array) -> Rule:
-    """out = log(eˣ + eʸ)        ∂L/∂x = g · eˣ⁻ᵒᵘᵗ        ∂L/∂y = g · eʸ⁻ᵒᵘᵗ
+    """out = log(eˣ + eʸ)        ∂L/∂x = g / (1 + eʸ⁻ˣ)        ∂L/∂y = g / (1 + eˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
     out = logaddexp_forward(x, y)
-    return out, (lambda g: g * portion(x, out), lambda g: g * portion(y, out))
+    return out, (lambda g: logaddexp_gradient(g, x, y), lambda g: logaddexp_gradient(g, y, x))
 
 
 @op(np.logaddexp2)
 def logaddexp2(x: Array, y: Array) -> Rule:
-    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g · 2ˣ⁻ᵒᵘᵗ        ∂L/∂y = g · 2ʸ⁻ᵒᵘᵗ
+    """out = log₂(2ˣ + 2ʸ)        ∂L/∂x = g / (1 + 2ʸ⁻ˣ)        ∂L/∂y = g / (1 + 2ˣ⁻ʸ)
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
     out = logaddexp2_forward(x, y)
-    return out, (lambda g: g * portion(x, out, 2), lambda g: g * portion(y, out, 2))
+    return out, (lambda g: logaddexp2_gradient(g, x, y), lambda g: logaddexp2_gradient(g, y, x))
 
 
 # ---------------------------------------------------------------------------------- trigonometry, and the hyperbolic

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..dispatch import forward
-from ..graph import Rule, op
+from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
 from .product import T
@@ -208,6 +208,16 @@ def over_gaps(x: Array, values: Array) -> Array:
     return x * (1 - one) / (np.expand_dims(values, -2) - np.expand_dims(values, -1) + one)
 
 
+def slopes(g: Array, s: Array, constant: bool) -> Array:
+    """(gⱼ - gᵢ) / (sⱼ - sᵢ), and 0 on the diagonal.
+
+    Of equal s this is the derivative of g, which is 0 where g is constant. Otherwise it is not known here, and NaN.
+    """
+    dg, ds = (np.expand_dims(a, -2) - np.expand_dims(a, -1) for a in (g, s))
+    flat = np.eye(np.shape(s)[-1], dtype=bool) | ((dg == 0) & constant)
+    return dg / np.where(flat & (ds == 0), 1, ds)
+
+
 @op
 def cholesky(x: Array) -> Rule:
     """out @ outᵀ = x        ∂L/∂x = ½ · out⁻ᵀ @ (P + Pᵀ - I · P) @ out⁻¹, where P = tril(outᵀ @ g)
@@ -298,12 +308,32 @@ def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
 def eigenvalues(x: Array, decomposed: Array) -> Rule:
     """out = w, x = v diag(w) vᵀ        ∂L/∂x = v diag(g) vᵀ
 
-    Of a symmetric x, out of what `eigh` gave. Equal values are no harm in the first derivative; the second depends
-    on how the vectors turn.
+    Of a symmetric x, out of what `eigh` gave. Equal values are no harm in the first derivative.
     """
     n = np.shape(x)[-1]
-    w, v = unpack(decomposed, (1, n), (n, n))
-    return w[..., 0, :], (lambda g: (v * np.expand_dims(g, -2)) @ T(v), None)
+    w, _ = unpack(decomposed, (1, n), (n, n))
+    return w[..., 0, :], (lambda g: with_eigenvalues(g, x, decomposed, not requires_grad(g)), None)
+
+
+def requires_grad(g: Array) -> bool:
+    return isinstance(g, Node) and g.requires_grad
+
+
+@op
+def with_eigenvalues(w: Array, x: Array, decomposed: Array, constant: bool) -> Rule:
+    """out = v diag(w) vᵀ, v the eigenvectors of x        ∂L/∂w = diag(vᵀ g v)        ∂L/∂x = v (slope · vᵀ g v) vᵀ
+
+    slopeᵢⱼ = (wⱼ - wᵢ) / (λⱼ - λᵢ), λ the eigenvalues of x.
+    """
+    n = np.shape(x)[-1]
+    _, v = unpack(decomposed, (1, n), (n, n))
+
+    def grad(g: Array) -> Array:
+        inner = T(v) @ g @ v
+        return v @ ((inner + T(inner)) / 2 * slopes(w, eigenvalues(x, decomposed), constant)) @ T(v)
+
+    out = (v * np.expand_dims(w, -2)) @ T(v)
+    return out, (lambda g: np.sum(v * (g @ v), axis=-2), grad, None)
 
 
 EighResult: Any = type(np.linalg.eigh(np.eye(1)))
@@ -366,11 +396,43 @@ def svd(x: Array, full_matrices: bool = True) -> Rule:
 def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
     """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
 
-    Out of what `svd` gave. Equal values are no harm in the first derivative; the second depends on how vectors turn.
+    Out of what `svd` gave. Equal values are no harm in the first derivative.
     """
-    u, s, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
+    _, s, _ = unpack(decomposed, *_svd_shapes(x, full_matrices))
+    way = full_matrices
+    return s[..., 0, :], (lambda g: with_singular_values(g, x, decomposed, way, not requires_grad(g)), None)
+
+
+@op
+def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: bool, constant: bool) -> Rule:
+    """out = u diag(s) vᵀ, u and v as of x        ∂L/∂s = diag(uᵀ g v)        ∂L/∂x = u (slope · S + ratio · K) vᵀ
+
+    S and K are the symmetric and the antisymmetric part of uᵀ g v, σ the singular values of x,
+    slopeᵢⱼ = (sⱼ - sᵢ) / (σⱼ - σᵢ) and ratioᵢⱼ = (sⱼ + sᵢ) / (σⱼ + σᵢ); where x is not square, what leaves the span of
+    u or of v counts too, times s / σ.
+    """
+    u, _, vt = unpack(decomposed, *_svd_shapes(x, full_matrices))
     k = np.shape(s)[-1]
-    return s[..., 0, :], (lambda g: (u[..., :k] * np.expand_dims(g, -2)) @ vt[..., :k, :], None)
+    u, v = u[..., :k], T(vt)[..., :k]
+
+    def grad(g: Array) -> Array:
+        sigma = singular_values(x, decomposed, full_matrices)
+        gv, inner = g @ v, T(u) @ g @ v
+        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + np.eye(k, dtype=x.dtype)
+        ratio = (np.expand_dims(s, -2) + np.expand_dims(s, -1)) / both
+        core = slopes(s, sigma, constant) * (inner + T(inner)) / 2 + ratio * (inner - T(inner)) / 2
+        gx = u @ core @ T(v)
+        m, n = np.shape(x)[-2:]
+        share = np.expand_dims(s / sigma, -2) if m != n else 1
+        if m > k:
+            gx = gx + ((gv - u @ inner) * share) @ T(v)
+        if n > k:
+            gu = T(g) @ u
+            gx = gx + u @ T((gu - v @ T(inner)) * share)
+        return gx
+
+    out = (u * np.expand_dims(s, -2)) @ T(v)
+    return out, (lambda g: np.sum(u * (g @ v), axis=-2), grad, None)
 
 
 SVDResult: Any = type(np.linalg.svd(np.eye(1)))
@@ -446,7 +508,8 @@ def _norm_of_matrices(x: Array, ord: Any, axis: tuple[int, int], keepdims: bool)
         values = np.sum(np.abs(matrices), axis=-2 if abs(ord) == 1 else -1)
     else:
         raise ValueError(f"norm: ord={ord!r} is no norm of matrices: use None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
-    out = _norm_of_vectors(values, 1 if ord == "nuc" else np.copysign(np.inf, ord), -1, False)
+    chosen = np.sum if ord == "nuc" or (ord > 0 and not np.size(values)) else np.max if ord > 0 else np.min
+    out = chosen(values, axis=-1)  # none of them is below 0
     return np.expand_dims(out, axis) if keepdims else out
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from .. import random
-from ..graph import Node
 from ..values import Array
+from .indexing import detached
 
 __all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
 
@@ -57,13 +58,20 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
 
 def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
-    indices = indices.value if isinstance(indices, Node) else np.asarray(indices)
+    indices = np.asarray(detached(indices))
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
     if wrong.size:
         raise IndexError(f"{name}: index {wrong[0]} is out of range: {of}")
     return indices
+
+
+def _whole_number(name: str, what: str, value: Any) -> int:
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{name}: {what} must be an integer, not {value!r}") from None
 
 
 def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Array:
@@ -76,16 +84,17 @@ def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Arra
 
     Raises:
         IndexError: an index, or padding_idx, is out of range.
-        TypeError: indices that are not integers.
+        TypeError: indices or padding_idx that are not integers.
     """
     rows = np.shape(weight)[0]
     input = _whole_numbers("embedding", input, rows, f"weight has {rows} rows")
     out = weight[input]
-    if padding_idx is None or not isinstance(weight, Node):
+    if padding_idx is None:
         return out
+    padding_idx = _whole_number("embedding", "padding_idx", padding_idx)
     if not -rows <= padding_idx < rows:
         raise IndexError(f"embedding: padding_idx {padding_idx} is out of range: weight has {rows} rows")
-    return np.where((input == padding_idx % rows)[..., None], weight.value[padding_idx], out)
+    return np.where((input == padding_idx % rows)[..., None], detached(weight)[padding_idx], out)
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Array:
@@ -98,8 +107,9 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
     Raises:
         IndexError: an index is negative, or not below num_classes.
         ValueError: no indices and no num_classes.
-        TypeError: indices that are not integers.
+        TypeError: indices or num_classes that are not integers.
     """
+    num_classes = _whole_number("one_hot", "num_classes", num_classes)
     if num_classes < 0:
         indices = _whole_numbers("one_hot", indices, None, "it must not be negative")
         if not indices.size:
@@ -122,10 +132,10 @@ def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
     Raises:
         ValueError: p is not in [0, 1].
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must lie in [0, 1], not {p}")
+    if not (isinstance(p, (int, float, np.number)) and 0 <= p <= 1):
+        raise ValueError(f"dropout: p must lie in [0, 1], not {p!r}")
     if not training or p == 0:
         return x
     kept = random.generator.random(np.shape(x), np.float32) >= p
-    dtype = np.result_type(x.dtype, np.float16)
+    dtype = np.result_type(getattr(x, "dtype", np.float64), np.float16)
     return x * (kept * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(np.shape(x), dtype))

@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import array_code
-from ..graph import Node, Rule, op
+from ..dispatch import array_code, forward
+from ..graph import Rule, op
 from ..values import Array
 from . import reduce
-from .activation import exponentials, log_softmax, logsigmoid, softplus
+from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import pairwise_distance
+from .indexing import detached
+from .ufuncs import keep
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -45,6 +47,28 @@ def _same_shape(name: str, input: Array, target: Array) -> None:
         )
 
 
+def _weighted(name: str, loss: Array, weight: Array | None, what: str = "weight") -> Array:
+    """loss · weight. (N,) against a loss of (N, 1) would broadcast to N · N."""
+    if weight is None:
+        return loss
+    shape, given = np.shape(loss), np.shape(weight)
+    if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1])):
+        raise ValueError(f"{name}: input has shape {shape} but {what} has shape {given}, which must broadcast to it")
+    return loss * weight
+
+
+def _within_0_and_1(name: str, what: str, a: Array, hint: str = "") -> None:
+    a = detached(a)
+    computed = isinstance(a, (np.ndarray, np.generic, float))  # an array of another library may not be yet
+    if computed and not np.all((a >= 0) & (a <= 1)):
+        raise ValueError(f"{name}: {what} has elements outside [0, 1]{hint}")
+
+
+def _difference(x: Array, y: Array) -> Array:
+    """x - y, of integers in floating point: those of images have no sign."""
+    return x - (y if np.result_type(x, y).kind not in "iu" else y * 1.0)
+
+
 def _positive(x: Array) -> Array:
     """max(x, 0), whose derivative at 0 is 1."""
     return np.clip(x, 0, None)
@@ -56,13 +80,13 @@ def _positive(x: Array) -> Array:
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The squared error (input - target)²."""
     _same_shape("mse_loss", input, target)
-    return _reduced("mse_loss", np.square(input - target), reduction)
+    return _reduced("mse_loss", np.square(_difference(input, target)), reduction)
 
 
 def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The absolute error |input - target|."""
     _same_shape("l1_loss", input, target)
-    return _reduced("l1_loss", np.absolute(input - target), reduction)
+    return _reduced("l1_loss", np.absolute(_difference(input, target)), reduction)
 
 
 @op
@@ -80,7 +104,7 @@ def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: floa
     _same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, not {delta}")
-    return _reduced("huber_loss", huber(input - target, delta), reduction)
+    return _reduced("huber_loss", huber(_difference(input, target), delta), reduction)
 
 
 def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
@@ -90,7 +114,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: f
         raise ValueError(f"smooth_l1_loss: beta must not be negative, and is {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    return _reduced("smooth_l1_loss", huber(input - target, beta) / beta, reduction)
+    return _reduced("smooth_l1_loss", huber(_difference(input, target), beta) / beta, reduction)
 
 
 def poisson_nll_loss(
@@ -138,7 +162,7 @@ def gaussian_nll_loss(
                 f"{name}: input has shape {shape} but var has shape {np.shape(var)}: "
                 f"it needs {shape}, its last axis 1 or missing"
             )
-    plain = var.value if isinstance(var, Node) else var
+    plain = detached(var)
     if np.any(plain < 0):
         raise ValueError(f"{name}: var has a negative element")
     var = var + (np.maximum(plain, eps) - plain)
@@ -174,14 +198,34 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
         weight: of each element, in a shape that broadcasts to input's.
 
     Raises:
-        ValueError: an input outside [0, 1]; shapes that differ; an unknown reduction.
+        ValueError: an input or a target outside [0, 1]; shapes that do not fit; an unknown reduction.
     """
     name = "binary_cross_entropy"
     _same_shape(name, input, target)
-    if not np.all((input >= 0) & (input <= 1)):
-        raise ValueError(f"{name}: input has elements outside [0, 1]; for logits use binary_cross_entropy_with_logits")
-    loss = bernoulli_nll(input, target)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    _within_0_and_1(name, "input", input, "; for logits use binary_cross_entropy_with_logits")
+    _within_0_and_1(name, "target", target)
+    return _reduced(name, _weighted(name, bernoulli_nll(input, target), weight), reduction)
+
+
+@forward
+def logistic_nll_forward(x: Array, y: Array) -> Array:
+    """With -|x| in place of x nothing overflows, and a sum of two positive numbers loses no digit."""
+    far = np.absolute(x)
+    wrong = np.absolute(np.greater(x, 0).astype(np.int8) - y)  # 1 - y where x > 0, else y
+    with np.errstate(invalid="ignore"):  # 0 · ∞
+        return keep(wrong * far, wrong != 0) + np.log1p(np.exp(-far))
+
+
+@array_code
+def logistic_nll_gradient(g: Array, x: Array, y: Array) -> Array:
+    """σ(x) - y = (1 - y) · σ(x) - y · σ(-x), which keeps its digits where σ(x) is nearly y = 1."""
+    return g * ((1 - y) * sigmoid(x) - y * sigmoid(-1.0 * x))
+
+
+@op
+def logistic_nll(x: Array, y: Array) -> Rule:
+    """out = y · log(1 + e⁻ˣ) + (1 - y) · log(1 + eˣ)        ∂L/∂x = g · (σ(x) - y)        ∂L/∂y = -g · x"""
+    return logistic_nll_forward(x, y), (lambda g: logistic_nll_gradient(g, x, y), lambda g: -g * x)
 
 
 def binary_cross_entropy_with_logits(
@@ -191,19 +235,24 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Array | None = None,
 ) -> Array:
-    """binary_cross_entropy of sigmoid(input), in the form that never overflows.
+    """binary_cross_entropy of sigmoid(input), in the form that never overflows and loses no digits.
 
     Args:
         weight: of each element, in a shape that broadcasts to input's.
         pos_weight: how much the yes counts, in a shape that broadcasts to input's: above 1 for better recall.
+
+    Raises:
+        ValueError: a target outside [0, 1]; shapes that do not fit; an unknown reduction.
     """
     name = "binary_cross_entropy_with_logits"
     _same_shape(name, input, target)
+    _within_0_and_1(name, "target", target)
     if pos_weight is None:
-        loss = softplus(input, threshold=math.inf) - target * input
+        loss = logistic_nll(input, target)
     else:
-        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+        no, yes = softplus(input, threshold=math.inf), softplus(-1.0 * input, threshold=math.inf)
+        loss = (1 - target) * no + _weighted(name, target * yes, pos_weight, "pos_weight")
+    return _reduced(name, _weighted(name, loss, weight), reduction)
 
 
 def soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
@@ -407,7 +456,7 @@ def _class_indices(
     name: str, shape: tuple[int, ...], target: Any, axis: int, ignore_index: int
 ) -> tuple[Array, Array | None]:
     """The targets as class indices that are all valid, and which of them count (None where all do)."""
-    target = target.value if isinstance(target, Node) else target if hasattr(target, "dtype") else np.asarray(target)
+    target = detached(target) if hasattr(target, "dtype") else np.asarray(target)
     expected = shape[:axis] + shape[axis + 1 :]
     if np.shape(target) != expected:
         raise ValueError(

@@ -56,14 +56,17 @@ def replaced(by: float) -> Way:
 
 
 def extreme(worst: float) -> Way:
-    """Each NaN by what is the last to win; NaN where there is nothing else."""
+    """As `masked`, beside a number that is the last to win; NaN where there is no other."""
 
     def call(function: Callable[..., Any], given: BoundArguments) -> Any:
-        x, axis, _, keepdims, initial, where = given.args
-        out = replaced(worst)(function, given)
-        if x.dtype.kind != "f" or initial is not None:
-            return out
-        return np.where(np.any(~np.isnan(x) & where, axis=axis, keepdims=keepdims), out, np.nan)
+        x, axis, out, keepdims, initial, where = given.args
+        if x.dtype.kind != "f":
+            return function(*given.args)
+        numbers = ~np.isnan(x) & where
+        if initial is not None:
+            return function(x, axis, out, keepdims, initial, numbers)
+        best = function(x, axis, out, keepdims, worst, numbers)
+        return np.where(np.any(numbers, axis=axis, keepdims=keepdims), best, np.nan)
 
     return call
 

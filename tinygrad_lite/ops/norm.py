@@ -13,6 +13,7 @@ import numpy as np
 
 from ..dispatch import array_code, forward
 from ..graph import Rule, op, total
+from ..mode import MODE
 from ..tensor import Tensor
 from ..values import Array, wide
 from .reduce import mean_of
@@ -147,7 +148,7 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
         ValueError: shapes that do not fit.
     """
     axes = _last("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None else _checked("rms_norm", eps)
+    eps = float(np.finfo(np.result_type(x, np.float16)).eps) if eps is None else _checked("rms_norm", eps)
     z = wide(x)
     y = z / np.sqrt(mean_of(np.square(z), axes) + eps)
     y = y if z is x else y.astype(x.dtype)
@@ -215,7 +216,7 @@ def _normalized(
             raise TypeError(f"{name}: {argument} of dtype {a.dtype} cannot follow a mean: make it floating")
     if followed and momentum is None:
         raise TypeError(f"{name}: momentum must be a number: how much the statistics follow this batch")
-    if followed and np.size(x):  # nothing follows from an empty batch
+    if followed and np.size(x) and not MODE.get().repeating:  # nothing follows from an empty batch
         seen = dict(zip(running, _statistics(x, axes)))
         for argument, a in followed.items():
             _follow(a, seen[argument], momentum)

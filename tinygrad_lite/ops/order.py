@@ -37,6 +37,26 @@ def partition(a: Array, kth: Any, axis: int | None = -1) -> Array:
     return np.take_along_axis(a, np.argpartition(a, kth, axis), axis)
 
 
+@implements(np.unique)
+def unique(
+    ar: Array,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    **settings: Any,
+) -> Any:
+    """The different elements (along `axis`: slices) in ascending order; each gets its gradient from the first of them.
+
+    Indices, inverse and counts, where asked for, are plain integers, as NumPy has them.
+    """
+    _, index, inverse, counts = np.unique(detached(ar), True, True, True, axis, **settings)
+    values = np.take(np.ravel(ar) if axis is None else ar, index, 0 if axis is None else axis)
+    more = zip((return_index, return_inverse, return_counts), (index, inverse, counts))
+    asked = [a for wanted, a in more if wanted]
+    return (values, *asked) if asked else values
+
+
 # ------------------------------------------------------------------------------------------------------ quantiles
 #
 # `skip_nan` makes of each function its nan-twin (ops/nan.py); NumPy's functions have no such argument.

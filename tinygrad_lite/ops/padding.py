@@ -21,13 +21,13 @@ def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float | Non
 
     Args:
         x: of any shape.
-        pad: (before, after) for the last axis, then for the one before it, and so on: twice as many integers as axes. A
-            negative one takes elements away.
+        pad: (before, after) for the last axis, then for the one before it, and so on. Negative ones take
+            elements away.
         mode: "constant", or "reflect" (without repeating the edge), "replicate" (the edge) or "circular".
         value: of a constant frame; 0 by default.
 
     Raises:
-        ValueError: a mode that there isn't, a `value` with another mode than "constant", or `pad` doesn't fit x's axes.
+        ValueError: an unknown mode, a `value` with a mode other than "constant", or `pad` doesn't fit x's axes.
     """
     shape = np.shape(x)
     widths = [(pad[i], pad[i + 1]) for i in range(0, len(pad) - 1, 2)][::-1]

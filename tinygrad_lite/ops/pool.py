@@ -197,8 +197,8 @@ def lp_pool_nd(
 def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     """The average of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
 
-    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉. Where these differ in length x is
-    multiplied by a matrix along each axis, so an infinite or NaN element spreads along its row and column.
+    Window i of m along an axis of length W goes from ⌊i · W / m⌋ to ⌈(i + 1) · W / m⌉. Where they differ in length, x
+    is multiplied by a matrix along each axis, and an infinite or NaN element spreads along its row and column.
 
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.

@@ -26,7 +26,22 @@ def matrix_product(x: Array, w: Array) -> Array:
 @forward
 def contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
     """`np.einsum` with a letter for each axis."""
+    sizes_of(inputs, tuple(map(np.shape, arrays)))
     return np.einsum(f"{','.join(inputs)}->{output}", *arrays, optimize=len(arrays) > 2)
+
+
+def sizes_of(inputs: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> dict[str, int]:
+    """How long the axes of each letter are; one of 1 is repeated along the others."""
+    sizes: dict[str, int] = {}
+    for letters, shape in zip(inputs, shapes):
+        for c, n in zip(letters, shape):
+            if sizes.setdefault(c, n) == 1:
+                sizes[c] = n
+            elif n not in (1, sizes[c]):
+                raise ValueError(
+                    f"einsum: {c!r} is {sizes[c]} in one operand but {n} in another; they must be equal, or 1"
+                )
+    return sizes
 
 
 def T(x: Array) -> Array:

@@ -43,8 +43,9 @@ def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
 
 
 def _count(mask: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
-    """How many are true, as floats that x can be divided by without becoming longer (but for float16)."""
-    return np.sum(mask, axis=axis, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
+    """How many are true, in x's dtype, or float32 for float16."""
+    whole = np.int32 if np.size(mask) < 1 << 31 else np.int64  # half as long takes half the time
+    return np.sum(mask, axis=axis, dtype=whole, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
 
 
 def mean_of(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
@@ -86,7 +87,7 @@ def sum(
     no_out(out)
     shape = np.shape(x)
     value = sum_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
-    return value, (lambda g: spread(g, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(g, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @forward
@@ -104,7 +105,7 @@ def mean(
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     value = mean_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return value, (lambda g: spread(wide(g) / n, shape, axis, keepdims, where),)
+    return value, (lambda g: spread(wide(g) / n, shape=shape, axis=axis, keepdims=keepdims, where=where),)
 
 
 @op(np.prod, linear=False)
@@ -209,7 +210,7 @@ def std(
 
     def closure(g: Array) -> Array:
         n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, value))
+        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
         return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
 
     return value, (closure,)
@@ -291,26 +292,38 @@ def cov(
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: None = None,
-    aweights: None = None,
+    fweights: Array = None,
+    aweights: Array = None,
     *,
     dtype: Any = None,
 ) -> Any:
-    """out[i, j] = Σ (xᵢ - mean xᵢ) · (xⱼ - mean xⱼ) / (n - ddof): the covariances of variables.
+    """out[i, j] = Σ w · (xᵢ - mean xᵢ) · (xⱼ - mean xⱼ) / (Σ w - ddof): the covariances of variables.
 
-    They are the rows of m, or for `rowvar=False` its columns, and then those of y. ddof is 1, or with `bias` 0. Weights
-    are not supported.
+    Args:
+        m, y: the variables: the rows of m, or for `rowvar=False` its columns, and then those of y.
+        ddof: by default 1, or with `bias` 0.
+        fweights: how often each observation counts, integers.
+        aweights: how much each observation counts. With these ddof is multiplied by Σ w · aweights / Σ w.
+
+    Raises:
+        ValueError: an array of more than two axes, or weights that are not one for each observation.
     """
-    if fweights is not None or aweights is not None:
-        raise TypeError("cov: fweights= and aweights= are not supported on a Tensor")
     rows = [np.atleast_2d(a) if rowvar or np.ndim(a) < 2 else np.transpose(a) for a in (m, y) if a is not None]
     x = np.concatenate(rows, 0)
     if np.ndim(x) != 2:
         raise ValueError("needs vectors or matrices")
     x = x.astype(np.result_type(x, np.float64) if dtype is None else dtype)
-    x = x - np.mean(x, axis=1, keepdims=True)
+    n = np.shape(x)[1]
+    given = [a for a in (fweights, aweights) if a is not None]
+    for a in given:
+        if np.shape(a) != (n,):
+            raise ValueError(f"weights must have shape ({n},), one for each observation; got shape {np.shape(a)}")
+    w = math.prod(given, start=np.ones(n))
+    weight = np.sum(w)
+    x = x - np.sum(x * w, axis=1, keepdims=True) / weight if given else x - np.mean(x, axis=1, keepdims=True)
     ddof = (0 if bias else 1) if ddof is None else ddof
-    return np.squeeze(x @ x.T / np.maximum(np.shape(x)[1] - ddof, 0))
+    lost = ddof if aweights is None else ddof * np.sum(w * aweights) / weight
+    return np.squeeze((x * w if given else x) @ x.T / np.maximum(weight - lost, 0))
 
 
 @implements(np.corrcoef)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array
 
-Mode = Literal["full", "same", "valid"]
+Extent = Literal["full", "same", "valid"]
 
 
 @op(linear=True)
@@ -116,7 +117,7 @@ def convolve(x: Array, w: Array) -> Rule:
 
 
 @implements(np.convolve)
-def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
+def _convolve(a: Array, v: Array, mode: Extent = "full") -> Array:
     """`np.convolve` of two sequences: "full", "same" (the middle part, as long as the longer one) or "valid"."""
     a, v = _sequences("convolve", a, v, mode)
     short, long = sorted((len(a), len(v)))
@@ -124,7 +125,7 @@ def _convolve(a: Array, v: Array, mode: Mode = "full") -> Array:
 
 
 @implements(np.correlate)
-def correlate(a: Array, v: Array, mode: Mode = "valid") -> Array:
+def correlate(a: Array, v: Array, mode: Extent = "valid") -> Array:
     """`np.correlate` of two sequences: outₖ = Σᵢ aᵢ₊ₖ · vᵢ, modes as in np.convolve."""
     a, v = _sequences("correlate", a, v, mode)
     short, long = sorted((len(a), len(v)))
@@ -143,7 +144,7 @@ def _sequences(name: str, a: Array, v: Array, mode: str) -> list[Array]:
     return [x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v)]
 
 
-def _middle(full: Array, mode: Mode, short: int, long: int, start: int) -> Array:
+def _middle(full: Array, mode: Extent, short: int, long: int, start: int) -> Array:
     if mode == "full":
         return full
     return full[start : start + long] if mode == "same" else full[short - 1 : long]
@@ -201,3 +202,12 @@ def trapezoid(y: Array, x: Array | None = None, dx: float = 1.0, axis: int = -1)
             raise ValueError(f"trapezoid: {n} coordinates for {np.shape(y)[-1]} samples along axis {axis}")
         dx = np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+
+
+@op(np.unwrap, linear=True)
+def unwrap(p: Array, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Rule:
+    """out = p plus whole periods        ∂L/∂p = g
+
+    Along `axis`, no element is more than half a period (or `discont`, if that is more) from the one before.
+    """
+    return np.unwrap(p, discont, axis, period=period), (lambda g: g,)

@@ -59,6 +59,14 @@ def astype(x: Array, dtype: Any) -> Rule:
     return x.astype(dtype), (None if np.dtype(dtype).kind in "iub" else same,)  # the engine casts the gradient back
 
 
+if hasattr(np, "astype"):  # NumPy 2.1
+
+    @implements(np.astype)
+    def _astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+        """x in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
+        return astype(x, dtype)
+
+
 @implements(np.copy)
 def copy(a: Array) -> Array:
     """The same elements; an array in a graph never changes, so nothing needs copying."""
@@ -430,19 +438,27 @@ def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
 
 @implements(np.pad)
 def _pad(
-    array: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0, reflect_type: str = "even"
+    array: Array,
+    pad_width: Any,
+    mode: str = "constant",
+    *,
+    constant_values: Any = 0,
+    reflect_type: str = "even",
+    stat_length: Any = None,
+    end_values: Any = 0,
 ) -> Array:
-    """A frame around `array`: of `constant_values`, or of its own elements ("edge", "reflect", "symmetric", "wrap").
+    """A frame around `array`: constant, of its own elements, of a statistic of them, or a ramp that leads to a value.
 
     Args:
         array: of any shape.
         pad_width: ((before, after), …) for each axis, or one pair or one number for all, or a dict of some axes.
-        mode: what the frame is made of.
-        constant_values: numbers, as `pad_width`.
+        mode: "constant"; "edge", "reflect", "symmetric" or "wrap"; "mean", "median", "maximum" or "minimum" of the
+            elements along the axis (the `stat_length` at that end); or "linear_ramp", to `end_values`.
+        constant_values, stat_length, end_values: as `pad_width`, a pair for each axis.
         reflect_type: only "even".
 
     Raises:
-        ValueError: a mode that mixes elements ("mean", "linear_ramp", …), a negative width, or an empty axis to repeat.
+        ValueError: another mode, a negative width, or an empty axis to take elements from.
     """
     shape = np.shape(array)
     if not shape:
@@ -453,15 +469,51 @@ def _pad(
     widths = np.broadcast_to(pad_width, (len(shape), 2))
     if mode == "constant":
         return pad(array, widths, constant_values)
+    if mode in STATISTICS or mode == "linear_ramp":
+        setting = np.broadcast_to(end_values if mode == "linear_ramp" else stat_length, (len(shape), 2)).tolist()
+        for axis, (width, values) in enumerate(zip(widths.tolist(), setting)):
+            array = _framed_along(array, axis, width, mode, values)
+        return array
     if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
         raise ValueError(
-            f"mode {mode!r} with reflect_type {reflect_type!r} has no rule; "
-            "there are 'constant', 'edge', 'reflect', 'symmetric' and 'wrap', with reflect_type 'even'"
+            f"mode {mode!r} with reflect_type {reflect_type!r} has no rule; there are 'constant', 'edge', 'reflect', "
+            f"'symmetric', 'wrap', 'linear_ramp', {', '.join(map(repr, STATISTICS))}, with reflect_type 'even'"
         )
     for axis, (n, width) in enumerate(zip(shape, widths.tolist())):
         if any(width):
             array = np.take(array, np.pad(np.arange(n), width, mode), axis)  # type: ignore[call-overload]
     return array
+
+
+STATISTICS = {"mean": np.mean, "median": np.median, "maximum": np.max, "minimum": np.min}
+
+
+def _framed_along(x: Array, axis: int, width: list[int], mode: str, values: list[Any]) -> Array:
+    """x with a frame before and after it along one axis: a statistic of its elements, or a ramp."""
+    if min(width) < 0:
+        raise ValueError(f"pad_width must not be negative, and is {width} along axis {axis}")
+    n, parts = np.shape(x)[axis], [x]
+    if not n and any(width):
+        raise ValueError(f"axis {axis} is empty: there is no element to take for mode {mode!r}")
+    for end, (count, value) in enumerate(zip(width, values)):
+        if not count:
+            continue
+        if mode == "linear_ramp":
+            edge = np.take(x, n - 1 if end else 0, axis)
+            frame = np.linspace(value, edge, count, endpoint=False, dtype=x.dtype, axis=axis)
+            frame = np.flip(frame, axis) if end else frame
+        else:
+            length = n if value is None else min(value, n)
+            if length < 1:
+                raise ValueError(f"stat_length must be positive, and is {value}")
+            places = np.arange(n - length, n) if end else np.arange(length)
+            statistic: Any = STATISTICS[mode]
+            frame = statistic(np.take(x, places, axis), axis=axis, keepdims=True)
+            frame = np.broadcast_to(frame, (*np.shape(x)[:axis], count, *np.shape(x)[axis + 1 :]))
+        if x.dtype.kind in "iu" and mode in ("mean", "median"):
+            frame = np.round(frame)
+        parts.insert(len(parts) if end else 0, frame.astype(x.dtype))
+    return np.concatenate(parts, axis)
 
 
 # ------------------------------------------------------------------------------------------- diagonals, triangles

@@ -144,6 +144,7 @@ def over_axes(n: int, definition: Callable[Concatenate[int, P], T]) -> Callable[
     assert isinstance(definition, types.FunctionType)
     # a copy by that name, which Python's own errors show
     copy = types.FunctionType(definition.__code__, definition.__globals__, name, definition.__defaults__)
+    copy.__qualname__ = name
 
     def bound(*args: P.args, **kwargs: P.kwargs) -> T:
         return copy(n, *args, **kwargs)  # type: ignore[no-any-return]

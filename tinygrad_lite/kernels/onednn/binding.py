@@ -288,7 +288,7 @@ def version(point: ArrayCode[Any], least: int) -> Callable[[Callable[..., Any]],
     def registered(f: Callable[..., Any]) -> Version:
         @functools.wraps(f)
         def run(x: Array, *rest: Any, **settings: Any) -> Any:
-            if x.__class__ is not ndarray or x.size < it.least or x.dtype != float32 or library() is None:
+            if not ours(x, it.least):
                 return NotImplemented
             try:
                 return f(x, *rest, **settings)
@@ -301,6 +301,11 @@ def version(point: ArrayCode[Any], least: int) -> Callable[[Callable[..., Any]],
         return it
 
     return registered
+
+
+def ours(x: Any, least: int) -> bool:
+    """Whether x is an array of float32 with at least so many elements, and oneDNN is here."""
+    return x.__class__ is ndarray and x.size >= least and x.dtype == float32 and library() is not None
 
 
 def fits(*arrays: Any) -> bool:

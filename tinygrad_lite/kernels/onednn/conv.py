@@ -21,7 +21,6 @@ from ...values import Array
 from ..thresholds import CONV_ELEMENTS_FOR_ONEDNN, CONV_PRODUCTS_FOR_ONEDNN
 from . import binding as dnn
 from .binding import Call, Object, Shape, call, dense, fits, layout, version
-from .library import library
 
 DIRECT = 1  # the algorithm: never Winograd, where a pixel changes results that do not see it
 
@@ -184,8 +183,7 @@ def as_it_lies(name: str, least: int) -> None:
     otherwise = op.run
 
     def run(x: Array, *args: Any, **kwargs: Any) -> Rule:
-        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= least and library() is not None
-        return (op.rule if ours else otherwise)(x, *args, **kwargs)
+        return (op.rule if dnn.ours(x, least) else otherwise)(x, *args, **kwargs)
 
     op.run = run
 

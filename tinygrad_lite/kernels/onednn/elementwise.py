@@ -1,7 +1,7 @@
 """exp, tanh, and activations with their gradients.
 
-What is left to NumPy: relu, which it does as fast, and whatever oneDNN computes otherwise. Its exp of NaN is ∞, and
-where there is AVX-512 its gelu of ∞ is NaN: arrays with such elements pass on.
+What is left to NumPy: relu, which it does as fast, and what oneDNN computes otherwise: its exp of NaN is ∞, its gelu of
+∞ is NaN. Arrays with such elements pass on.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from ...graph import OPS, Rule
 from ...ops import activation as rules
 from ...ops import ufuncs
 from ...values import Array
@@ -44,29 +45,35 @@ def sigmoid_gradient(g: Array, y: Array) -> Any:
     return gradient(SIGMOID_BY_RESULT, g, y)
 
 
-@version(rules.silu_gradient, ELEMENTS_FOR_ONEDNN)
-def silu_gradient(g: Array, x: Array, s: Array) -> Any:
-    return gradient(SILU, g, x, 1.0)
+def whole(name: str, functions: dict[tuple[Any, ...], tuple[int, float]]) -> None:
+    """Put oneDNN's function, and its gradient, in place of an op's rule; by the settings beside x."""
+    op = OPS[name]
+    otherwise = op.run
+
+    def run(x: Array, *settings: Any, **named: Any) -> Rule:
+        settings += tuple(named.values())  # there is one at most
+        chosen = functions.get(settings)
+        if chosen is None or not dnn.ours(x, sigmoid.least) or not -HUGE < x.min() <= x.max() < HUGE:
+            return otherwise(x, *settings)
+        function, alpha = chosen
+
+        def closure(g: Array) -> Array:
+            try:
+                if not fits(g):
+                    raise Unsupported
+                return gradient(function, g, x, alpha)
+            except Unsupported:  # in a forked process, say
+                kept = otherwise(x, *settings)[1][0]
+                assert kept is not None
+                return kept(g)
+
+        return of_each(function, x, alpha), (closure,)
+
+    op.run = run
 
 
-@version(rules.gelu_forward, ELEMENTS_FOR_ONEDNN)
-def gelu(x: Array) -> Any:
-    return (of_each(GELU, x), None) if x.max() < HUGE else NotImplemented
-
-
-@version(rules.gelu_gradient, ELEMENTS_FOR_ONEDNN)
-def gelu_gradient(g: Array, x: Array, p: Array | None) -> Any:
-    return gradient(GELU, g, x)
-
-
-@version(rules.gelu_tanh_forward, ELEMENTS_FOR_ONEDNN)
-def gelu_tanh(x: Array) -> Any:
-    return of_each(GELU_TANH, x), None
-
-
-@version(rules.gelu_tanh_gradient, ELEMENTS_FOR_ONEDNN)
-def gelu_tanh_gradient(g: Array, x: Array, t: Array | None) -> Any:
-    return gradient(GELU_TANH, g, x)
+whole("gelu", {(): (GELU, 0.0), ("none",): (GELU, 0.0), ("tanh",): (GELU_TANH, 0.0)})
+whole("silu", {(): (SILU, 1.0)})
 
 
 def of_each(function: int, x: ndarray, alpha: float = 0.0) -> ndarray:

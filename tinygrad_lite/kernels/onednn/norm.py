@@ -17,7 +17,6 @@ from ...values import Array
 from ..thresholds import ELEMENTS_FOR_ONEDNN
 from . import binding as dnn
 from .binding import Call, Object, Shape, Unsupported, call, dense, fits, version
-from .library import library
 
 SCALE_AND_SHIFT = 2 + 4  # flags
 BACKWARD = 128
@@ -36,8 +35,7 @@ def standardize(otherwise: Callable[..., Rule]) -> Callable[..., Rule]:
     """The whole op where weight and bias have the shape of the last axes: one call forward, one for all gradients."""
 
     def run(x: Array, weight: Any, bias: Any, axis: Shape, eps: float) -> Rule:
-        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= standardized.least
-        if not ours or not over_last_axes(x, axis) or not fits(weight, bias) or library() is None:
+        if not dnn.ours(x, standardized.least) or not over_last_axes(x, axis) or not fits(weight, bias):
             return otherwise(x, weight, bias, axis, eps)
         if not np.shape(weight) == np.shape(bias) == x.shape[-len(axis) :]:
             return otherwise(x, weight, bias, axis, eps)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from ...graph import OPS, Rule
 from ...ops import activation as rules
@@ -15,7 +14,6 @@ from ...values import Array
 from ..thresholds import ELEMENTS_FOR_ONEDNN
 from . import binding as dnn
 from .binding import Call, Object, call, dense, fits, version
-from .library import library
 
 SOFTMAX = 0x30000
 TINY = 1e-30
@@ -45,8 +43,7 @@ def cross_entropy(otherwise: Callable[..., Rule]) -> Callable[..., Rule]:
     """The whole op: softmax p, and -log p[target], which is as exact as long as p is far from the smallest numbers."""
 
     def run(x: Array, target: Array, axis: int = 1) -> Rule:
-        ours = x.__class__ is ndarray and x.dtype == dnn.float32 and x.size >= softmax.least
-        if not ours or library() is None:
+        if not dnn.ours(x, softmax.least):
             return otherwise(x, target, axis)
         p = softmax(x, axis)
         picked = loss.pick(p, target, axis) if p is not NotImplemented else np.zeros(1)

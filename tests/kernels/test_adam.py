@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.kernels import thresholds
-from tinygrad_lite.kernels.optim import adam_step
+from tinygrad_lite.kernels.adam import adam_step
 
 from ..test_optim import CASES, IDS, run
 

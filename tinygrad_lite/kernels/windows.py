@@ -1,4 +1,4 @@
-"""What the kernels ask of windows: one axis after the other, one element after the other, turned round."""
+"""Windows as the kernels use them: axis by axis, element by element, or turned by 180°."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Slices = tuple[slice, ...]
 
 @dataclass(frozen=True)
 class Geometry(Windows):
-    """Windows, and what follows from them."""
+    """Windows with what kernels derive from them, each computed once."""
 
     @functools.cached_property
     def tile(self) -> bool:
@@ -45,8 +45,7 @@ class Geometry(Windows):
         return not any(self.padding) and self.padded == self.size
 
     def reach(self, places: Slices | None = None) -> list[tuple[int, int]]:
-        """For each axis the first input that windows at these places (all of them) look at, and the one after the last;
-        they may lie on padding."""
+        """For each axis the range of inputs that windows at these places (by default all) see, padding included."""
         within = places or [slice(0, p) for p in self.places]
         geometry = zip(within, self.stride, self.padding, self.span)
         return [(b.start * s - p, (b.stop - 1) * s - p + span) for b, s, p, span in geometry]
@@ -114,16 +113,25 @@ class Geometry(Windows):
         axes = [self.along(slice(i, i + 1)).phases[0][2] for i in range(len(self.size))]
         return functools.reduce(Geometry.and_then, axes)
 
-    def elements(self, within: Slices | None = None) -> tuple[tuple[int, Slices, Slices], ...]:
+    @functools.cached_property
+    def elements(self) -> tuple[tuple[int, Slices, Slices], ...]:
         """For each element k of the window, in order: k, the inputs that it visits, and the places where it does.
 
-        Places where the element lies on padding are left out, so nothing needs to be padded:
-        `out[..., *places] += x[..., *inputs]` for every k sums over windows. `within` is a block of the places to do,
-        and places are then counted from its start.
+        Places where it lies on padding are left out, so nothing needs padding: `out[..., *places] += x[..., *inputs]`
+        for every k sums over windows.
         """
-        return _elements(
-            self, tuple((b.start, b.stop) for b in within) if within else tuple((0, p) for p in self.places)
-        )
+        axes = []
+        for size, kernel, s, d, before, places in zip(
+            self.size, self.kernel, self.stride, self.dilation, self.padding, self.places
+        ):
+            axis = []
+            for offset in range(-before, kernel * d - before, d):
+                first = max(0, -(offset // s))
+                count = max(0, min(places, (size - 1 - offset) // s + 1) - first)
+                inputs = slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0)
+                axis.append((inputs, slice(first, first + count)))
+            axes.append(axis)
+        return tuple((k, *zip(*element)) for k, element in enumerate(itertools.product(*axes)))
 
 
 def one_by_one(size: tuple[int, ...]) -> Geometry:
@@ -132,29 +140,14 @@ def one_by_one(size: tuple[int, ...]) -> Geometry:
     return Geometry(size, ones, ones, ones, (0,) * len(size), size)
 
 
-@functools.lru_cache(maxsize=1024)
-def _elements(windows: Geometry, block: tuple[tuple[int, int], ...]) -> tuple[tuple[int, Slices, Slices], ...]:
-    axes = []
-    for size, kernel, s, d, before, (start, stop) in zip(
-        windows.size, windows.kernel, windows.stride, windows.dilation, windows.padding, block
-    ):
-        axis = []
-        for offset in range(-before, kernel * d - before, d):
-            first = max(start, -(offset // s))
-            count = max(0, min(stop, (size - 1 - offset) // s + 1) - first)
-            inputs = slice(offset + first * s, offset + (first + count - 1) * s + 1, s) if count else slice(0)
-            axis.append((inputs, slice(first - start, first - start + count)))
-        axes.append(axis)
-    return tuple((k, *zip(*element)) for k, element in enumerate(itertools.product(*axes)))
-
-
-@functools.lru_cache(maxsize=1024)
-def _geometry(windows: Windows) -> Geometry:
-    return Geometry(*(getattr(windows, field.name) for field in fields(windows)))
-
-
 def geometry(windows: Windows) -> Geometry:
-    return windows if isinstance(windows, Geometry) else _geometry(windows)
+    """These windows as a `Geometry`, kept with them as a cached property is: looking it up by value takes 1 µs."""
+    if isinstance(windows, Geometry):
+        return windows
+    kept = vars(windows)
+    if "geometry" not in kept:
+        kept["geometry"] = Geometry(*(getattr(windows, field.name) for field in fields(windows)))
+    return kept["geometry"]  # type: ignore[no-any-return]
 
 
 def strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:

@@ -1,0 +1,261 @@
+"""The normalising layers: their functions with weight and bias, and for some the running statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import functional as F
+from .layers import Ints, constant, flags, positive
+from .module import Module
+from .stateless import settings_of
+
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    "LayerNorm", "GroupNorm", "RMSNorm",
+]  # fmt: skip
+
+
+class _Norm(Module):
+    """What batch and instance norm share: weight and bias, and running statistics."""
+
+    function: ClassVar[Callable[..., Any]]
+    ranks: ClassVar[tuple[int, ...]]  # how many axes an input may have
+
+    def __init_subclass__(cls, axes: int = 0) -> None:
+        if axes:
+            cls.ranks = cls.ranks_of(axes)
+            shape = ("W", "H, W", "D, H, W")[axes - 1]
+            cls.__doc__ = str(cls.__bases__[0].__doc__).replace("...", shape, 1)
+
+    @staticmethod
+    def ranks_of(axes: int) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    def _start(
+        self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, dtype: Any
+    ) -> None:
+        positive(self, num_features=num_features)
+        flags(self, affine=affine, track_running_stats=track)
+        shape = (num_features,)
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = constant(1, shape, dtype, "weight") if affine else None
+        self.bias = constant(0, shape, dtype, "bias") if affine else None
+        self.running_mean = constant(0, shape, dtype, "running_mean", requires_grad=False) if track else None
+        self.running_var = constant(1, shape, dtype, "running_var", requires_grad=False) if track else None
+        counted = constant(0, (), np.int64, "num_batches_tracked", requires_grad=False)
+        self.num_batches_tracked = counted if track else None
+
+    def forward(self, x: Any) -> Any:
+        if np.ndim(x) not in self.ranks:
+            wanted = " or ".join(map(str, self.ranks))
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
+        own = self.training or self.running_mean is None
+        state = (self.running_mean, self.running_var, self.weight, self.bias)
+        return type(self).function(x, *state, own, self._momentum(), self.eps)
+
+    def _momentum(self) -> float:
+        """The share of this batch in the running statistics."""
+        return 0.0 if self.momentum is None else self.momentum
+
+    def extra_repr(self) -> str:
+        flags = {"affine": self.weight is not None, "track_running_stats": self.running_mean is not None}
+        settings = {"eps": self.eps, "momentum": self.momentum, **flags}
+        return ", ".join([str(self.num_features), *settings_of(self, settings)])
+
+
+class _BatchNorm(_Norm):
+    """`F.batch_norm`: each channel of (N, num_features, ...) with mean 0 and variance 1, then · weight + bias.
+
+    Training takes mean and variance from the batch, and `running_mean` and `running_var` follow them by `momentum`, or
+    with momentum=None are the mean over all batches so far; after `eval()` those are used. They belong to the state but
+    are no parameters, as does `num_batches_tracked`. With track_running_stats=False there are none, and every batch is
+    normalised by its own.
+
+    Raises:
+        ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
+    """
+
+    function = staticmethod(F.batch_norm)
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        self._start(num_features, eps, momentum, affine, track_running_stats, dtype)
+
+    @staticmethod
+    def ranks_of(axes: int) -> tuple[int, ...]:
+        return (2, 3) if axes == 1 else (axes + 2,)
+
+    def forward(self, x: Any) -> Any:
+        mean, counted = self.running_mean, self.num_batches_tracked
+        if mean is None or counted is None:
+            return super().forward(x)
+        before = mean.data
+        out = super().forward(x)
+        if mean.data is not before:  # an empty batch, or a call made again by checkpoint, moves nothing
+            counted.data = counted.data + 1
+        return out
+
+    def _momentum(self) -> float:
+        if self.momentum is None and self.num_batches_tracked is not None:
+            return float(1 / (self.num_batches_tracked.item() + 1))
+        return super()._momentum()
+
+
+class BatchNorm1d(_BatchNorm, axes=1): ...
+
+
+class BatchNorm2d(_BatchNorm, axes=2): ...
+
+
+class BatchNorm3d(_BatchNorm, axes=3): ...
+
+
+class _InstanceNorm(_Norm):
+    """`F.instance_norm`: each channel of each example of (N, num_features, ...) with mean 0 and variance 1.
+
+    Then · weight + bias where `affine`. An input without the axis N is one example. Running statistics are kept only
+    with track_running_stats, and then used after `eval()`; see `BatchNorm2d`.
+
+    Raises:
+        ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
+    """
+
+    function = staticmethod(F.instance_norm)
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        dtype: Any = np.float32,
+    ) -> None:
+        self._start(num_features, eps, momentum, affine, track_running_stats, dtype)
+
+    @staticmethod
+    def ranks_of(axes: int) -> tuple[int, ...]:
+        return (axes + 1, axes + 2)
+
+    def forward(self, x: Any) -> Any:
+        if np.ndim(x) == self.ranks[0]:
+            return np.squeeze(super().forward(np.expand_dims(x, 0)), 0)
+        return super().forward(x)
+
+
+class InstanceNorm1d(_InstanceNorm, axes=1): ...
+
+
+class InstanceNorm2d(_InstanceNorm, axes=2): ...
+
+
+class InstanceNorm3d(_InstanceNorm, axes=3): ...
+
+
+def _normalized_shape(layer: Module, normalized_shape: Ints) -> tuple[int, ...]:
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not shape or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape):
+        raise ValueError(
+            f"{type(layer).__name__}: normalized_shape must be one or more positive integers, got {normalized_shape!r}"
+        )
+    return shape
+
+
+class LayerNorm(Module):
+    """`F.layer_norm`: the last axes of (..., *normalized_shape) with mean 0 and variance 1, then · weight + bias.
+
+    `normalized_shape` is a tuple, or an integer for the last axis alone; weight and bias have this shape. With
+    elementwise_affine=False there are none.
+
+    Raises:
+        ValueError: a size is not a positive integer; on a call, x's last axes are others.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Ints,
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        flags(self, elementwise_affine=elementwise_affine, bias=bias)
+        self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
+        self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
+        self.bias = constant(0, self.normalized_shape, dtype, "bias") if elementwise_affine and bias else None
+
+    def forward(self, x: Any) -> Any:
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        affine = self.weight is not None
+        settings = {"eps": self.eps, "elementwise_affine": affine, "bias": self.bias is not None or not affine}
+        return ", ".join(["×".join(map(str, self.normalized_shape)), *settings_of(self, settings)])
+
+
+class RMSNorm(Module):
+    """`F.rms_norm`: x / √(mean x² + eps) over the last axes (..., *normalized_shape), then · weight.
+
+    eps=None is the smallest that x's dtype tells from 1. With elementwise_affine=False there is no weight.
+
+    Raises:
+        ValueError: a size is not a positive integer; on a call, x's last axes are others.
+    """
+
+    def __init__(
+        self,
+        normalized_shape: Ints,
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        flags(self, elementwise_affine=elementwise_affine)
+        self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
+        self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
+
+    def forward(self, x: Any) -> Any:
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        settings = {"eps": self.eps, "elementwise_affine": self.weight is not None}
+        return ", ".join(["×".join(map(str, self.normalized_shape)), *settings_of(self, settings)])
+
+
+class GroupNorm(Module):
+    """`F.group_norm`: each of num_groups groups of channels of each example with mean 0 and variance 1.
+
+    Then · weight + bias, one number a channel; with affine=False there are none. (N, num_channels, ...) to the same.
+
+    Raises:
+        ValueError: a size is not a positive integer, or num_groups doesn't divide num_channels.
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: Any = np.float32
+    ) -> None:
+        positive(self, num_groups=num_groups, num_channels=num_channels)
+        flags(self, affine=affine)
+        if num_channels % num_groups:
+            raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = constant(1, (num_channels,), dtype, "weight") if affine else None
+        self.bias = constant(0, (num_channels,), dtype, "bias") if affine else None
+
+    def forward(self, x: Any) -> Any:
+        if np.ndim(x) < 2 or np.shape(x)[1] != self.num_channels:
+            raise ValueError(f"GroupNorm: x has shape {np.shape(x)}, but (N, {self.num_channels}, ...) is needed")
+        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        settings = settings_of(self, {"eps": self.eps, "affine": self.weight is not None})
+        return ", ".join([f"{self.num_groups}, {self.num_channels}", *settings])

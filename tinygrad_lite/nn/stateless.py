@@ -1,0 +1,251 @@
+"""Layers that are one function: `layer` makes each from its function, with the arguments after the inputs bound."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, overload
+
+import numpy as np
+
+from ..errors import describe
+from ..tensor import Tensor, implements
+from ..values import Array
+from . import functional as F
+from .module import Module
+
+__all__ = [
+    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "LogSigmoid", "Hardsigmoid",
+    "Hardswish", "Hardtanh", "Tanh", "Tanhshrink", "Softplus", "Softsign", "Softshrink", "Hardshrink", "Threshold",
+    "GLU", "Softmax", "Softmin", "LogSoftmax",
+    "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
+    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
+    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
+    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
+    "CircularPad1d", "CircularPad2d", "CircularPad3d",
+    "Identity", "Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "Upsample",
+    "LocalResponseNorm", "CosineSimilarity", "PairwiseDistance",
+    "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss", "GaussianNLLLoss", "BCELoss",
+    "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "HingeEmbeddingLoss",
+    "MarginRankingLoss", "TripletMarginLoss", "CosineEmbeddingLoss",
+]  # fmt: skip
+
+P = ParamSpec("P")
+
+
+def settings_of(layer: Module, settings: dict[str, Any]) -> list[str]:
+    """`name=value` for the settings that aren't their defaults."""
+    usual = {name: p.default for name, p in inspect.signature(type(layer)).parameters.items()}
+    changed = {n: v for n, v in settings.items() if isinstance(v, Tensor) or v != usual.get(n, ())}
+    return [f"{name}={describe(value)}" for name, value in changed.items()]
+
+
+@functools.cache
+def _bound(function: Callable[..., Any], inputs: int) -> inspect.Signature:
+    return inspect.Signature(list(inspect.signature(function).parameters.values())[inputs:])
+
+
+class LayerClass(type, Generic[P]):
+    """The class of a layer that is made from a function, whose arguments it has."""
+
+    if TYPE_CHECKING:
+
+        def __call__(cls, *args: P.args, **kwargs: P.kwargs) -> Function: ...
+
+    @property
+    def __signature__(cls: Any) -> inspect.Signature | None:
+        """What `inspect.signature` shows. A subclass with a constructor of its own has that one's."""
+        return _bound(cls.function, cls.inputs) if cls.__init__ is Function.__init__ else None
+
+
+class Function(Module):
+    """A function of its inputs. The constructor binds its other arguments, which are attributes of these names."""
+
+    function: ClassVar[Callable[..., Any]]
+    inputs: ClassVar[int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        signature = _bound(type(self).function, self.inputs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values()) or "nothing"
+            raise TypeError(f"{type(self).__name__}: {error}; it takes {takes}") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            setattr(self, name, Tensor(value) if isinstance(value, np.ndarray) else value)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is bound, by name."""
+        return {name: getattr(self, name) for name in _bound(type(self).function, self.inputs).parameters}
+
+    def forward(self, *inputs: Any) -> Any:
+        return type(self).function(*inputs, **self.settings)
+
+    def extra_repr(self) -> str:
+        return ", ".join(settings_of(self, self.settings))
+
+
+@overload
+def layer(name: str, function: Callable[Concatenate[Any, P], Any]) -> LayerClass[P]: ...
+@overload
+def layer(name: str, function: Callable[Concatenate[Any, Any, P], Any], inputs: Literal[2]) -> LayerClass[P]: ...
+@overload
+def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inputs: Literal[3]) -> LayerClass[P]: ...
+def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
+    """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
+    doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
+    body = {"__doc__": doc, "__module__": __name__, "function": staticmethod(function), "inputs": inputs}
+    return LayerClass(name, (Function,), body)
+
+
+# ---------------------------------------------------------------------------------------------------- activations
+
+ReLU = layer("ReLU", F.relu)
+ReLU6 = layer("ReLU6", F.relu6)
+LeakyReLU = layer("LeakyReLU", F.leaky_relu)
+ELU = layer("ELU", F.elu)
+SELU = layer("SELU", F.selu)
+CELU = layer("CELU", F.celu)
+GELU = layer("GELU", F.gelu)
+SiLU = layer("SiLU", F.silu)
+Mish = layer("Mish", F.mish)
+Sigmoid = layer("Sigmoid", F.sigmoid)
+LogSigmoid = layer("LogSigmoid", F.logsigmoid)
+Hardsigmoid = layer("Hardsigmoid", F.hardsigmoid)
+Hardswish = layer("Hardswish", F.hardswish)
+Hardtanh = layer("Hardtanh", F.hardtanh)
+Tanh = layer("Tanh", F.tanh)
+Tanhshrink = layer("Tanhshrink", F.tanhshrink)
+Softplus = layer("Softplus", F.softplus)
+Softsign = layer("Softsign", F.softsign)
+Softshrink = layer("Softshrink", F.softshrink)
+Hardshrink = layer("Hardshrink", F.hardshrink)
+Threshold = layer("Threshold", F.threshold)
+GLU = layer("GLU", F.glu)
+Softmax = layer("Softmax", F.softmax)
+Softmin = layer("Softmin", F.softmin)
+LogSoftmax = layer("LogSoftmax", F.log_softmax)
+
+# -------------------------------------------------------------------------------------------------------- windows
+
+MaxPool1d = layer("MaxPool1d", F.max_pool1d)
+MaxPool2d = layer("MaxPool2d", F.max_pool2d)
+MaxPool3d = layer("MaxPool3d", F.max_pool3d)
+AvgPool1d = layer("AvgPool1d", F.avg_pool1d)
+AvgPool2d = layer("AvgPool2d", F.avg_pool2d)
+AvgPool3d = layer("AvgPool3d", F.avg_pool3d)
+LPPool1d = layer("LPPool1d", F.lp_pool1d)
+LPPool2d = layer("LPPool2d", F.lp_pool2d)
+LPPool3d = layer("LPPool3d", F.lp_pool3d)
+AdaptiveAvgPool1d = layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
+AdaptiveAvgPool2d = layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d)
+AdaptiveAvgPool3d = layer("AdaptiveAvgPool3d", F.adaptive_avg_pool3d)
+AdaptiveMaxPool1d = layer("AdaptiveMaxPool1d", F.adaptive_max_pool1d)
+AdaptiveMaxPool2d = layer("AdaptiveMaxPool2d", F.adaptive_max_pool2d)
+AdaptiveMaxPool3d = layer("AdaptiveMaxPool3d", F.adaptive_max_pool3d)
+Fold = layer("Fold", F.fold)
+Unfold = layer("Unfold", F.unfold)
+LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
+
+# -------------------------------------------------------------------------------------------------------- padding
+
+
+def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
+    """(before, after) for each of the last n axes, as F.pad takes it; one integer holds for all."""
+    widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
+    if len(widths) != 2 * n:
+        raise ValueError(f"padding must be an integer or {2 * n} of them, before and after each axis; got {padding!r}")
+    return widths
+
+
+def _padding(n: int, mode: str) -> Callable[[Array, int | Sequence[int]], Array]:
+    @implements()
+    def pad(x: Array, padding: int | Sequence[int]) -> Array:
+        return F.pad(x, _frame(n, padding), mode)
+
+    pad.__doc__ = F.pad.__doc__
+    return pad
+
+
+def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
+    @implements()
+    def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
+        return F.pad(x, _frame(n, padding), "constant", value)
+
+    pad.__doc__ = F.pad.__doc__
+    return pad
+
+
+ZeroPad1d, ZeroPad2d, ZeroPad3d = (layer(f"ZeroPad{n}d", _padding(n, "constant")) for n in (1, 2, 3))
+ConstantPad1d, ConstantPad2d, ConstantPad3d = (layer(f"ConstantPad{n}d", _constant(n)) for n in (1, 2, 3))
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (
+    layer(f"ReflectionPad{n}d", _padding(n, "reflect")) for n in (1, 2, 3)
+)
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (
+    layer(f"ReplicationPad{n}d", _padding(n, "replicate")) for n in (1, 2, 3)
+)
+CircularPad1d, CircularPad2d, CircularPad3d = (layer(f"CircularPad{n}d", _padding(n, "circular")) for n in (1, 2, 3))
+
+# --------------------------------------------------------------------------------------------------------- shapes
+
+
+def identity(x: Array) -> Array:
+    """x itself."""
+    return x
+
+
+@implements()
+def flatten(x: Array, start_axis: int = 1, end_axis: int = -1) -> Array:
+    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
+    shape = np.shape(x) or (1,)
+    start, end = (np.lib.array_utils.normalize_axis_index(a, len(shape)) for a in (start_axis, end_axis))
+    if start > end:
+        raise ValueError(f"start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
+    return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@implements()
+def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
+    """`axis` as several, of the sizes in `unflattened_size`; one of them may be -1, for what is left."""
+    shape = np.shape(x)
+    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
+    sizes = tuple(unflattened_size)
+    known = math.prod(n for n in sizes if n != -1)
+    if sizes.count(-1) > 1 or (shape[axis] % known if known and -1 in sizes else known != shape[axis]):
+        raise ValueError(f"x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
+    sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
+    return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
+
+
+Identity = layer("Identity", identity)
+Flatten = layer("Flatten", flatten)
+Unflatten = layer("Unflatten", unflatten)
+PixelShuffle = layer("PixelShuffle", F.pixel_shuffle)
+PixelUnshuffle = layer("PixelUnshuffle", F.pixel_unshuffle)
+Upsample = layer("Upsample", F.interpolate)
+
+# ------------------------------------------------------------------- of two and three inputs: distances, losses
+
+CosineSimilarity = layer("CosineSimilarity", F.cosine_similarity, 2)
+PairwiseDistance = layer("PairwiseDistance", F.pairwise_distance, 2)
+L1Loss = layer("L1Loss", F.l1_loss, 2)
+MSELoss = layer("MSELoss", F.mse_loss, 2)
+HuberLoss = layer("HuberLoss", F.huber_loss, 2)
+SmoothL1Loss = layer("SmoothL1Loss", F.smooth_l1_loss, 2)
+PoissonNLLLoss = layer("PoissonNLLLoss", F.poisson_nll_loss, 2)
+GaussianNLLLoss = layer("GaussianNLLLoss", F.gaussian_nll_loss, 3)
+BCELoss = layer("BCELoss", F.binary_cross_entropy, 2)
+BCEWithLogitsLoss = layer("BCEWithLogitsLoss", F.binary_cross_entropy_with_logits, 2)
+CrossEntropyLoss = layer("CrossEntropyLoss", F.cross_entropy, 2)
+NLLLoss = layer("NLLLoss", F.nll_loss, 2)
+KLDivLoss = layer("KLDivLoss", F.kl_div, 2)
+SoftMarginLoss = layer("SoftMarginLoss", F.soft_margin_loss, 2)
+HingeEmbeddingLoss = layer("HingeEmbeddingLoss", F.hinge_embedding_loss, 2)
+MarginRankingLoss = layer("MarginRankingLoss", F.margin_ranking_loss, 3)
+TripletMarginLoss = layer("TripletMarginLoss", F.triplet_margin_loss, 3)
+CosineEmbeddingLoss = layer("CosineEmbeddingLoss", F.cosine_embedding_loss, 3)

@@ -1,0 +1,259 @@
+"""Attention with weights, and the layers of a transformer. Names, arguments, state and masks are PyTorch's.
+
+In masks of booleans, True is what may *not* be attended to; in masks of numbers, what is added to the scores.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..values import Array
+from . import functional as F
+from .containers import ModuleList
+from .init import xavier_uniform_
+from .layers import Dropout, Linear, constant, flags, positive, probability, uniform
+from .module import Module
+from .normalization import LayerNorm
+from .stateless import settings_of
+
+__all__ = [
+    "MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer",
+    "TransformerDecoder",
+]  # fmt: skip
+
+
+def _added(mask: Any, dtype: Any) -> Array | None:
+    """A mask as numbers to add: -∞ where it is True."""
+    if mask is None:
+        return None
+    mask = mask if isinstance(mask, Tensor) else np.asarray(mask)
+    if mask.dtype.kind == "b":
+        return np.where(mask.data if isinstance(mask, Tensor) else mask, -np.inf, 0).astype(dtype)
+    if mask.dtype.kind != "f":
+        raise TypeError("MultiheadAttention: a mask must be booleans (True: not attended to) or floating numbers")
+    return mask
+
+
+class MultiheadAttention(Module):
+    """Attention in num_heads parts of embed_dim, each with its own projections (Vaswani et al., 2017).
+
+    A call with query (L, N, embed_dim), key (S, N, kdim) and value (S, N, vdim) returns (out (L, N, embed_dim), the
+    weights (N, L, S)): with batch_first N comes first, and for one example it is missing. key_padding_mask (N, S) and
+    attn_mask (L, S) or (N · num_heads, L, S) are as this file's head says; is_causal is a hint that attn_mask is the
+    causal mask. The weights are the mean over the heads, or with average_attn_weights=False (N, num_heads, L, S);
+    without need_weights, None. `dropout` is the probability with which a weight is dropped in training.
+
+    Raises:
+        ValueError: num_heads doesn't divide embed_dim, or a size is not a positive integer; on a call, shapes that
+            don't fit, or is_causal without attn_mask.
+    """
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        dtype: Any = np.float32,
+    ) -> None:
+        kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
+        positive(self, embed_dim=embed_dim, num_heads=num_heads, kdim=kdim, vdim=vdim)
+        flags(self, bias=bias, batch_first=batch_first)
+        if embed_dim % num_heads:
+            raise ValueError(f"MultiheadAttention: num_heads={num_heads} must divide embed_dim={embed_dim}")
+        self.embed_dim, self.num_heads, self.kdim, self.vdim = embed_dim, num_heads, kdim, vdim
+        self.dropout, self.batch_first = probability(self, dropout), batch_first
+        if kdim == vdim == embed_dim:
+            self.in_proj_weight = xavier_uniform_(uniform((3 * embed_dim, embed_dim), 1, dtype, "in_proj_weight"))
+        else:
+            for name, size in (("q_proj_weight", embed_dim), ("k_proj_weight", kdim), ("v_proj_weight", vdim)):
+                setattr(self, name, xavier_uniform_(uniform((embed_dim, size), 1, dtype, name)))
+        self.in_proj_bias = constant(0, (3 * embed_dim,), dtype, "in_proj_bias") if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype)
+        if self.out_proj.bias is not None:
+            self.out_proj.bias = constant(0, (embed_dim,), dtype, "bias")
+
+    def forward(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        key_padding_mask: Any = None,
+        need_weights: bool = True,
+        attn_mask: Any = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Any, Any]:
+        if is_causal and attn_mask is None:
+            raise ValueError("MultiheadAttention: is_causal is a hint about attn_mask: give that, too")
+        batched = np.ndim(query) == 3
+        turned = [np.swapaxes(x, 0, 1) if batched and not self.batch_first else x for x in (query, key, value)]
+        turned = turned if batched else [np.expand_dims(x, 0) for x in turned]
+        q, k, v = (self._heads(x, w, b) for x, w, b in zip(turned, *self._projections()))
+        n, heads, length, width = np.shape(q)
+        mask = _added(attn_mask, q.dtype)
+        if mask is not None and np.ndim(mask) == 3:
+            mask = np.reshape(mask, (n, heads, *np.shape(mask)[1:]))
+        padded = _added(key_padding_mask, q.dtype)
+        if padded is not None:
+            padded = np.reshape(padded, (n, 1, 1, np.shape(k)[2]))
+            mask = padded if mask is None else mask + padded
+        p = self.dropout if self.training else 0.0
+        weights = None
+        if need_weights:
+            scores = (q * (1 / math.sqrt(width))) @ np.swapaxes(k, -1, -2)
+            weights = F.dropout(F.softmax(scores if mask is None else scores + mask), p)
+            out = weights @ v
+            weights = np.mean(weights, axis=1) if average_attn_weights else weights
+        else:
+            out = F.scaled_dot_product_attention(q, k, v, mask, p)
+        out = self.out_proj(np.reshape(np.swapaxes(out, 1, 2), (n, length, self.embed_dim)))
+        if not batched:
+            return np.squeeze(out, 0), None if weights is None else np.squeeze(weights, 0)
+        return out if self.batch_first else np.swapaxes(out, 0, 1), weights
+
+    def _projections(self) -> tuple[list[Any], list[Any]]:
+        """The weights, and the biases, of query, key and value."""
+        if hasattr(self, "in_proj_weight"):
+            weights = np.split(self.in_proj_weight, 3)
+        else:
+            weights = [getattr(self, f"{name}_proj_weight") for name in "qkv"]
+        biases: Any = [None] * 3 if self.in_proj_bias is None else np.split(self.in_proj_bias, 3)
+        return weights, biases
+
+    def _heads(self, x: Any, weight: Any, bias: Any) -> Any:
+        """(N, L, width) to (N, heads, L, embed_dim / heads)."""
+        x = F.linear(x, weight, bias)
+        n, length, width = np.shape(x)
+        return np.swapaxes(np.reshape(x, (n, length, self.num_heads, width // self.num_heads)), 1, 2)
+
+    def extra_repr(self) -> str:
+        names = ("dropout", "batch_first")
+        settings = settings_of(self, {name: getattr(self, name) for name in names})
+        return ", ".join([f"{self.embed_dim}, {self.num_heads}", *settings])
+
+
+class _Block(Module):
+    """What the layers of encoder and decoder share: attention, then a net of two layers, each added to what went in."""
+
+    norms = 2  # how many things are added
+    self_attn: MultiheadAttention
+    multihead_attn: MultiheadAttention
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[[Any], Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:
+        flags(self, bias=bias, batch_first=batch_first, norm_first=norm_first)
+        activations = {"relu": F.relu, "gelu": F.gelu}
+        if not callable(activation) and str(activation) not in activations:
+            name = type(self).__name__
+            raise ValueError(f"{name}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
+        self.activation = activation if callable(activation) else activations[str(activation)]
+        for name in ("self_attn", "multihead_attn")[: self.norms - 1]:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype))
+        self.linear1 = Linear(d_model, dim_feedforward, bias, dtype)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, dtype)
+        for i in range(1, self.norms + 1):
+            setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype))
+            setattr(self, f"dropout{i}", Dropout(dropout))
+        self.dropout = Dropout(dropout)
+        self.norm_first = norm_first
+
+    def _add(self, i: int, x: Any, f: Callable[[Any], Any]) -> Any:
+        """x + f(norm x), or norm(x + f(x))."""
+        norm, drop = getattr(self, f"norm{i}"), getattr(self, f"dropout{i}")
+        return x + drop(f(norm(x))) if self.norm_first else norm(x + drop(f(x)))
+
+    def _net(self, x: Any) -> Any:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Block):
+    """Attention of a sequence to itself, then linear, activation, linear; each added to its input and normalised.
+
+    norm_first normalises before each, instead of after. src is (S, N, d_model), or (N, S, d_model) with batch_first.
+    """
+
+    def forward(
+        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
+    ) -> Any:
+        masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "need_weights": False}
+        src = self._add(1, src, lambda x: self.self_attn(x, x, x, **masks)[0])
+        return self._add(2, src, self._net)
+
+
+class TransformerDecoderLayer(_Block):
+    """Attention of a sequence to itself, attention to the encoder's memory, then linear, activation, linear.
+
+    Each is added to its input and normalised; norm_first normalises before. Shapes as for the encoder's layer.
+    """
+
+    norms = 3
+
+    def forward(
+        self,
+        tgt: Any,
+        memory: Any,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+    ) -> Any:
+        own = {"attn_mask": tgt_mask, "key_padding_mask": tgt_key_padding_mask, "need_weights": False}
+        other = {"attn_mask": memory_mask, "key_padding_mask": memory_key_padding_mask, "need_weights": False}
+        tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, **own)[0])
+        tgt = self._add(2, tgt, lambda x: self.multihead_attn(x, memory, memory, **other)[0])
+        return self._add(3, tgt, self._net)
+
+
+class _Stack(Module):
+    """num_layers copies of a layer one after the other, each with the same weights at first; then `norm`, if given."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        positive(self, num_layers=num_layers)
+        for name, module in (("the layer", layer), ("norm", norm)):
+            if not isinstance(module, Module) and not (module is norm is None):
+                raise TypeError(f"{type(self).__name__}: {name} must be a module, got a {type(module).__name__}")
+        self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
+        self.norm = norm
+
+    def forward(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x, *args, **kwargs)
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(_Stack):
+    """num_layers copies of an encoder layer, called with (src, mask, src_key_padding_mask); then `norm`, if given."""
+
+    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        super().__init__(encoder_layer, num_layers, norm)
+
+    def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
+        return super().forward(src, mask, src_key_padding_mask)
+
+
+class TransformerDecoder(_Stack):
+    """num_layers copies of a decoder layer, called with that layer's arguments; then `norm`, if given."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        super().__init__(decoder_layer, num_layers, norm)

@@ -1,0 +1,4 @@
+"""Optimisers: how parameters follow their gradients downhill; and `lr_scheduler`, how their learning rates change."""
+
+from . import lr_scheduler as lr_scheduler
+from .optimizers import *
