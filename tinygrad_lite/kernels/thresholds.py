@@ -49,5 +49,4 @@ MATMUL_ELEMENTS_FOR_ONEDNN = 256  # of the left matrix
 MATMUL_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
 ELEMENTS_FOR_ONEDNN = 1 << 12  # of an array, for a function of each element or along an axis
 ELEMENTS_FOR_ONEDNN_EXP = 1 << 15  # for exp and tanh, which NumPy does as fast in one thread
-ELEMENTS_FOR_ONEDNN_GRADIENT = 1 << 17  # where NumPy makes but two passes
 POOL_ELEMENTS_FOR_ONEDNN = 1 << 12  # of the input
