@@ -87,7 +87,8 @@ def mistakes() -> Callable[[], Any]:
     t = tg.Tensor(np.ones((2, 3)), requires_grad=True)
 
     def step() -> None:
-        for wrong in (lambda: t @ t, lambda: tg.mse_loss(t, np.ones(5)), lambda: t[7], lambda: (t * 2).backward()):
+        calls: list[Any] = [lambda: t @ t, lambda: tg.mse_loss(t, np.ones(5)), lambda: t[7], lambda: (t * 2).backward()]
+        for wrong in calls:
             with contextlib.suppress(Exception):
                 wrong()
 
