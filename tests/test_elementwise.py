@@ -345,3 +345,9 @@ def test_a_power_of_an_array_of_zeros_at_subnormals(no_warnings: None) -> None:
     # ∂²/∂x∂y xʸ = xʸ⁻¹ · (1 + y · log x), which is 1 / x at y = 0
     mixed = tg.hessian(lambda v: v[0] ** v[1])(np.array([3.0, 0.0]))
     np.testing.assert_allclose(mixed[0, 1], 1 / 3)
+
+
+def test_polynomials_of_integers_do_not_wrap() -> None:
+    x = np.array([20, 100], np.uint8)
+    for p in ([1, 2, 3], np.array([1, 2, 3]), (1.5, 2)):
+        np.testing.assert_array_equal(np.polyval(p, tg.Tensor(x)), np.polyval(p, x))

@@ -386,7 +386,9 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
     ("use", "error", "said"),
     [
         (lambda: nn.LSTM(3, 0), ValueError, "LSTM: hidden_size must be a positive integer, got 0"),
-        (lambda: nn.GRU(3, 4, dropout=2), ValueError, "GRU: p must be a probability, got 2"),
+        (lambda: nn.GRU(3, 4, dropout=2), ValueError, "GRU: dropout must be a probability, got 2"),
+        (lambda: nn.LSTM(3, 4, 2, False, 0.5), TypeError, "LSTM: batch_first must be True or False, got 0.5"),  # type: ignore[arg-type]
+        (lambda: nn.Linear(3, 4, np.float64), TypeError, "Linear: bias must be True or False, got <class"),  # type: ignore[arg-type]
         (lambda: nn.RNN(3, 4, nonlinearity="gelu"), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4)(np.ones((5, 2, 4))), ValueError, r"RNN: x has shape \(5, 2, 4\).*input_size=3 along"),
         (lambda: nn.GRUCell(3, 4)(np.ones((2, 3)), np.ones((2, 3))), ValueError, "GRUCell: hx needs 1 state of"),

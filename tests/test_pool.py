@@ -325,3 +325,13 @@ def test_what_one_element_does_stays_in_the_windows_that_see_it(
         np.testing.assert_array_equal(got_back[~reached], back[~reached])
         assert "max" not in pool.__name__ or (got_back != back).sum() == 1  # at the maximum alone
         assert np.isnan(bad) or got_back.min() >= 0
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, 3.0])
+def test_the_norm_of_a_window_of_zeros_has_gradient_zero(p: float) -> None:
+    x = tg.Tensor(np.array([[[0.0, 0.0, 3.0, 4.0]]]), requires_grad=True)
+    tg.lp_pool1d(x, p, 2).sum().backward()
+    alone = tg.Tensor(x.data[..., 2:], requires_grad=True)
+    tg.lp_pool1d(alone, p, 2).sum().backward()
+    assert x.grad is not None and alone.grad is not None
+    np.testing.assert_array_equal(x.grad.data[0, 0], [p == 1, p == 1, *alone.grad.data[0, 0]])

@@ -196,3 +196,11 @@ def test_unwrap(settings: dict[str, Any]) -> None:
     unwrap: Any = np.unwrap
     np.testing.assert_array_equal(unwrap(tg.Tensor(p), **settings), unwrap(p, **settings))
     assert tg.gradcheck(lambda p: unwrap(p, **settings), p)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int64, bool])
+def test_slopes_of_integers_do_not_wrap(dtype: Any) -> None:
+    f, at = np.array([100, 90, 80, 120]).astype(dtype), np.array([9, 7, 4, 0]).astype(np.uint8)
+    for spacing in ((), (2,), (at,)):
+        expected: Any = np.gradient(f.astype(float), *[np.asarray(h, float) for h in spacing])
+        np.testing.assert_allclose(np.gradient(tg.Tensor(f), *spacing), expected)

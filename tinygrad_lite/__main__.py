@@ -1,4 +1,4 @@
-"""The main job in one command: train a conv net on the bundled digits and draw its graph. `python -m tinygrad_lite`"""
+"""`python -m tinygrad_lite`: train a conv net on the bundled digits, and draw its graph."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import numpy as np
 import tinygrad_lite as tg
 from tinygrad_lite import nn, viz
 
-INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+INTERRUPTED = 130  # the exit status of a command that was stopped by Ctrl-C
 
 
 class ConvNet(nn.Module):
     """conv2d → relu → max-pool → conv2d → relu → avg-pool → linear: (N, 1, 8, 8) images to (N, 10) scores.
 
-    The max-pool slides by 1, so that the second convolution sees 7×7 places and not 4×4: worth half a percent.
+    The max-pool has stride 1, so that the second convolution sees 7×7 positions instead of 4×4: worth half a percent.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options; exits with a sentence where one cannot be, or where something that is needed later is missing."""
+    """The options. Exits with a message if one is invalid, or if something that is needed later is missing."""
     parser = argparse.ArgumentParser(
         "python -m tinygrad_lite",
         description="Train a conv net on the bundled handwritten digits by backpropagation, and draw its graph.",
@@ -113,8 +113,8 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
     steps = options.epochs * math.ceil(len(train[1]) / options.batch_size)
     history = []
     step = 0
-    # One thread multiplies matrices this small as fast as two, to the same bits on any number of cores, and waits for
-    # no other where cores are busy (seen: 3 s instead of 50).
+    # For matrices this small one thread is as fast as two, gives the same bits on any number of cores, and does not
+    # wait for other threads on a busy machine (measured: 3 s instead of 50).
     one_thread, no_warnings = threadpool_limits(1), np.errstate(over="ignore", invalid="ignore")
     bars = tqdm(total=steps, unit="batch", leave=False, disable=None)
     with one_thread, no_warnings, bars as bar, ctrl_c() as pressed:
@@ -122,7 +122,7 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
             losses = []
             for x, y in tg.data.batches(*train, batch_size=options.batch_size):
                 optimizer.lr = options.lr * (1 + math.cos(math.pi * step / steps)) / 2
-                # Smoothed labels (a tenth of each is shared out) cost certainty: this loss is never below 0.50.
+                # Label smoothing spreads a tenth of each label over all digits, so this loss never falls below 0.50.
                 loss = tg.cross_entropy(model(tg.Tensor(x)), y, label_smoothing=0.1)
                 optimizer.zero_grad()
                 loss.backward()
@@ -135,7 +135,7 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
                 bar.update()
                 if pressed.is_set():
                     break
-            if not all(np.isfinite(p.data).all() for p in model.parameters()):  # the last step's, which had no loss yet
+            if not all(np.isfinite(p.data).all() for p in model.parameters()):  # no loss has seen the last step
                 raise SystemExit(f"The weights overflowed in epoch {epoch}: try a smaller --lr than {options.lr:g}")
             counts = confusion(model, *test)
             now = {"loss": float(np.mean(losses)), "test accuracy": float(np.trace(counts) / np.sum(counts))}
@@ -149,7 +149,7 @@ def fit(model: nn.Module, train: Any, test: Any, options: argparse.Namespace) ->
 
 @contextmanager
 def ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event and breaks nothing off; a second one does."""
+    """The first Ctrl-C sets the event and lets the work go on; a second one stops it."""
     pressed = threading.Event()
 
     def press(*_: Any) -> None:
@@ -171,7 +171,7 @@ def confusion(model: nn.Module, images: Any, labels: Any) -> Any:
 
 
 def hardest(counts: Any, most: int = 3) -> str:
-    """The digits with the lowest share read right, and what they were taken for."""
+    """The digits that were most often misread, and what they were mistaken for."""
     of, right = np.sum(counts, axis=1), np.diag(counts)
     digits = [i for i in np.argsort(right / np.maximum(of, 1), kind="stable")[:most] if right[i] < of[i]]
     if not digits:

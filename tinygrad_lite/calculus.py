@@ -19,7 +19,7 @@ import numpy as np
 
 from . import errors, random
 from .graph import Node, Rule, identity, op, walk
-from .mode import MODE, using
+from .mode import MODE, backward_scope, using
 from .tensor import NumberTaken, Tensor, as_value, wrap
 from .values import Array
 
@@ -62,6 +62,7 @@ class _Traced:
     def __init__(
         self, name: str, f: Function, argnums: Sequence[int], args: Sequence[Any], kwargs: dict[str, Any]
     ) -> None:
+        _is_function(name, f)
         for i in argnums:
             if not -len(args) <= i < len(args):
                 raise ValueError(
@@ -135,6 +136,17 @@ class _Traced:
         return (out if self.create_graph else out.detach()) if keep else _own(out.value)
 
 
+def _is_function(name: str, f: Any) -> None:
+    if not callable(f):
+        raise TypeError(f"{name}: f must be a function, got {errors.describe(f)}")
+
+
+def _is_several(name: str, which: str, a: Any) -> None:
+    if not isinstance(a, (tuple, list)):
+        said = f"{which} must be a tuple or list, with one for each argument of f"
+        raise TypeError(f"{name}: {said}, got {errors.describe(a)}")
+
+
 def _own(a: Array) -> Array:
     """An array that nobody else has, to be written to."""
     return a.copy() if isinstance(a, np.ndarray) else a
@@ -163,7 +175,8 @@ def _gradients(seeds: dict[Tensor, Any], variables: Sequence[Node], create_graph
     else:
         roots = {out: seed.value if isinstance(seed, Tensor) else seed for out, seed in seeds.items()}
     wanted = set(variables)
-    found = {node: g for node, g in walk(roots, create_graph) if node in wanted}
+    with backward_scope(create_graph):
+        found = {node: g for node, g in walk(roots, create_graph) if node in wanted}
     return [found.get(v) for v in variables]
 
 
@@ -184,6 +197,7 @@ class Derived:
     """A function made of another one. It pickles where that one does, and in a class it binds as a method."""
 
     def __init__(self, run: Callable[..., Any], f: Function, *settings: Any) -> None:
+        _is_function(run.__name__.strip("_"), f)
         functools.update_wrapper(self, f)
         self._run, self._f, self._settings = run, f, settings
 
@@ -229,6 +243,7 @@ def _grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any
 
 def elementwise_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
     """The derivative of an elementwise function, at each element: the gradient of Σ f."""
+    _is_function("elementwise_grad", f)
     return grad(Derived(_summed, f), argnum)
 
 
@@ -265,6 +280,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     Raises:
         ValueError: the tangents differ from the primals in structure or shape.
     """
+    _is_several("jvp", "primals", primals)
+    _is_several("jvp", "tangents", tangents)
     along = _like("jvp", list(tangents), list(primals))
     traced = _Traced("jvp", f, range(len(primals)), primals, {})
     moved = []
@@ -347,6 +364,9 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     Raises:
         ValueError: f's result is not a scalar, or the tangents differ from the primals in structure or shape.
     """
+    _is_function("hvp", f)
+    _is_several("hvp", "primals", primals)
+    _is_several("hvp", "tangents", tangents)
     _, pull = _vjp("hvp", grad(f, range(len(primals))), *primals)  # vᵀ · H, and H is symmetric
     return pull(tuple(tangents))
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from . import errors
 from .graph import Node, Op, backpropagate
-from .mode import MODE, using
+from .mode import BACKWARD, MODE, using
 from .tensor import Tensor
 from .values import Array
 
@@ -42,6 +43,10 @@ def gradcheck(f: Function, *inputs: Any, order: int = 2, tolerance: float = 1e-6
         GradientError: names the input, the order and the worst element, with what backprop and what central
             differences give there.
     """
+    if not callable(f):
+        raise TypeError(f"gradcheck: f must be a function, got {errors.describe(f)}")
+    if order not in range(1, 10):
+        raise ValueError(f"gradcheck: order must be an integer from 1 to 9, got {errors.describe(order)}")
     points = [np.asarray(x.value if isinstance(x, Tensor) else x) for x in inputs]
     checked = [i for i, x in enumerate(points) if x.dtype.kind == "f"]
     points = [x.astype(np.float64) if i in checked else x for i, x in enumerate(points)]
@@ -204,8 +209,9 @@ def _module(scope: Any) -> str:
     path = []
     while scope is not None:
         outer, module = scope
-        held = outer[1].named_children() if outer is not None else ()
-        path.append(next((name for name, part in held if part is module), type(module).__name__))
+        held = outer[1].named_children() if outer is not None and outer[1] is not BACKWARD else ()
+        name = module if module is BACKWARD else type(module).__name__
+        path.append(next((name for name, part in held if part is module), name))
         scope = outer
     return f"  in {'.'.join(reversed(path))}\n" if path else ""
 

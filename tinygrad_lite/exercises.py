@@ -1,7 +1,7 @@
 """Learn backprop by writing it: `python -m tinygrad_lite.exercises out/` writes rules without their closures.
 
-One file an op, in an order in which none needs a later one. Each is the library's own code with `...` in the place of
-every closure's body; run it, and it says which gradients are right. The solutions are in tinygrad_lite/ops/.
+There is one file for each op, from easy to hard. Each is the library's own code, with `...` in place of every closure's
+body. Run a file, and it says which gradients are right. The solutions are in tinygrad_lite/ops/.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import graph
 from .check import GradientError, gradcheck
 from .graph import OPS, Op
 
-# The op and its examples: (inputs' shapes, the rest).
+# Each op's examples: the shapes of its inputs, and its other arguments.
 Example = tuple[Sequence[tuple[int, ...]], dict[str, Any]]
 EXERCISES: dict[str, Sequence[Example]] = {
     "add": [([(2, 3), (2, 3)], {}), ([(2, 3), (3,)], {})],
@@ -42,12 +42,12 @@ EXERCISES: dict[str, Sequence[Example]] = {
     "conv2d": [([(1, 1, 3, 3), (1, 1, 2, 2)], {}), ([(2, 3, 5, 5), (4, 3, 3, 3), (4,)], {"padding": 1})],
 }
 
-WIDTH, INDENT = 120, " " * 4  # of a line, and of what goes on in the next
+WIDTH, INDENT = 120, " " * 4  # of a line; of a continuation line
 
 HEAD = '''"""Exercise {number}: {name}.
 
-Each closure below maps g = ∂L/∂out to the gradient of one input. Put the mathematics in the place of every `...`, then
-run this file: it compares what you wrote with central differences.
+Each closure below maps g = ∂L/∂out to the gradient of one input. Replace every `...` with the formula, then run this
+file: it compares your gradients with central differences.
 """
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def write(folder: Path) -> list[Path]:
     """Write the exercises into `folder`.
 
     Raises:
-        FileExistsError: one of them is there already; then none is written.
+        FileExistsError: one of the files exists. Then none is written.
     """
     paths = {folder / f"{number:02}_{name}.py": name for number, name in enumerate(EXERCISES, 1)}
     there = [path for path in paths if path.exists()]
     if there:
         raise FileExistsError(
-            f"{there[0]} is there already, and what you wrote is never overwritten: give another folder"
+            f"{there[0]} is there already, and your work is never overwritten: choose another folder"
         )
     folder.mkdir(parents=True, exist_ok=True)
     for number, (path, name) in enumerate(paths.items(), 1):
@@ -81,9 +81,9 @@ def write(folder: Path) -> list[Path]:
 
 
 def exercise(name: str, number: int, blank: bool = True) -> str:
-    """The text of one exercise; with `blank=False` its solution, the library's own code."""
+    """The text of one exercise, or with `blank=False` of its solution: the library's own code."""
     rule = OPS[name].rule
-    definition = inspect.unwrap(rule)  # of conv2d, conv_nd: one for all numbers of spatial axes
+    definition = inspect.unwrap(rule)  # for conv2d this is conv_nd, which serves 1, 2 and 3 spatial axes
     source = _undecorated(definition)
     code = _blanked(source) if blank else source
     linear = "(linear=True)" if OPS[name].linear else ""
@@ -99,7 +99,7 @@ def exercise(name: str, number: int, blank: bool = True) -> str:
 
 
 def _is_answer(node: ast.AST) -> bool:
-    """Whether it is the library's array code for a whole gradient."""
+    """Does this name the library's code for a whole gradient?"""
     return isinstance(node, ast.Name) and node.id.endswith("_gradient")
 
 
@@ -110,7 +110,7 @@ def _undecorated(function: Callable[..., Any]) -> str:
 
 
 def _blanked(source: str) -> str:
-    """Every closure that the function returns, as `lambda g: ...`; a named one inside the function is left out."""
+    """Turn every returned closure into `lambda g: ...`, and remove the inner functions that were returned by name."""
     tree = ast.parse(source).body[0]
     named = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node is not tree}
     blanks = set()
@@ -132,7 +132,7 @@ def _blanked(source: str) -> str:
 
 
 def _span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
-    """Where a node stands in the text; ast counts columns in bytes."""
+    """The start and end of a node in the text. (ast counts columns in bytes.)"""
     lines = source.splitlines(keepends=True)
 
     def place(line: int, column: int) -> int:
@@ -143,7 +143,7 @@ def _span(source: str, node: ast.expr | ast.stmt) -> tuple[int, int]:
 
 
 def _imports(definition: Callable[..., Any], names_used: set[str]) -> str:
-    """What an exercise uses of the module that its function is in."""
+    """Import statements for the names that an exercise uses from its function's module."""
     known = vars(sys.modules[definition.__module__])
     modules, names = set(), {"tinygrad_lite.exercises": {"check"}, "tinygrad_lite.graph": {"op"}}
     for name in names_used & known.keys() - {definition.__name__}:
@@ -164,7 +164,7 @@ def _import(home: str, names: str) -> str:
 
 
 def _helpers(definition: Callable[..., Any], nodes: Sequence[ast.AST]) -> str:
-    """A comment on each function of the library's that is called: how, and its docstring's first sentence."""
+    """A comment on each library function that is called: its arguments, and the first sentence of its docstring."""
     known, found = vars(sys.modules[definition.__module__]), {}
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
@@ -178,13 +178,13 @@ def _helpers(definition: Callable[..., Any], nodes: Sequence[ast.AST]) -> str:
 
 def _comment(name: str, function: Callable[..., Any]) -> str:
     paragraph = (inspect.getdoc(function) or _returned(function)).split("\n\n")[0].replace("\n", " ")
-    first = re.split(r"(?<=\w)\. |\s{2,}", paragraph.rstrip("."))[0]  # a sentence, or of a rule the value's formula
+    first = re.split(r"(?<=\w)\. |\s{2,}", paragraph.rstrip("."))[0]  # a sentence, or a rule's `out = …`
     call = f"{name}({', '.join(inspect.signature(function).parameters)})"
     return textwrap.fill(f"{call}:  {first}", WIDTH, initial_indent="# ", subsequent_indent="#" + INDENT)
 
 
 def _returned(function: Callable[..., Any]) -> str:
-    """What a function of one line returns: it needs no docstring."""
+    """The returned expression of a one-line function, which needs no docstring."""
     definition = ast.parse(_undecorated(inspect.unwrap(function))).body[0]
     assert isinstance(definition, ast.FunctionDef)
     returned = definition.body[-1]
@@ -196,7 +196,7 @@ def _returned(function: Callable[..., Any]) -> str:
 
 
 def check(op: Callable[..., Any]) -> bool:
-    """Say of each input of `op` whether its gradient is right, in its examples; True if all are."""
+    """Print for each input of `op` whether its gradient is right, on all examples. Returns True if all are."""
     this: Op = op.op  # type: ignore[attr-defined]
     right = True
     for shapes, static in EXERCISES[this.name]:
@@ -214,7 +214,7 @@ def check(op: Callable[..., Any]) -> bool:
 
 
 def _verdict_together(op: Callable[..., Any], arrays: list[Any], static: dict[str, Any], written: list[int]) -> str:
-    """What is wrong where the inputs that are right one by one vary together: ∂²L/∂x∂y; nothing if they are right."""
+    """What is wrong with mixed second derivatives, ∂²L/∂x∂y, of inputs that are right alone; "" if nothing is."""
 
     def of(*varied: Any) -> Any:
         given = dict(zip(written, varied))
@@ -229,7 +229,7 @@ def _verdict_together(op: Callable[..., Any], arrays: list[Any], static: dict[st
 
 
 def _verdict(op: Callable[..., Any], this: Op, arrays: list[Any], static: dict[str, Any], i: int) -> str:
-    """What is wrong with the gradient of input i while the others are constants; nothing if it is right."""
+    """What is wrong with the gradient of input i while the others are constants; "" if nothing is."""
     value, closures = this.rule(*arrays, **static)
     closure = closures[i]
     if closure is None:
@@ -241,14 +241,14 @@ def _verdict(op: Callable[..., Any], this: Op, arrays: list[Any], static: dict[s
         gradcheck(lambda x: op(*arrays[:i], x, *arrays[i + 1 :], **static), arrays[i])
     except GradientError as error:
         return f"is wrong: {str(error).removeprefix('gradcheck: ')}"
-    except Exception as error:  # whatever a learner's closure raises is the answer
+    except Exception as error:  # a learner's closure may raise anything: report it
         return f"fails: {type(error).__name__}: {error}"
     return ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tinygrad_lite.exercises", description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", type=Path, help="where to write them; files that are there are never overwritten")
+    parser.add_argument("folder", type=Path, help="where to write them; existing files are never overwritten")
     try:
         paths = write(parser.parse_args(arguments).folder)
     except OSError as error:

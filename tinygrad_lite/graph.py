@@ -164,7 +164,9 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])
             value, closures = this.run(*values, **kwargs) if kwargs else this.run(*values)
         except (ValueError, TypeError, IndexError) as error:
-            errors.raise_named(error, this.name, this.parameters, args)
+            if hasattr(error, "said"):
+                raise  # the innermost op has named it
+            errors.raise_named(error, this.name, this.parameters, args, kwargs)
         if records:
             if closures.__class__ is not tuple or len(closures) > most:
                 said = "its rule must return (value, (closure, …)), one closure for each input, in a tuple"
@@ -340,7 +342,7 @@ def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
     assert node.op is not None
     if node.op.linear:
         return node.closures
-    args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
+    args = [a if not isinstance(a, Node) or a.value is v else as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with using(again=node):
         value, closures = node.op.rule(*args, **node.kwargs)
         wrong = MODE.get().served and value is not node
@@ -361,7 +363,7 @@ def identity(x: Array) -> Rule:
     return x, (lambda g: g,)
 
 
-def _as_it_was(leaf: Node, value: Array) -> Node:
+def as_it_was(leaf: Node, value: Array) -> Node:
     """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
     old: Node = identity(leaf)
     old.value = value

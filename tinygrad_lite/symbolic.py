@@ -1,7 +1,8 @@
-"""Arrays of symbols: what the rules compute with numbers, they compute with these, and out come formulas.
+"""Arrays of symbols. The same rules that compute with numbers compute with these, and give formulas.
 
-A `SymbolArray` is a NumPy array of sympy expressions that speaks NumPy's protocols, so no rule knows of it. Comparisons
-give 1 where they hold and 0 elsewhere, as case distinctions, unless the symbols were given an order. Needs sympy.
+A `SymbolArray` is a NumPy array of sympy expressions. It supports NumPy's protocols, so the rules do not know of it. A
+comparison gives a case distinction, 1 where it holds and 0 elsewhere; if the symbols have an order, it gives True or
+False. Needs sympy.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ except ImportError as error:
 
 
 class Symbol(sympy.Symbol):  # type: ignore[misc]
-    """A real symbol with an index of its own (x₁₂), and perhaps a number that says where it stands in the order."""
+    """A real symbol with an index (x₁₂) and, optionally, a number that gives its place in the order."""
 
     __slots__ = ("base", "index", "order")
     name: str
@@ -32,7 +33,7 @@ class Symbol(sympy.Symbol):  # type: ignore[misc]
     order: float | None
 
     def __new__(cls, base: str, index: tuple[int, ...] = (), order: float | None = None) -> Symbol:
-        digits = [str(i + 1) for i in index]  # counted from 1, as on paper
+        digits = [str(i + 1) for i in index]  # from 1, as on paper
         made: Symbol = sympy.Symbol.__xnew__(
             cls, base + ("," if any(len(d) > 1 for d in digits) else "").join(digits), real=True
         )
@@ -47,7 +48,7 @@ class Symbol(sympy.Symbol):  # type: ignore[misc]
 
     @property
     def subscript(self) -> str:
-        """The index, counted from 1; with commas where a number has two digits."""
+        """The index, counted from 1, with commas if any number has two digits."""
         return self.name[len(self.base) :]
 
     def _sympystr(self, printer: Any) -> str:
@@ -67,11 +68,11 @@ def _latex_name(base: str, subscript: str) -> str:
 
 
 class SymbolArray(np.ndarray[Any, Any]):
-    """An array of sympy expressions. One of no axes stays an array."""
+    """An array of sympy expressions. A 0-d one stays an array."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Tensor) for x in inputs):
-            return NotImplemented  # a Tensor holds symbols, not the other way round
+            return NotImplemented  # the Tensor handles it: Tensors hold symbols, not the other way round
         plain = [np.asarray(x, object) if isinstance(x, SymbolArray) else _counted(x) for x in inputs]
         into = kwargs.pop("out", None)
         kwargs.pop("casting", None), kwargs.pop("dtype", None), kwargs.pop("subok", None)
@@ -112,7 +113,7 @@ class SymbolArray(np.ndarray[Any, Any]):
 
 
 def symbolic(a: Any) -> Any:
-    """Objects become a SymbolArray; plain numbers, booleans and indices stay what they are."""
+    """Turn objects into a SymbolArray. Plain numbers, booleans and indices stay as they are."""
     if isinstance(a, (sympy.Basic, sympy.MatrixBase)):
         return _boxed(a)
     if isinstance(a, np.ndarray) and a.dtype == object:
@@ -124,7 +125,7 @@ def symbolic(a: Any) -> Any:
 
 
 def _counted(a: Any) -> Any:
-    """True and False as 1 and 0, since sympy does not calculate with them."""
+    """Booleans as 1 and 0: sympy does no arithmetic on booleans."""
     return np.asarray(a).astype(int) if np.asarray(a).dtype == bool else a
 
 
@@ -135,7 +136,7 @@ def _boxed(expression: Any) -> SymbolArray:
 
 
 def array(name: str, shape: tuple[int, ...], order: Any = None) -> SymbolArray:
-    """The array name₁₁, name₁₂, …; `order` is an array of numbers in whose order the symbols stand."""
+    """The array name₁₁, name₁₂, …. `order` holds one number per symbol and sorts them."""
     numbers = None if order is None else np.asarray(order, float)
     if numbers is not None and numbers.shape != tuple(shape):
         raise ValueError(f"symbols: {name} has shape {tuple(shape)}, but its order has shape {numbers.shape}")
@@ -146,13 +147,12 @@ def array(name: str, shape: tuple[int, ...], order: Any = None) -> SymbolArray:
 
 
 def symbols(name: str, shape: tuple[int, ...] = (), order: Any = None) -> Tensor:
-    """A tensor of symbols that requires a gradient: `.backward()` on what is composed of it gives formulas.
+    """A tensor of symbols that requires a gradient. `.backward()` on a result computed from it gives formulas.
 
     Args:
-        name: of the array; its elements are name₁₁, name₁₂, …, counted from 1.
-        shape: as everywhere.
-        order: an array of that shape, in the order of whose numbers the symbols stand: it decides max, argmax and
-            comparisons.
+        name: the array's name. Its elements are name₁₁, name₁₂, …, counted from 1.
+        shape: the array's shape.
+        order: an array of numbers of that shape, which sorts the symbols. It decides max, argmax and comparisons.
 
     Raises:
         ImportError: sympy is not installed.
@@ -160,11 +160,11 @@ def symbols(name: str, shape: tuple[int, ...] = (), order: Any = None) -> Tensor
     return Tensor(array(name, shape, order), requires_grad=True, name=name)
 
 
-# ------------------------------------------------------------------------------------- what a function does to symbols
+# ----------------------------------------------------------------------------------------------- functions on symbols
 
 
 def _number(expression: Any) -> float | None:
-    """Where an expression stands in the order, if all its symbols have a place in it."""
+    """The expression's place in the order, or None if one of its symbols has none."""
     expression = sympy.sympify(expression)
     places = {s: getattr(s, "order", None) for s in expression.free_symbols}
     if any(place is None for place in places.values()):
@@ -197,7 +197,7 @@ def _extreme(symbolically: Any, choose: Callable[[float, float], bool]) -> Calla
 
 @functools.cache
 def _functions() -> dict[np.ufunc, Callable[..., Any]]:
-    """sympy's function for NumPy's; NumPy itself does + - · / ** @ on objects."""
+    """The sympy function for each NumPy ufunc. NumPy itself does + - · / ** @ on objects."""
     s = sympy
     one = {
         "exp": s.exp, "log": s.log, "sqrt": s.sqrt, "cbrt": s.cbrt, "sin": s.sin, "cos": s.cos, "tan": s.tan,
@@ -241,7 +241,7 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 
 def _argument(better: Callable[[float, float], bool]) -> Callable[..., Any]:
-    """argmax or argmin, by the order; the first on a tie."""
+    """argmax or argmin by the symbols' order. The first wins a tie."""
 
     def function(a: Any, axis: Any = None, keepdims: bool = False, **_: Any) -> Any:
         numbers = np.empty(np.shape(a), float)
@@ -249,8 +249,8 @@ def _argument(better: Callable[[float, float], bool]) -> Callable[..., Any]:
             number = _number(value)
             if number is None:
                 raise ValueError(
-                    "the order of the symbols is not known, and the result depends on it: give numbers in whose order "
-                    'they stand, derive(..., order={"x": [[...]]}) or symbols(..., order=[[...]])'
+                    "the order of the symbols is not known, and the result depends on it: give one with "
+                    'derive(..., order={"x": [[...]]}) or symbols(..., order=[[...]])'
                 )
             numbers[index] = number
         return np.argmax(numbers if better(1, 0) else -numbers, axis=axis, keepdims=keepdims)

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, backpropagate
-from .mode import MODE
+from .mode import MODE, backward_scope
 from .values import IMMUTABLE, Array, frozen
 
 P = ParamSpec("P")
@@ -54,7 +54,6 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.multiply, "reduce"): np.prod, (np.multiply, "accumulate"): np.cumprod,
     (np.maximum, "reduce"): np.max, (np.minimum, "reduce"): np.min,
     (np.maximum, "accumulate"): np.maximum.accumulate, (np.minimum, "accumulate"): np.minimum.accumulate,
-    (np.logical_and, "reduce"): np.all, (np.logical_or, "reduce"): np.any,
 }  # fmt: skip
 
 
@@ -64,12 +63,15 @@ def as_value(data: Any, dtype: Any = None) -> Array:
         data = data.value
         if dtype is None or getattr(data, "dtype", None) == dtype:
             return data
-    if data.__class__ is np.ndarray and data.ndim and (dtype is None or data.dtype == dtype):
+    if data.__class__ is np.ndarray and data.ndim and data.dtype.kind == "f" and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
+    given = data
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
-        given, data = data, np.array(data)
-        if data.dtype.kind in "USV" or data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
+        data = _array(data)
+        if data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
             raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
+    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "USVmM":
+        raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
@@ -84,12 +86,19 @@ def operand(a: Any) -> Any:
         return a
     if a.__class__ in SEQUENCES:
         items = [operand(item) for item in a]
-        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else np.array(a)
+        return TABLE[np.stack](items) if any(isinstance(item, Node) for item in items) else _array(a)
     if isinstance(a, np.ndarray):
         if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
             return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
         return _calculable(a)
     return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+
+
+def _array(data: Any) -> Any:
+    try:
+        return np.array(data)
+    except ValueError as error:
+        raise ValueError(f"Tensor: needs nested lists of equal lengths, got {errors.describe(data)}") from error
 
 
 def _calculable(a: Any) -> Any:
@@ -106,15 +115,7 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
     """Register a composite function for these NumPy functions. Its errors are named after it, as an op's are."""
 
     def enter(function: Callable[P, Any]) -> Callable[P, Any]:
-        name = function.__name__.strip("_")
-
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except (ValueError, TypeError, IndexError) as error:
-                errors.raise_named(error, name, inspect.signature(function).parameters, args)
-
+        call = errors.named(function)
         TABLE.update(dict.fromkeys(numpy_functions, call))
         return call
 
@@ -138,8 +139,8 @@ def public(function: Callable[P, Any]) -> Callable[P, Any]:
             if kwargs:
                 kwargs.update({name: operand(a) for name, a in kwargs.items() if name in arrays})
             return function(*given, **kwargs)
-        except (ValueError, TypeError, IndexError) as error:
-            errors.raise_named(error, function.__name__, parameters, args)
+        except errors.NAMED as error:
+            errors.raise_named(error, function.__name__, parameters, args, kwargs)
 
     return call
 
@@ -336,7 +337,10 @@ class Tensor(Node):
         """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
         if self.size != 1 and not index:
             raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
-        return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        try:
+            return self.value.item(*index) if hasattr(self.value, "item") else self.value
+        except (ValueError, TypeError, IndexError) as error:
+            errors.raise_named(error, "item", {}, index)
 
     def numpy(self) -> Array:
         """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
@@ -373,7 +377,8 @@ class Tensor(Node):
         elif isinstance(seed, Tensor):
             seed = seed.value
         # All gradients first: if a rule fails, no leaf is left with half of them.
-        found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
+        with backward_scope(create_graph):
+            found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
         with _ADDING:
             for leaf, g in found:
                 g = g if isinstance(g, Tensor) else wrap(g)
@@ -549,9 +554,9 @@ class Tensor(Node):
         """This tensor in another dtype. `copy` changes nothing, as the array of a tensor never changes."""
         return TABLE[np.ndarray.astype](self, dtype)
 
-    def compress(self, condition: Any, axis: int | None = None) -> Any:
+    def compress(self, condition: Any, axis: int | None = None, **kwargs: Any) -> Any:
         """`np.compress` of this tensor: what stands where the condition holds."""
-        return TABLE[np.compress](condition, self, axis)
+        return apply(np.compress, (condition, self, axis), kwargs)
 
     def reshape(self, *shape: Any, **kwargs: Any) -> Any:
         """`np.reshape`; the shape as one tuple or as several integers."""
@@ -569,6 +574,8 @@ class Tensor(Node):
         function = UFUNC_METHODS.get((ufunc, method))
         if function is not None:
             return apply(function, inputs, {"axis": 0} | kwargs)
+        if ufunc in PLAIN and method != "at":
+            return _on_arrays(getattr(ufunc, method), f"np.{ufunc.__name__}.{method}", inputs, kwargs)
         if method == "outer" and not kwargs:
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
@@ -634,6 +641,24 @@ class Tensor(Node):
         return Tensor, (self.value, self.requires_grad and self.op is None, None, self.name), state
 
 
+class Absent:
+    """An ndarray's attribute that a Tensor has not: asking for it raises a sentence."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, owner: Any) -> Any:
+        raise AttributeError(
+            f"{self.name}: a Tensor has none: its array never changes, and keeps its graph. Use t.data.{self.name} of "
+            "the array alone, or np.where and np.put_along_axis, which make a new tensor"
+        )
+
+
+for _name in ("__dlpack__", *dir(np.ndarray)):
+    if not hasattr(Tensor, _name) and (_name == "__dlpack__" or not _name.startswith("__")):
+        setattr(Tensor, _name, Absent(_name))
+
+
 def wrap(value: Array) -> Tensor:
     """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
@@ -651,11 +676,22 @@ def _unwrapped(a: Any) -> Any:
     return type(a)([_unwrapped(item) for item in a]) if type(a) in SEQUENCES else a
 
 
+def _on_arrays(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function without a derivative gives for the arrays of tensors."""
+    out = kwargs.get("out")
+    if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
+        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array")
+    try:
+        return function(*map(_unwrapped, args), **{key: _unwrapped(a) for key, a in kwargs.items()})
+    except (ValueError, TypeError, IndexError) as error:
+        errors.raise_named(error, name, {}, args)
+
+
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
     if found is None and function in PLAIN:
-        return function(*map(_unwrapped, args), **{name: _unwrapped(a) for name, a in kwargs.items()})
+        return _on_arrays(function, errors.numpy_name(function), args, kwargs)
     if found is None:
         found = TABLE.get(errors.numpy_name(function))  # SciPy's functions are known by name
     if found is None:

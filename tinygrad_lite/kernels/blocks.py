@@ -1,8 +1,8 @@
-"""Kernels of several passes over an array, written into a new one in place, its blocks shared out over the threads.
+"""Kernels that make several passes over a new array in place, in one block for each thread.
 
-A block for each thread and no more: blocks that would stay in the cache from pass to pass cost more in calls than they
-gain (softmax of 1000×1000 in one thread: 0.71 ms as a whole, 0.98 ms in 16 blocks). A second thread takes softmax of
-4000×1000 from 3.8 to 2.4 ms; on small arrays it gains nothing.
+More blocks, small enough to stay in the cache from pass to pass, cost more in calls than they gain (softmax of
+1000×1000 in one thread: 0.71 ms as a whole, 0.98 ms in 16 blocks). A second thread takes softmax of 4000×1000 from 3.8
+to 2.4 ms; on small arrays it gains nothing.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ def large(x: Array, work: int = 1) -> bool:
 def blockwise(
     f: Callable[..., Any], out: Array, *args: Any, whole: int | tuple[int, ...] | None = (), work: int = 1
 ) -> Array:
-    """`out`, into which f(out, *args) writes: called for a block of it in each thread where it is large.
+    """`out`, after f(out, *args) has written into it: if it is large, block by block, one in each thread.
 
-    A block is cut from `out`, and from each array that is as long there, along the axis that is outermost in memory of
-    those not in `whole` (None: all are). `work` is what f does for each number: 1 in a pass or two, 2 in some more, 3
-    in many, or where there is an exp or a tanh among them, and so on for what takes longer still.
+    Blocks are cut along the axis that is outermost in memory, of those not in `whole` (None: all are), from `out` and
+    from every array of that length there. `work` is what f does for each number: 1 for a pass or two, 2 for a few, 3
+    for many or with an exp or a tanh, more for what takes longer still.
     """
     free = []
     if whole is not None and large(out, work):
@@ -111,9 +111,11 @@ def blockwise(
 
 
 def _unbuffered(f: Callable[..., Any], out: Array, *args: Any) -> None:
-    """f(out, *args). Where one number stands beside a run of others, or one row beside several, NumPy copies it into
-    a buffer again and again to make longer runs; where runs are long already, a buffer that is too small for that takes
-    half to four fifths of the time (with short ones up to 2.7 times as long)."""
+    """f(out, *args), with NumPy's buffer off if the runs are long.
+
+    To broadcast one number along a run, or one row over several, NumPy copies it into a buffer again and again, which
+    makes longer runs. Long ones take half to four fifths of the time without; short ones up to 2.7 times as long.
+    """
     shape, least = out.shape, thresholds.BYTES_FOR_A_RUN_WITHOUT_BUFFER // out.itemsize
     shapes = [a.shape for a in args if isinstance(a, ndarray)]
     if len(shape) < 2 or shape[-1] < least > _run(shape, out.strides, *shapes):
@@ -128,7 +130,7 @@ def _unbuffered(f: Callable[..., Any], out: Array, *args: Any) -> None:
 
 @lru_cache(1024)
 def _run(shape: tuple[int, ...], strides: tuple[int, ...], *shapes: tuple[int, ...]) -> int:
-    """Of how many elements that lie side by side each array has as many, or one for all."""
+    """The length of the runs, side by side in memory, in which each array has either all elements or one for all."""
     run, before = 1, None
     for i in sorted(range(len(shape)), key=lambda i: (strides[i], -i)):
         if shape[i] > 1:

@@ -1,21 +1,21 @@
-"""How this process keeps memory: freed arrays are used again, and the collector leaves long graphs in peace.
+"""How this process keeps memory: freed arrays are reused, and the garbage collector leaves long graphs alone.
 
 Importing this library changes two settings of the process; `TINYGRAD_LITE_TUNE=0` in the environment leaves both.
 
-**The C allocator** (glibc only; elsewhere nothing is done). NumPy asks it for a new array for every result. At first it
-takes each array of 128 KiB or more from the system and gives it back as it is freed, and the system clears every page
-again: Σ a·b + c with its gradients took 10.6 ms at 1000×1000, and takes 2.2 ms without. By and by glibc raises that
-limit by itself, to the largest array that it saw freed, 32 MiB at most. `keep_memory` sets it there at once, and says
-how much free memory may wait at the end of the heap. Peak memory did not rise by it (LeNet-5, a residual net, a
-transformer block). Larger arrays still go back at once, and `empty_cache()` gives back the rest.
+**The C allocator** (glibc only; nothing is done elsewhere). NumPy asks it for a new array for every result. At first it
+takes each array of 128 KiB or more from the system and gives it back when it is freed, and the system clears every page
+again: Σ a·b + c with its gradients took 10.6 ms at 1000×1000, and takes 2.2 ms without. glibc raises that limit itself
+over time, to the largest array that it saw freed, at most 32 MiB. `keep_memory` sets it there at once, and says how
+much free memory may wait at the end of the heap. Peak memory did not rise (LeNet-5, a residual net, a transformer
+block). Larger arrays still go back at once, and `empty_cache()` gives back the rest.
 
-**Python's collector** looks for cycles after every 700 new objects. A graph is made of 2 to 6 objects a scalar op, has
-no cycles, and lives until backward, so each search goes through it in vain; in a graph of 100,000 scalar ops that takes
-half as long as all else. Where Python's own setting stands, the search is made rarer: after 10,000 objects. Each second
-one goes through what the one before left as well, while the processor's cache still has it (as each eleventh, through
-110,000 objects, it took 57 of 247 ms of a step of an MLP in scalars), and all that is old is searched after 5,000,000
-objects in place of 85,000. The price: a cycle that outlived two searches waits for that one to be freed.
-`gc.set_threshold` changes it at any time; a program that leaves many cycles of its own behind may want
+**Python's collector** looks for cycles after every 700 new objects. A graph has 2 to 6 objects for each scalar op, has
+no cycles, and lives until backward, so each search goes through it in vain: in a graph of 100,000 scalar ops that takes
+half as long as everything else. If Python's own setting is in place, the search becomes rarer: after 10,000 objects.
+Every second one also goes through what the one before left, while that is still in the cache (at every eleventh,
+through 110,000 objects, it took 57 of 247 ms of a step of an MLP in scalars), and all old objects are searched after
+5,000,000 objects instead of 85,000. The price: a cycle that outlived two searches waits for that one to be freed.
+`gc.set_threshold` changes it at any time; a program that leaves many cycles of its own may want
 `gc.set_threshold(700, 10, 10)` back.
 """
 

@@ -11,20 +11,19 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import total
 from ..ops import activation as rules
-from ..ops import loss
 from ..ops.reduce import Axis
 from ..values import Array
 from .blocks import blockwise, in_blocks, large
 
-MODERATE = 10.0  # where x stays below it and Σ eˣ above e to minus it, nothing need be subtracted from x
+MODERATE = 10.0  # if x < MODERATE and Σ eˣ > e^-MODERATE, nothing need be subtracted from x
 
 
 @rules.exponentials.register
 def exponentials(x: Array, axis: Axis) -> Any:
-    """m is 0 where x is moderate anyway.
+    """m is 0 if all of x is moderate.
 
-    One maximum over all of x is found several times faster than one for each row where rows are short, and a pass is
-    saved. So small a difference from 0 costs log Σ e no digit that counts.
+    That saves a pass, and the maximum of all of x takes a fraction of the time of one for each row, if rows are short.
+    An m that is so near to 0 costs log Σ e no digit that counts.
     """
     if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.ndim:
         return NotImplemented
@@ -81,27 +80,3 @@ def log_softmax(x: Array, axis: int) -> Any:
 def log_softmax_gradient(gx: Array, g: Array, e: Array, s: Array, axis: int) -> None:
     np.multiply(e, total(g, axis) / -s, out=gx)
     gx += g
-
-
-def places(target: Array, axis: int) -> tuple[Array, ...]:
-    """The index of one element along `axis` for each element of `target`, whose axes are the others."""
-    others = [np.arange(n).reshape(-1, *(1,) * i) for i, n in zip(range(target.ndim - 1, -1, -1), target.shape)]
-    return (*others[:axis], target, *others[axis:])
-
-
-@loss.pick.register
-def pick(x: Array, target: Array, axis: int) -> Array:
-    return x[places(target, axis)] if type(x) is np.ndarray else NotImplemented
-
-
-@loss.cross_entropy_gradient.register
-def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
-    if not (type(e) is np.ndarray and e.dtype.char in "fd" and e.dtype == g.dtype):
-        return NotImplemented
-    gx = blockwise(_product, np.empty_like(e), e, g.reshape(s.shape) / s)
-    gx[places(target, axis)] -= g
-    return gx
-
-
-def _product(y: Array, x: Array, factor: Array) -> None:
-    np.multiply(x, factor, out=y)

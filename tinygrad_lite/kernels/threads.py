@@ -1,11 +1,10 @@
-"""Independent pieces of work over a few threads: NumPy lets go of the interpreter in ufuncs, copies and products.
+"""Independent pieces of work on a few threads: NumPy releases the interpreter lock in ufuncs, copies and products.
 
-To hand a piece to another thread and hear of its end takes some 50 µs (25 even where both sides spin instead of sleep:
-they wait for the interpreter's lock), so it pays from about 200 µs of work on: softmax of 640×1000 in 0.52 ms with two
-threads instead of 0.93. A single function of NumPy's gets there with 6 MB: np.exp of 4,000,000 float32 in 1.1 ms, not
-2.0. An operator hardly does, for memory is the limit: a · b takes 0.75 of the time from 8 MB on, but with operators on
-either side, in Σ a·b + c and its gradients, 0.8 to 1.1. So operators in rules stay in one thread, and it is the kernels
-that go through blocks which call `each`.
+Dispatch and join take about 50 µs (25 even with spinning instead of sleeping: both sides wait for the lock), so a
+second thread pays from about 200 µs of work on: softmax of 640×1000 takes 0.52 ms with two threads, 0.93 with one. A
+single ufunc gets there with 6 MB: np.exp of 4,000,000 float32 takes 1.1 ms instead of 2.0. An operator hardly ever
+does, since memory is the limit: a · b takes 0.75 of the time from 8 MB on, but Σ a·b + c with its gradients 0.8 to 1.1.
+So operators stay in one thread; kernels that work in blocks call `each`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def _default() -> int:
 
 
 class _Pool:
-    """Threads that wait for jobs. They are started when first needed, and end with the process."""
+    """Threads that wait for jobs. They start when first needed, and end with the process."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads  # that work together, the caller's among them
@@ -47,7 +46,7 @@ class _Pool:
         self.last = -thresholds.SECONDS_AWAKE  # when it was last given a job
 
     def help(self, job: Callable[[], None], times: int) -> None:
-        """Have the helpers do `job` so many times at once, which is at most `threads` - 1."""
+        """Have that many helpers do `job` at once: at most `threads` - 1."""
         self.last = time.monotonic()
         while self.helpers < times:
             self.helpers += 1
@@ -77,14 +76,14 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_num_threads() -> int:
-    """How many threads work on one operation, the caller's among them."""
+    """How many threads work on one operation, the caller's included."""
     return _pool.threads
 
 
 def set_num_threads(n: int) -> None:
-    """Let `n` threads work on one operation, in the kernels as in NumPy's BLAS (where that is OpenBLAS).
+    """Use `n` threads for one operation, both in the kernels and in NumPy's BLAS (if it is OpenBLAS).
 
-    At first it is OMP_NUM_THREADS, or else as many as this process may use cores.
+    The default is OMP_NUM_THREADS, or else the number of cores that this process may use.
 
     Raises:
         ValueError: `n` isn't a positive integer.
@@ -92,40 +91,58 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: needs a positive integer, got {n!r}")
     _pool.threads = n
+    _set_blas(n)
+
+
+_quiet = False  # whether the BLAS has one thread, for good
+
+
+def quiet_blas(quiet: bool) -> None:
+    """One thread for the BLAS from now on; or again as many as `get_num_threads` says.
+
+    Its threads spin for a while after their work, and so do those of oneDNN: each would hold up the other. Large
+    products of float64 are shared out over the threads here.
+    """
+    global _quiet
+    _quiet = quiet
+    _set_blas(_pool.threads)
+
+
+def _set_blas(n: int) -> None:
     blas = _openblas()
     if blas is not None:
-        blas[1](n)
+        blas[1](1 if _quiet else n)
 
 
 def awake() -> bool:
-    """Whether the threads here have worked a moment ago, so that those of the BLAS had better sleep."""
-    return time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
+    """Whether our threads worked a moment ago: then those of the BLAS should sleep."""
+    return _quiet or time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
 
 
 def split(n: int, least: int = 1) -> list[slice]:
-    """range(n) in equal parts, a part for each thread, but none of fewer than `least` (unless n is less)."""
+    """range(n) in equal parts, one for each thread, none smaller than `least` (unless n is)."""
     parts = max(1, min(_pool.threads, n // max(1, least)))
     return [slice(i * n // parts, (i + 1) * n // parts) for i in range(parts)]
 
 
 def shared(n: int, products: int) -> list[slice]:
-    """range(n) in a part for each thread, or fewer where these would have too few of so many products of numbers."""
+    """range(n) in one part for each thread, or in fewer parts if each would have too few of so many products."""
     return split(n, max(1, -(-thresholds.PRODUCTS_FOR_A_SECOND_THREAD * n // max(1, products))))
 
 
 def pieces(part: slice, most: int) -> list[slice]:
-    """A part in pieces, as equal as can be, of at most `most` (of 1, if that is less)."""
+    """A part in pieces of nearly equal length, at most `most` each (1, if that is less)."""
     n = part.stop - part.start
     count = -(-n // max(1, most))
     return [slice(part.start + i * n // count, part.start + (i + 1) * n // count) for i in range(count)]
 
 
 def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
-    """f(item) for every item, in any order and over the threads; the BLAS works with one thread meanwhile.
+    """f(item) for every item, in any order, on the threads; the BLAS uses one thread meanwhile.
 
-    Returns when all are done. An exception in one is raised here, and items not yet begun are then left out. Within
-    `f`, and while another thread is here, the items are done one after the other. One item alone leaves the BLAS its
-    threads, unless those here are awake.
+    Returns when all are done. An exception in one of them is raised here, and items not yet begun are skipped. A call
+    inside `f`, or while another thread is in here, runs its items one after the other. A single item leaves the BLAS
+    its threads, unless ours are awake.
     """
     items = list(items)
     pool = _pool
@@ -170,23 +187,29 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
 
 
 @functools.cache
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
+def openblas_function(name: str) -> Any:
+    """A function of the OpenBLAS that NumPy came with, by its name after `openblas_`; None if NumPy's is another."""
     folder = Path(np.__file__).parent
     for path in [*folder.parent.glob("numpy.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")]:
         library = ctypes.CDLL(str(path))  # the one that NumPy has loaded
-        for form in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
-            if hasattr(library, form.format("set")):
-                return getattr(library, form.format("get")), getattr(library, form.format("set"))
+        for form in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
+            if hasattr(library, form.format(name)):
+                return getattr(library, form.format(name))
     return None
+
+
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
+    get, put = openblas_function("get_num_threads"), openblas_function("set_num_threads")
+    return None if get is None or put is None else (get, put)
 
 
 class _OneBlasThread:
     """`with one_blas_thread:` the BLAS works in the calling thread alone, as long as anyone is inside.
 
-    Products made in several threads at once would wait for each other if each used the BLAS's own threads. And these,
-    once they have worked, wait for more by spinning, for some 0.1 s in which the pool has a core less: a residual net
-    took 270 ms a step beside them, and 150 ms without.
+    Products computed in several threads at once would wait for each other if each used the BLAS's own threads. And
+    these spin for about 0.1 s after their last work, which costs the pool a core: a residual net took 270 ms a step
+    beside them, and 150 ms without.
     """
 
     def __init__(self) -> None:

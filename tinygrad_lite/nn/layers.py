@@ -29,9 +29,11 @@ PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replic
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, dtype: Any, name: str) -> Tensor:
-    """A parameter, uniform in ±1/√fan_in."""
+    """A parameter, uniform in ±1/√fan_in. A matrix lies by columns: layers multiply by its transpose, row by row."""
     bound = 1 / math.sqrt(max(1, fan_in))
-    return Tensor(random.generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
+    values = random.generator.uniform(-bound, bound, shape)
+    values = np.asfortranarray(values) if len(shape) == 2 else values
+    return Tensor(values, requires_grad=True, dtype=dtype, name=name)
 
 
 def constant(value: float, shape: tuple[int, ...], dtype: Any, name: str, requires_grad: bool = True) -> Tensor:
@@ -46,11 +48,18 @@ def positive(layer: Module, **sizes: int) -> None:
             raise ValueError(f"{type(layer).__name__}: {name} must be a positive integer, got {n!r}")
 
 
-def probability(layer: Module, p: Any) -> float:
+def flags(layer: Module, **values: Any) -> None:
+    """Refuse what is neither True nor False: an array, or an argument that slipped into another's place."""
+    for name, value in values.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{type(layer).__name__}: {name} must be True or False, got {value!r}")
+
+
+def probability(layer: Module, value: Any, name: str = "dropout") -> float:
     """Refuse what is no probability."""
-    if not isinstance(p, (int, float, np.number)) or not 0 <= p <= 1:
-        raise ValueError(f"{type(layer).__name__}: p must be a probability, got {p!r}")
-    return float(p)
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise ValueError(f"{type(layer).__name__}: {name} must be a probability, got {value!r}")
+    return float(value)
 
 
 class Linear(Module):
@@ -64,6 +73,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
         positive(self, in_features=in_features, out_features=out_features)
+        flags(self, bias=bias)
         self.in_features, self.out_features = in_features, out_features
         self.weight = uniform((out_features, in_features), in_features, dtype, "weight")
         self.bias = uniform((out_features,), in_features, dtype, "bias") if bias else None
@@ -88,6 +98,7 @@ class Bilinear(Module):
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32
     ) -> None:
         positive(self, in1_features=in1_features, in2_features=in2_features, out_features=out_features)
+        flags(self, bias=bias)
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = uniform((out_features, in1_features, in2_features), in1_features, dtype, "weight")
         self.bias = uniform((out_features,), in1_features, dtype, "bias") if bias else None
@@ -155,12 +166,13 @@ class _Conv(Module):
         """The bias and the weight, (out, in / groups, *kernel), or (in, out / groups, *kernel) where it goes `back`."""
         name = type(self).__name__
         positive(self, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        flags(self, bias=bias)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{name}: groups={groups} must divide both in_channels={in_channels} and out_channels={out_channels}"
             )
         modes = ["zeros"] if back else list(PADDING_MODES)
-        if padding_mode not in modes:
+        if str(padding_mode) not in modes:
             raise ValueError(f"{name}: padding_mode must be {' or '.join(map(repr, modes))}, got {padding_mode!r}")
         rows, columns = (in_channels, out_channels) if back else (out_channels, in_channels)
         self.kernel_size = per_axis(kernel_size, self.axes, f"{name}: kernel_size", 1)
@@ -327,7 +339,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        self.p = probability(self, p)
+        self.p = probability(self, p, "p")
 
     def forward(self, x: Any) -> Any:
         return F.dropout(x, self.p, self.training)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from . import functional as F
-from .layers import Ints, constant, positive
+from .layers import Ints, constant, flags, positive
 from .module import Module
 from .stateless import settings_of
 
@@ -38,6 +38,7 @@ class _Norm(Module):
         self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, dtype: Any
     ) -> None:
         positive(self, num_features=num_features)
+        flags(self, affine=affine, track_running_stats=track)
         shape = (num_features,)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = constant(1, shape, dtype, "weight") if affine else None
@@ -162,8 +163,8 @@ class InstanceNorm3d(_InstanceNorm, axes=3): ...
 
 
 def _normalized_shape(layer: Module, normalized_shape: Ints) -> tuple[int, ...]:
-    shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-    if not shape or not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+    shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+    if not shape or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape):
         raise ValueError(
             f"{type(layer).__name__}: normalized_shape must be one or more positive integers, got {normalized_shape!r}"
         )
@@ -188,6 +189,7 @@ class LayerNorm(Module):
         bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
+        flags(self, elementwise_affine=elementwise_affine, bias=bias)
         self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
         self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
         self.bias = constant(0, self.normalized_shape, dtype, "bias") if elementwise_affine and bias else None
@@ -217,6 +219,7 @@ class RMSNorm(Module):
         elementwise_affine: bool = True,
         dtype: Any = np.float32,
     ) -> None:
+        flags(self, elementwise_affine=elementwise_affine)
         self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
         self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
 
@@ -241,6 +244,7 @@ class GroupNorm(Module):
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: Any = np.float32
     ) -> None:
         positive(self, num_groups=num_groups, num_channels=num_channels)
+        flags(self, affine=affine)
         if num_channels % num_groups:
             raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps

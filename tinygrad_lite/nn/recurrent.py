@@ -8,7 +8,7 @@ import numpy as np
 
 from ..values import Array
 from . import functional as F
-from .layers import positive, probability, uniform
+from .layers import flags, positive, probability, uniform
 from .module import Module
 from .stateless import settings_of
 
@@ -100,6 +100,7 @@ class _Cell(_Recurrent):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: Any = np.float32) -> None:
         positive(self, input_size=input_size, hidden_size=hidden_size)
+        flags(self, bias=bias)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self._weights("", input_size, hidden_size, bias, dtype)
 
@@ -134,7 +135,7 @@ class GRUCell(_Cell, layer="GRU"):
 
 
 def _nonlinearity(layer: Module, name: Any) -> str:
-    if name not in NONLINEARITIES:
+    if str(name) not in NONLINEARITIES:
         raise ValueError(f"{type(layer).__name__}: nonlinearity must be 'tanh' or 'relu', got {name!r}")
     return str(name)
 
@@ -171,6 +172,9 @@ class _Layer(_Recurrent):
         dtype: Any = np.float32,
     ) -> None:
         positive(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        if num_layers > 1000:
+            raise ValueError(f"num_layers must be at most 1000, got {num_layers}")
+        flags(self, bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, probability(self, dropout), bidirectional
         for i in range(num_layers):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, 
 import numpy as np
 
 from ..errors import describe
-from ..tensor import Tensor
+from ..tensor import Tensor, implements
 from ..values import Array
 from . import functional as F
 from .module import Module
@@ -164,6 +164,7 @@ def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def _padding(n: int, mode: str) -> Callable[[Array, int | Sequence[int]], Array]:
+    @implements()
     def pad(x: Array, padding: int | Sequence[int]) -> Array:
         return F.pad(x, _frame(n, padding), mode)
 
@@ -172,6 +173,7 @@ def _padding(n: int, mode: str) -> Callable[[Array, int | Sequence[int]], Array]
 
 
 def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
+    @implements()
     def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
         return F.pad(x, _frame(n, padding), "constant", value)
 
@@ -197,15 +199,17 @@ def identity(x: Array) -> Array:
     return x
 
 
+@implements()
 def flatten(x: Array, start_axis: int = 1, end_axis: int = -1) -> Array:
     """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
     shape = np.shape(x) or (1,)
     start, end = (np.lib.array_utils.normalize_axis_index(a, len(shape)) for a in (start_axis, end_axis))
     if start > end:
-        raise ValueError(f"Flatten: start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
+        raise ValueError(f"start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
     return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+@implements()
 def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
     """`axis` as several, of the sizes in `unflattened_size`; one of them may be -1, for what is left."""
     shape = np.shape(x)
@@ -213,7 +217,7 @@ def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
     sizes = tuple(unflattened_size)
     known = math.prod(n for n in sizes if n != -1)
     if sizes.count(-1) > 1 or (shape[axis] % known if known and -1 in sizes else known != shape[axis]):
-        raise ValueError(f"Unflatten: x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
+        raise ValueError(f"x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
     sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
     return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
 

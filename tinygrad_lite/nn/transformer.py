@@ -17,7 +17,7 @@ from ..values import Array
 from . import functional as F
 from .containers import ModuleList
 from .init import xavier_uniform_
-from .layers import Dropout, Linear, constant, positive, probability, uniform
+from .layers import Dropout, Linear, constant, flags, positive, probability, uniform
 from .module import Module
 from .normalization import LayerNorm
 from .stateless import settings_of
@@ -67,6 +67,7 @@ class MultiheadAttention(Module):
     ) -> None:
         kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         positive(self, embed_dim=embed_dim, num_heads=num_heads, kdim=kdim, vdim=vdim)
+        flags(self, bias=bias, batch_first=batch_first)
         if embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: num_heads={num_heads} must divide embed_dim={embed_dim}")
         self.embed_dim, self.num_heads, self.kdim, self.vdim = embed_dim, num_heads, kdim, vdim
@@ -161,11 +162,12 @@ class _Block(Module):
         bias: bool = True,
         dtype: Any = np.float32,
     ) -> None:
+        flags(self, bias=bias, batch_first=batch_first, norm_first=norm_first)
         activations = {"relu": F.relu, "gelu": F.gelu}
-        if not callable(activation) and activation not in activations:
+        if not callable(activation) and str(activation) not in activations:
             name = type(self).__name__
             raise ValueError(f"{name}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
-        self.activation = activation if callable(activation) else activations[activation]
+        self.activation = activation if callable(activation) else activations[str(activation)]
         for name in ("self_attn", "multihead_attn")[: self.norms - 1]:
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype))
         self.linear1 = Linear(d_model, dim_feedforward, bias, dtype)
@@ -228,6 +230,9 @@ class _Stack(Module):
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
         positive(self, num_layers=num_layers)
+        for name, module in (("the layer", layer), ("norm", norm)):
+            if not isinstance(module, Module) and not (module is norm is None):
+                raise TypeError(f"{type(self).__name__}: {name} must be a module, got a {type(module).__name__}")
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.norm = norm
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code, forward
+from ..errors import check_size
 from ..graph import Rule, op, total
 from ..values import Array
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
@@ -259,7 +260,9 @@ def sliding(
             f"{kernel[1] * groups}"
         )
     check_bias(bias, outputs)
-    return slide(shape[-n:], kernel[2:], stride, padding, dilation)
+    windows = slide(shape[-n:], kernel[2:], stride, padding, dilation)
+    check_size((*shape[: -n - 1], outputs, *windows.places), x)
+    return windows
 
 
 def spreading(
@@ -292,6 +295,7 @@ def spreading(
     )
     if min(size) < 1:
         raise ValueError(f"nothing is left: the output would have size {size}; use less padding")
+    check_size((*shape[: -n - 1], kernel[1] * groups, *size), x)
     return Windows(size, kernel[2:], stride, dilation, padding, shape[-n:])
 
 

@@ -74,6 +74,7 @@ def _with_start(function: Callable[..., Any], start: int) -> Callable[..., Any]:
     def cumulative(
         x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
     ) -> Array:
+        x = x if np.ndim(x) else np.reshape(x, 1)
         if axis is None and np.ndim(x) != 1:
             raise ValueError(f"x has shape {np.shape(x)}: say along which axis")
         axis = 0 if axis is None else axis

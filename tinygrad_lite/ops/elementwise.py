@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code, forward
-from ..graph import Rule, op
+from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
 from . import ufuncs
@@ -556,6 +556,7 @@ def float_power(x: Array, y: Array) -> Any:
 @implements(np.polyval)
 def polyval(p: Array, x: Array) -> Any:
     """p[0] · xⁿ⁻¹ + … + p[n - 1], by Horner's rule."""
+    p = p if isinstance(p, Node) else np.asarray(p)  # its elements have its dtype; Python's integers have none
     return reduce(lambda y, coefficient: y * x + coefficient, p, np.zeros_like(x))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..errors import check_size
 from ..values import Array
 from .indexing import detached
 
@@ -116,6 +117,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
             raise ValueError("one_hot: without any index num_classes cannot be told: give it")
         num_classes = int(indices.max()) + 1
     indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
+    check_size((*indices.shape, num_classes), indices)
     return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
 
 

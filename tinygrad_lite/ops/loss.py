@@ -18,6 +18,7 @@ from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import pairwise_distance
 from .indexing import detached
+from .ufuncs import keep
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -177,12 +178,14 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
     """out = -y · log p - (1 - y) · log(1 - p)
     ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
 
-    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12: at p = 0 and 1 all stays finite.
+    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12 (6e-5 in float16): at p = 0 and 1 all stays
+    finite.
     """
+    least = max(1e-12, float(np.finfo(np.result_type(p, np.float16)).tiny))
     with np.errstate(divide="ignore"):
         yes, no = np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
     return -y * yes - (1 - y) * no, (
-        lambda g: g * (p - y) / np.maximum(p * (1 - p), 1e-12),
+        lambda g: g * (p - y) / np.maximum(p * (1 - p), least),
         lambda g: g * (no - yes),
     )
 
@@ -208,11 +211,11 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
 
 @forward
 def logistic_nll_forward(x: Array, y: Array) -> Array:
-    """With -|x| in place of x nothing overflows, and of a sum of two positive numbers no digit is lost."""
+    """With -|x| in place of x nothing overflows, and a sum of two positive numbers loses no digit."""
     far = np.absolute(x)
-    wrong = np.where(x > 0, 1 - y, y)  # what of the target is on the other side
+    wrong = np.absolute(np.greater(x, 0).astype(np.int8) - y)  # 1 - y where x > 0, else y
     with np.errstate(invalid="ignore"):  # 0 · ∞
-        return np.where(wrong == 0, 0, wrong * far) + np.log1p(np.exp(-far))
+        return keep(wrong * far, wrong != 0) + np.log1p(np.exp(-far))
 
 
 @array_code

@@ -317,8 +317,9 @@ def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 
     if size < 1:
         raise ValueError(f"local_response_norm: size must be positive, not {size}")
     c = np.shape(x)[1]
+    before, after = min(size // 2, c), min((size - 1) // 2, c)  # beyond all channels there are only zeros
     around = [(0, 0)] * np.ndim(x)
-    around[1] = (size // 2, (size - 1) // 2)
+    around[1] = (before, after)
     squares = np.pad(np.square(x), around)
-    window = sum(squares[:, i : i + c] for i in range(size))
+    window = sum(squares[:, i : i + c] for i in range(before + 1 + after))
     return x / (k + window * (alpha / size)) ** beta

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code
+from ..errors import check_size
 from ..graph import Rule, op
 from ..values import Array
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
@@ -187,11 +188,15 @@ def lp_pool_nd(
 ) -> Array:
     """(Σ xᵖ)^(1/p) over each window of x (N, C, *size) or (C, *size), where p is `norm_type`.
 
-    As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. A window of zeros has no finite gradient for p > 1. In
-    ceil_mode a window that reaches beyond the input counts as if it were full of its average.
+    As in torch xᵖ is not |x|ᵖ: for odd p give it x ≥ 0. The gradient of a window of zeros is 0, as that of ‖x‖ at 0
+    is (for p > 1, where it would be infinite). In ceil_mode a window that reaches beyond the input counts as if it were
+    full of its average.
     """
     average = AVERAGE[n](x**norm_type, kernel_size, stride, 0, ceil_mode)
-    return (average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))) ** (1 / norm_type)
+    powers = average * math.prod(per_axis(kernel_size, n, "kernel_size", 1))
+    if norm_type <= 1:
+        return powers ** (1 / norm_type)
+    return np.where(powers == 0, 0, np.where(powers == 0, 1, powers) ** (1 / norm_type))
 
 
 def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
@@ -264,7 +269,9 @@ def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
         check_rank(n, x)
         given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
         kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
-        return per_axis(kept, n, "output_size", 1)
+        size = per_axis(kept, n, "output_size", 1)
+        check_size((*np.shape(x)[:-n], *size), x)
+        return size
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

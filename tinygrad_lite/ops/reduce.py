@@ -318,12 +318,12 @@ def cov(
     for a in given:
         if np.shape(a) != (n,):
             raise ValueError(f"weights must have shape ({n},), one for each observation; got shape {np.shape(a)}")
-    w = math.prod(given, start=np.ones(n))
+    w = math.prod(given, start=np.ones(n, x.dtype))
     weight = np.sum(w)
     x = x - np.sum(x * w, axis=1, keepdims=True) / weight if given else x - np.mean(x, axis=1, keepdims=True)
     ddof = (0 if bias else 1) if ddof is None else ddof
     lost = ddof if aweights is None else ddof * np.sum(w * aweights) / weight
-    return np.squeeze((x * w if given else x) @ x.T / np.maximum(weight - lost, 0))
+    return np.squeeze((x * w if given else x) @ x.T / np.maximum(weight - lost, 0)).astype(x.dtype)
 
 
 @implements(np.corrcoef)

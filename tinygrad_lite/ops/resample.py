@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import check_size
 from ..values import Array
 from .pool import adaptive_avg_pool_nd, along
 
@@ -58,6 +59,7 @@ def interpolate(
     new = given if size is not None else tuple(math.floor(s * f) for s, f in zip(old, given))
     if any(s < 1 for s in new):
         raise ValueError(f"interpolate: the new size must be at least 1 along each axis; it is {new}")
+    check_size((*np.shape(x)[:2], *new), x)
     if mode == "area":
         return adaptive_avg_pool_nd(n, x, new)
     for axis, (a, b, factor) in enumerate(zip(old, new, given), -n):

@@ -76,6 +76,7 @@ def gradient(f: Array, *varargs: Any, axis: int | tuple[int, ...] | None = None,
         )
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order must be 1 or 2, not {edge_order}")
+    f = _floating(f)
     slopes = []
     for i, spacing in zip(axes, varargs):
         n = np.shape(f)[i]
@@ -85,8 +86,13 @@ def gradient(f: Array, *varargs: Any, axis: int | tuple[int, ...] | None = None,
             )
         if np.ndim(spacing) and np.shape(spacing) != (n,):
             raise ValueError(f"gradient: axis {i} has {n} samples, its coordinates have shape {np.shape(spacing)}")
-        slopes.append(np.moveaxis(_slope(np.moveaxis(f, i, -1), spacing, edge_order), -1, i))
+        slopes.append(np.moveaxis(_slope(np.moveaxis(f, i, -1), _floating(spacing), edge_order), -1, i))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
+
+
+def _floating(x: Array) -> Array:
+    """x, in float64 if it holds integers: their differences would wrap."""
+    return x if np.result_type(x).kind == "f" else x * np.float64(1)
 
 
 def _slope(f: Array, spacing: Any, edge_order: int) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..dispatch import forward
+from ..errors import check_size
 from ..graph import Closure, Rule, identity, op
 from ..tensor import implements
 from ..values import Array
@@ -370,7 +371,10 @@ def repeat(a: Array, repeats: Any, axis: int | None = None) -> Array:
         a, axis = np.ravel(a), 0
     shape = np.shape(a)
     axis = normalize_axis_index(axis, len(shape))
-    return np.take(a, np.repeat(np.arange(shape[axis]), detached(repeats)), axis)
+    repeats = detached(repeats)
+    longest = int(np.sum(repeats)) if np.size(repeats) > 1 else shape[axis] * int(np.max(repeats, initial=0))
+    check_size((*shape[:axis], longest, *shape[axis + 1 :]), a)
+    return np.take(a, np.repeat(np.arange(shape[axis]), repeats), axis)
 
 
 @implements(np.tile)
@@ -409,6 +413,8 @@ def insert(arr: Array, obj: Any, values: Array, axis: int | None = None) -> Arra
         arr, axis = np.ravel(arr), 0
     axis = normalize_axis_index(axis, np.ndim(arr))
     n, obj = np.shape(arr)[axis], detached(obj)
+    while np.ndim(values) > np.ndim(arr) and np.shape(values)[0] == 1:
+        values = values[0]  # as NumPy writes into an array
     values = np.expand_dims(values, tuple(range(np.ndim(arr) - np.ndim(values))))
     if isinstance(obj, (int, np.integer)):
         values = np.moveaxis(values, 0, axis)  # as NumPy: the rows of `values` are the slices inserted

@@ -15,7 +15,7 @@ import numpy as np
 from ..dispatch import forward
 from ..graph import TABLE, Rule, op
 from ..values import Array
-from .ufuncs import exp
+from .ufuncs import exp, log, log1p, where
 
 __all__ = [
     "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "i0", "i0e", "i1", "i1e", "lgamma", "log_ndtr", "logit",
@@ -143,7 +143,7 @@ def log_ndtr(x: Array) -> Rule:
 def logit_forward(x: Array) -> Array:
     """By artanh near ½, where the logarithm of nearly 1 would lose its digits."""
     middle = np.absolute(x - 0.5) < 0.25
-    return np.where(middle, 2 * np.arctanh(np.where(middle, 2 * x - 1, 0)), np.log(x / (1 - x)))
+    return where(middle, 2 * np.arctanh(where(middle, 2 * x - 1, 0)), log(x / (1 - x)))
 
 
 @op
@@ -155,7 +155,7 @@ def logit(x: Array) -> Rule:
 @forward
 def xlogy_forward(x: Array, y: Array) -> Array:
     nothing = (x == 0) & ~np.isnan(y)
-    return np.where(nothing, 0, x * np.log(np.where(nothing, 1, y)))
+    return where(nothing, 0, x * log(where(nothing, 1, y)))
 
 
 @op
@@ -165,20 +165,20 @@ def xlogy(x: Array, y: Array) -> Rule:
     0 where x = 0, whatever y is but NaN. Both gradients are 0 at x = y = 0.
     """
     return xlogy_forward(x, y), (
-        lambda g: g * np.log(np.where((x == 0) & (y == 0), 1, y)),
-        lambda g: g * x / np.where((x == 0) & (y == 0), 1, y),
+        lambda g: g * log(where((x == 0) & (y == 0), 1, y)),
+        lambda g: g * x / where((x == 0) & (y == 0), 1, y),
     )
 
 
 def xlog1py(x: Array, y: Array) -> Array:
     """x · log(1 + y), and 0 where x = 0."""
     nothing = (x == 0) & ~np.isnan(y)
-    return np.where(nothing, 0, x * np.log1p(np.where(nothing, 0, y)))
+    return where(nothing, 0, x * log1p(where(nothing, 0, y)))
 
 
 @forward
 def entr_forward(x: Array) -> Array:
-    return np.where(x < 0, -np.inf, -xlogy(x, np.where(x < 0, 1, x)))
+    return where(x < 0, -np.inf, -xlogy(x, where(x < 0, 1, x)))
 
 
 @op
@@ -187,7 +187,7 @@ def entr(x: Array) -> Rule:
 
     The entropy of a probability: 0 at 0, and -∞ below.
     """
-    return entr_forward(x), (lambda g: g * (-np.log(x) - 1),)
+    return entr_forward(x), (lambda g: g * (-log(x) - 1),)
 
 
 # ------------------------------------------------------------------------------------------------------------- gamma
@@ -216,9 +216,9 @@ def lgamma_near_2(d: Array) -> Array:
 def lgamma_forward(x: Array) -> Array:
     y = from_scipy("gammaln", "lgamma", x)
     one, two = np.absolute(x - 1) < 0.3, np.absolute(x - 2) < 0.3
-    d = np.where(one, x - 1, np.where(two, x - 2, 0))
+    d = where(one, x - 1, where(two, x - 2, 0))
     near = lgamma_near_2(d)
-    return np.where(one, near - np.log1p(d), np.where(two, near, y)).astype(y.dtype)
+    return where(one, near - log1p(d), where(two, near, y)).astype(y.dtype)
 
 
 @op

@@ -140,7 +140,7 @@ class MultiStepLR(LRScheduler):
     """The learning rate times gamma, at each of the milestones."""
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        for milestone in milestones:
+        for milestone in milestones if isinstance(milestones, Sequence) else [milestones]:
             self._check("a milestone", milestone, kind=int)
         self._check("gamma", gamma)
         self.milestones, self.gamma = sorted(milestones), gamma
@@ -273,13 +273,19 @@ class OneCycleLR(LRScheduler):
             total_steps = epochs * steps_per_epoch
         self._check("total_steps", total_steps, 1, kind=int)
         self._check("pct_start", pct_start, 0, 1)
-        if anneal_strategy not in ("cos", "linear"):
+        for name, number in (("base_momentum", base_momentum), ("max_momentum", max_momentum)):
+            self._check(name, number, 0, 1)
+        for name, number in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            self._check(name, number, math.ulp(0))
+        if not isinstance(anneal_strategy, str) or anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
         groups = optimizer.param_groups
         most = list(max_lr) if isinstance(max_lr, Sequence) else [max_lr] * len(groups)
         if len(most) != len(groups):
             raise ValueError(f"OneCycleLR: max_lr must be a number, or {len(groups)} of them, one for each group")
         found = next((name for name in ("momentum", "betas") if name in groups[0]), "")
+        for rate in most:
+            self._check("max_lr", rate)
         self.momentum = found if cycle_momentum else ""
         if cycle_momentum and not self.momentum:
             raise ValueError(f"OneCycleLR: {type(optimizer).__name__} has no momentum: give cycle_momentum=False")
@@ -393,9 +399,11 @@ class ReduceLROnPlateau(_Stateful):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(optimizer)
-        if not 0 <= factor < 1:
+        for name, number in (("threshold", threshold), ("eps", eps)):
+            self._check(name, number)
+        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and below 1, got {factor!r}")
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+        if str(mode) not in ("min", "max") or str(threshold_mode) not in ("rel", "abs"):
             said = f"got {mode!r} and {threshold_mode!r}"
             raise ValueError(f"ReduceLROnPlateau: mode must be 'min' or 'max', threshold_mode 'rel' or 'abs': {said}")
         self._check("patience", patience, kind=int)

@@ -48,7 +48,7 @@ class Optimizer:
         self.defaults = {name: self._checked(name, value) for name, value in defaults.items()}
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, Slot] = {}
-        self._group: dict[str, Any] | None = None  # the one that is being updated
+        self._settings: dict[str, Any] = {}  # of the first group, or in step() of the one that is being updated
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -79,6 +79,7 @@ class Optimizer:
         settings = self.defaults | {name: self._checked(name, value) for name, value in own.items()}
         self.check(settings)
         self.param_groups.append({"params": list(dict.fromkeys(tensors)), **settings})  # each once
+        self._settings = self.param_groups[0]
 
     @property
     def _name(self) -> str:
@@ -90,12 +91,11 @@ class Optimizer:
         return [p for group in self.param_groups for p in group["params"]]
 
     def __getattr__(self, name: str) -> Any:
-        groups = self.__dict__.get("param_groups")
-        group = self.__dict__.get("_group") or (groups[0] if groups else {})
-        if name != "params" and name in group:
-            return group[name]
-        settings = ", ".join(self.__dict__.get("defaults", ()))
-        raise AttributeError(f"{self._name} has no setting {name!r}; it has {settings}")
+        try:
+            return self.__dict__["_settings"][name]
+        except KeyError:
+            settings = ", ".join(self.__dict__.get("defaults", ()))
+            raise AttributeError(f"{self._name} has no setting {name!r}; it has {settings}") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__.get("defaults", ()):
@@ -115,6 +115,8 @@ class Optimizer:
         usual = inspect.signature(type(self)).parameters.get(name)
         kind = type(usual.default) if usual is not None else type(value)
         if kind is bool:
+            if not isinstance(value, (int, float, np.bool_)):
+                raise TypeError(f"{self._name}: {name} must be True or False, got {value!r}")
             return bool(value)
         if kind is not tuple:
             return self._number(name, value, self.below.get(name, math.inf))
@@ -151,20 +153,20 @@ class Optimizer:
         number = 0
         try:
             for group in self.param_groups:
-                self._group = group
+                self._settings = group
                 for p in group["params"]:
                     if p.grad is not None:
                         self._update(p, number)
                     number += 1
         finally:
-            self._group = None
+            self._settings = self.param_groups[0]
         return loss
 
     def _update(self, p: Tensor, number: int) -> None:
         g = as_value(p.grad)  # an array will do: p.grad = np.clip(p.grad.data, -1, 1)
         if g.shape != p.shape:
             raise ValueError(f"{self._name}: parameter {number} has shape {p.shape}, but its grad {g.shape}")
-        if self.__dict__["_group"].get("maximize"):
+        if self._settings.get("maximize"):
             g = -g
         # In the parameter's memory order, which it so keeps: products round alike after a state is saved and loaded.
         new = self.update(p.data, in_order_of(g, p.data), self.state.setdefault(p, {}))
