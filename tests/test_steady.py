@@ -75,8 +75,11 @@ def derivatives() -> Callable[[], Any]:
 def gradient_penalty() -> Callable[[], Any]:
     w = tg.Tensor(np.linspace(0, 1, 5), requires_grad=True)
 
+    def energy(x: Any) -> Any:
+        return np.sum(np.tanh(x * w) ** 2)
+
     def step() -> None:
-        gradient = tg.grad(lambda x: np.sum(np.tanh(x * w) ** 2))(np.ones(5))
+        gradient = tg.grad(energy)(np.ones(5))
         np.sum(gradient**2).backward()
         w.zero_grad()
 

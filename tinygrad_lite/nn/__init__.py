@@ -15,4 +15,4 @@ from .transformer import *
 # A layer names the errors of its constructor, as an op does its own.
 for _layer in {cls for layer in globals().values() if isinstance(layer, type) for cls in layer.__mro__}:
     if _layer.__module__.startswith(__name__) and "__init__" in vars(_layer):
-        setattr(_layer, "__init__", errors.named(_layer.__init__))  # noqa: B010
+        setattr(_layer, "__init__", errors.named(vars(_layer)["__init__"]))  # noqa: B010
