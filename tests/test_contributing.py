@@ -44,8 +44,8 @@ def test_every_library_and_every_extra_is_named_with_its_reason() -> None:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = dict(settings["options.extras_require"])
-    listed = "\n".join([settings["options"]["install_requires"], *extras.values()]).split()
-    libraries = {re.split(r"[\[>=]", line)[0] for line in listed if "%" not in line}
+    listed = "\n".join([settings["options"]["install_requires"], *extras.values()]).split("\n")
+    libraries = {re.split(r"[\[>=;]", line)[0] for line in listed if line and "%" not in line}
     rows = re.findall(r"^\| (.*?) ?\| (.+?) \| (.+?) \|$", section("Libraries"), re.MULTILINE)
     assert set(extras) <= {name for extra, _, _ in rows for name in re.findall("`(.+?)`", extra)}
     assert libraries <= {name for _, names, _ in rows for name in names.split(", ")}

@@ -1,8 +1,8 @@
 """Every public function, given what it is not made for: it works, or refuses in a sentence of ours.
 
 Each argument of each function of `tg` and `tg.nn.functional`, of each method of a Tensor and of each layer is replaced
-by each of `WRONG`: None, text, ragged lists, objects, complex and negative numbers, sizes of 10⁹, other ranks, nothing at
-all: some 24,000 calls. At least 95 of 100 refusals begin with the function's name (98 today); none is a hang (2 s of
+by each of `WRONG`: None, text, ragged lists, objects, complex and negative numbers, sizes of 10⁹, other ranks, nothing
+at all: some 24,000 calls. At least 95 of 100 refusals begin with the function's name (98 today); none is a hang (2 s of
 processor time), a MemoryError, or anything but a TypeError, ValueError, IndexError or RuntimeError. A request for more
 than a GiB is refused before memory is asked for.
 """

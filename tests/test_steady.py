@@ -90,9 +90,14 @@ def mistakes() -> Callable[[], Any]:
     t = tg.Tensor(np.ones((2, 3)), requires_grad=True)
 
     def step() -> None:
-        for wrong in (lambda: t @ t, lambda: tg.mse_loss(t, np.ones(5)), lambda: t[7], lambda: (t * 2).backward()):
+        for function, *args in [
+            (np.matmul, t, t),
+            (tg.mse_loss, t, np.ones(5)),
+            (np.take, t, 7),
+            (tg.Tensor.backward, t * 2),
+        ]:
             with contextlib.suppress(Exception):
-                wrong()
+                function(*args)
 
     return step
 

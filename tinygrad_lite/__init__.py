@@ -27,6 +27,7 @@ from .io import save as save
 from .mode import no_grad as no_grad
 from .nn.functional import *
 from .random import manual_seed as manual_seed
+from .replay import replay as replay
 from .tensor import Tensor as Tensor
 
 del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .kernels import get_num_threads as get_num_threads
     from .kernels import keep_memory as keep_memory
     from .kernels import set_num_threads as set_num_threads
+    from .kernels import show_config as show_config
     from .symbolic import symbols as symbols
 else:
 
@@ -54,7 +56,7 @@ else:
             return import_module(".viz", __name__)
         if name == "symbols":
             return import_module(".symbolic", __name__).symbols
-        if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads"):
+        if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads", "show_config"):
             if f"{__name__}.kernels" in sys.modules:
                 return getattr(sys.modules[f"{__name__}.kernels"], name)
             raise AttributeError(f"tg.{name} belongs to the kernels, and this process runs without them")

@@ -19,7 +19,7 @@ import numpy as np
 
 from . import errors, random
 from .graph import Node, Rule, identity, op, walk
-from .mode import MODE, using
+from .mode import MODE, backward_scope, using
 from .tensor import NumberTaken, Tensor, as_value, wrap
 from .values import Array
 
@@ -175,7 +175,8 @@ def _gradients(seeds: dict[Tensor, Any], variables: Sequence[Node], create_graph
     else:
         roots = {out: seed.value if isinstance(seed, Tensor) else seed for out, seed in seeds.items()}
     wanted = set(variables)
-    found = {node: g for node, g in walk(roots, create_graph) if node in wanted}
+    with backward_scope(create_graph):
+        found = {node: g for node, g in walk(roots, create_graph) if node in wanted}
     return [found.get(v) for v in variables]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import errors
 from .graph import Node, Op, backpropagate
-from .mode import MODE, using
+from .mode import BACKWARD, MODE, using
 from .tensor import Tensor
 from .values import Array
 
@@ -209,8 +209,9 @@ def _module(scope: Any) -> str:
     path = []
     while scope is not None:
         outer, module = scope
-        held = outer[1].named_children() if outer is not None else ()
-        path.append(next((name for name, part in held if part is module), type(module).__name__))
+        held = outer[1].named_children() if outer is not None and outer[1] is not BACKWARD else ()
+        name = module if module is BACKWARD else type(module).__name__
+        path.append(next((name for name, part in held if part is module), name))
         scope = outer
     return f"  in {'.'.join(reversed(path))}\n" if path else ""
 

@@ -342,7 +342,7 @@ def differentiable_closures(node: Node) -> tuple[Closure | None, ...]:
     assert node.op is not None
     if node.op.linear:
         return node.closures
-    args = [a if not isinstance(a, Node) or a.value is v else _as_it_was(a, v) for a, v in zip(node.args, node.values)]
+    args = [a if not isinstance(a, Node) or a.value is v else as_it_was(a, v) for a, v in zip(node.args, node.values)]
     with using(again=node):
         value, closures = node.op.rule(*args, **node.kwargs)
         wrong = MODE.get().served and value is not node
@@ -363,7 +363,7 @@ def identity(x: Array) -> Rule:
     return x, (lambda g: g,)
 
 
-def _as_it_was(leaf: Node, value: Array) -> Node:
+def as_it_was(leaf: Node, value: Array) -> Node:
     """A leaf that was rebound since (by an optimiser): its old value, with the gradient going to the leaf."""
     old: Node = identity(leaf)
     old.value = value

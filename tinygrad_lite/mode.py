@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, overload
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+BACKWARD = "backward"  # in a scope in place of a module: a backward pass that records its own graph
 
 
 class Mode:
@@ -30,7 +33,7 @@ class Mode:
         self.recording = recording  # False inside no_grad()
         self.again = again  # the node whose rule is being re-run for a higher order
         self.served = False  # whether forward code has returned that node in place of its value
-        self.scope = scope  # the module that is being called, with the scope around it
+        self.scope = scope  # the module that is being called (or BACKWARD), with the scope around it
         self.watch = watch  # inside detect_anomaly(): sees every value and every gradient
         self.tracing = tracing  # inside a function that grad, jvp and the like differentiate
         self.repeating = repeating  # checkpoint runs a function a second time: statistics are not counted again
@@ -42,8 +45,10 @@ MODE: ContextVar[Mode] = ContextVar("tinygrad_lite.mode", default=Mode())  # noq
 def changed(**settings: Any) -> Mode:
     """Set the mode to the current one with other settings; returns the mode before."""
     mode = MODE.get()
-    now = {name: getattr(mode, name) for name in mode.__slots__ if name != "served"}
-    MODE.set(Mode(**now | settings))
+    now = Mode(mode.recording, mode.again, mode.scope, mode.watch, mode.tracing, mode.repeating)
+    for name, value in settings.items():
+        setattr(now, name, value)
+    MODE.set(now)
     return mode
 
 
@@ -55,6 +60,11 @@ def using(**settings: Any) -> Iterator[None]:
         yield
     finally:
         changed(**{name: getattr(before, name) for name in settings})
+
+
+def backward_scope(create_graph: bool) -> AbstractContextManager[None]:
+    """Notes in the nodes of a gradient's own graph that a backward pass made them."""
+    return using(scope=(MODE.get().scope, BACKWARD)) if create_graph else nullcontext()
 
 
 class NoGrad:

@@ -15,7 +15,7 @@ import numpy as np
 
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, backpropagate
-from .mode import MODE
+from .mode import MODE, backward_scope
 from .values import IMMUTABLE, Array, frozen
 
 P = ParamSpec("P")
@@ -377,7 +377,8 @@ class Tensor(Node):
         elif isinstance(seed, Tensor):
             seed = seed.value
         # All gradients first: if a rule fails, no leaf is left with half of them.
-        found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
+        with backward_scope(create_graph):
+            found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
         with _ADDING:
             for leaf, g in found:
                 g = g if isinstance(g, Tensor) else wrap(g)

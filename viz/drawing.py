@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from .layout import dot
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
-from .render import html, stepper, svg
+from .render import animation, html, stepper, svg
 from .render.convert import converted
-from .render.face import face
+from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
 from .scene.cards import Scene
 from .scene.formatting import printable, shortened
+from .scene.names import names_in
 from .scene.steps import Step, steps
 
 DIRECTIONS = ("auto", "LR", "TB")
@@ -84,24 +86,22 @@ def draw(
         raise TypeError(
             f"draw: example inputs are for a module, not a {type(what).__name__}; pass several tensors as a list"
         )
-    roots = list(dict.fromkeys(tensors(what)))
+    roots = {node: name for name, node in named_tensors("", what)}
     if not roots:
         raise TypeError(f"draw: needs a Tensor, a list of them, or a module with its inputs; got {type(what).__name__}")
-    return Drawing(build(roots, names, title, values, grads, depth, max_nodes), values, direction, theme, engine)
+    names |= {node: name for node, name in roots.items() if name and node.name is None}
+    frame = sys._getframe(1)
+    around = names_in(frame.f_locals, frame.f_globals)
+    scene = build(list(roots), around | names, title, values, grads, depth, max_nodes)
+    return Drawing(scene, values, direction, theme, engine)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
-    """The module's output, and a name for each input: that of forward's parameter."""
+    """The module's output, and a name for each input: that of forward's parameter, and its key or place in it."""
     code = getattr(type(module).forward, "__code__", None)
     parameters = code.co_varnames[1 : code.co_argcount] if code else ()
-    names: dict[Node, str] = {}
-    given = []
-    for i, x in enumerate(inputs):
-        if isinstance(x, (np.ndarray, list)):
-            x = Tensor(x)
-        if isinstance(x, Node) and x.name is None and i < len(parameters):
-            names[x] = parameters[i]
-        given.append(x)
+    given = [as_tensors(x) for x in inputs]
+    names = {node: name for name, node in named_tensors("", dict(zip(parameters, given))) if node.name is None}
     training = [(m, m.training) for _, m in module.named_modules()]
     module.eval()
     try:
@@ -111,13 +111,33 @@ def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
             m.training = was
 
 
-def tensors(what: Any) -> Iterable[Node]:
-    """All tensors in nested lists, tuples and dicts."""
+def as_tensors(x: Any) -> Any:
+    """`x` with a Tensor for each array in it, so that each has a card and a name; a list of numbers is an array."""
+    if isinstance(x, np.ndarray) or isinstance(x, list) and not any(holds_arrays(item) for item in x):
+        return Tensor(x)
+    if isinstance(x, dict):
+        return {key: as_tensors(item) for key, item in x.items()}
+    if isinstance(x, (list, tuple)) and not hasattr(x, "_fields"):
+        return type(x)(map(as_tensors, x))
+    return x
+
+
+def holds_arrays(x: Any) -> bool:
+    if isinstance(x, (list, tuple, dict)):
+        return any(map(holds_arrays, x.values() if isinstance(x, dict) else x))
+    return isinstance(x, (Node, np.ndarray))
+
+
+def named_tensors(path: str, what: Any) -> Iterator[tuple[str, Node]]:
+    """All tensors in nested lists, tuples and dicts, named by keys and places: loss, parts[0], batch.left."""
     if isinstance(what, Node):
-        yield what
-    elif isinstance(what, (Mapping, list, tuple)):
-        for item in what.values() if isinstance(what, Mapping) else what:
-            yield from tensors(item)
+        yield path, what
+    elif isinstance(what, Mapping):
+        for key, item in what.items():
+            yield from named_tensors(f"{path}.{key}" if path else str(key), item)
+    elif isinstance(what, (list, tuple)):
+        for i, item in enumerate(what):
+            yield from named_tensors(f"{path}[{i}]" if path else "", item)
 
 
 class Drawing:
@@ -129,7 +149,8 @@ class Drawing:
         self.values = values
         self._direction = direction
         self._engine = engine
-        self.faces = {card: face(card, values) for card in scene.cards()}
+        scale = decades(scene.cards())
+        self.faces = {card: face(card, values, scale) for card in scene.cards()}
 
     @cached_property
     def layout(self) -> Layout:
@@ -194,9 +215,15 @@ class Drawing:
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
-    def play(self) -> Player:
-        """The drawing step by step: forward, then backward, one closure at a time."""
-        return Player(self)
+    def play(self, quiz: bool = False) -> Player:
+        """The drawing step by step: forward, then backward, one closure at a time.
+
+        With `quiz`, the gradient of a scalar is hidden until the reader has typed it, or asks to see it.
+        """
+        direction = self._direction
+        if direction == "auto":  # not wrapped: the panel stands beside the drawing, which scrolls to what fires
+            direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
+        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine), quiz)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
@@ -215,8 +242,9 @@ class Player:
     Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
     """
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: Drawing, quiz: bool = False) -> None:
         self.drawing = drawing
+        self.quiz = quiz
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -225,15 +253,21 @@ class Player:
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""
-        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR")
+        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
 
     def html(self) -> str:
         """The player as a whole page."""
         uid = html.unique()
         return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
 
+    def svg(self, theme: str | None = None) -> str:
+        """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
+        drawing = self.drawing
+        theme = theme or drawing.theme
+        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .html file that needs nothing else.
+        """Write an .html file with the player, or an animated .svg; neither needs anything else.
 
         Returns:
             The path.
@@ -242,9 +276,10 @@ class Player:
             ValueError: another ending.
         """
         path = Path(path)
-        if path.suffix.lower() != ".html":
-            raise ValueError(f"save: a player is an .html file, not {path.suffix or 'one without an ending'}")
-        path.write_text(self.html(), encoding="utf-8")
+        writers = {".html": self.html, ".svg": self.svg}
+        if path.suffix.lower() not in writers:
+            raise ValueError(f"save: a player is an .html or .svg file, not {path.suffix or 'one without an ending'}")
+        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
         return path
 
     def __str__(self) -> str:

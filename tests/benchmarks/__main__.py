@@ -1,9 +1,9 @@
 """Measure this library beside others.
 
-    python -m tests.benchmarks                          every workload, a table, results.json
+    python -m tests.benchmarks                          every workload, a table, this machine's record
     python -m tests.benchmarks --only LeNet MLP         workloads whose name contains one of these
     python -m tests.benchmarks --curves --footprint     also cost against size; import time, size on disk, peak memory
-    python -m tests.benchmarks --report --readme --plot     results.json into this folder's README.md and ratios.svg
+    python -m tests.benchmarks --report --readme --plot     the record into this folder's README.md and ratios.svg
 
 Each library runs in its own process. Before anything is timed, its results are compared with PyTorch's (or with this
 library's, if PyTorch isn't installed). Then the libraries take turns, and each round gives one ratio, so a slow moment
@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import statistics
 import sys
 import time
@@ -37,7 +38,7 @@ PAUSE = 0.2  # s between turns: by then idle threads of the last library (OpenBL
 
 
 def main(arguments: list[str] | None = None) -> int:
-    installed = [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    installed = [name for name, it in LIBRARIES.items() if importlib.util.find_spec(it.package or name)]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m tests.benchmarks", description=__doc__, formatter_class=raw)
@@ -49,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--cpu", action="store_true", help="measure processor time: for one thread, on a machine that is busy"
     )
-    parser.add_argument("--json", type=Path, default=HERE / "results.json", help="file that keeps the results")
+    kept = "file that keeps the results (default: this kind of machine's in records/)"
+    parser.add_argument("--json", type=Path, default=record(), help=kept)
     parser.add_argument("--curves", action="store_true", help="also measure cost against size")
     parser.add_argument("--footprint", action="store_true", help="also measure import time, size on disk, peak memory")
     parser.add_argument("--report", action="store_true", help="measure nothing")
@@ -92,7 +94,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if equal else 1
 
 
+def record() -> Path:
+    """The file for this kind of machine: its processor and instruction set."""
+    return HERE / "records" / f"{re.sub('[^a-z0-9]+', '-', ' '.join(processor()).lower()).strip('-')}.json"
+
+
+def processor() -> tuple[str, str]:
+    """Its model, and the widest vector instructions that it has."""
+    model, flags = platform.processor() or platform.machine(), ""
+    if os.path.exists("/proc/cpuinfo"):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), model)
+        flags = next((s for s in lines if s.startswith("flags")), "")
+    return model, next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+
+
 def keep(results: dict[str, Any], path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
@@ -159,18 +177,19 @@ def line(name: str, row: dict[str, dict[str, Any]]) -> str:
 
 def system(workers: dict[str, Worker], options: argparse.Namespace) -> dict[str, Any]:
     """What was measured on."""
-    model = platform.processor() or platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), model)
+    model, instructions = processor()
+    described = {name: worker.ask("describe") for name, worker in workers.items()}
+    dnn = described.get(OURS, {}).get("oneDNN")
     return {
         "processor": model,
+        "instructions": instructions,
+        "providers": [f"oneDNN {dnn}"] if dnn else [],
         "cores": os.cpu_count(),
         "threads": options.threads,
         "system": f"{platform.system()} {platform.machine()}",
         "python": sys.version.split()[0],
         "numpy": np.__version__,
-        "libraries": {name: worker.ask("describe") for name, worker in workers.items()},
+        "libraries": described,
         "rounds": options.rounds,
         "clock": "processor time" if options.cpu else "wall time",
     }

@@ -7,6 +7,7 @@ Workloads are written once, over `F`, a library's functions under the names and 
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class Library:
     """
 
     sources: tuple[Any, ...] = ()  # modules in which a function is looked up, the first that has it
+    package = ""  # that it is imported from, where the class has another name
 
     def __init__(self, threads: int) -> None:
         self.F: Any = self
@@ -80,6 +82,10 @@ class Library:
         raise AttributeError(f"{type(self).__name__} has no Hessian-vector product")
 
 
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        return np.zeros(shape, np.float32)
+
+
 LEARNING_RATE = {"SGD": 0.01, "Adam": 0.001}
 
 
@@ -117,6 +123,16 @@ class tinygrad_lite(Library):
         return self.F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
+class numpy_alone(tinygrad_lite):
+    """This library without oneDNN."""
+
+    package = "tinygrad_lite"
+
+    def __init__(self, threads: int) -> None:
+        os.environ["TINYGRAD_LITE_FAST"] = "0"
+        super().__init__(threads)
+
+
 class torch(Library):
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -147,6 +163,9 @@ class torch(Library):
             return self.torch.autograd.grad(gs, xs, vs)
 
         return step
+
+    def zeros(self, shape: tuple[int, ...]) -> Any:
+        return self.torch.zeros(shape)
 
     def transpose(self, x: Any, axes: tuple[int, ...]) -> Any:
         return x.permute(axes)
@@ -385,5 +404,5 @@ class micrograd(Library):
 
 
 LIBRARIES: dict[str, type[Library]] = {
-    library.__name__: library for library in (tinygrad_lite, torch, mygrad, autograd, micrograd)
+    library.__name__: library for library in (tinygrad_lite, numpy_alone, torch, mygrad, autograd, micrograd)
 }

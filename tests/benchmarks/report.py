@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-TITLES = {"torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd", "micrograd": "micrograd"}
+TITLES = {
+    "numpy_alone": "NumPy alone", "torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd",
+    "micrograd": "micrograd",
+}  # fmt: skip
 
 
 def table(results: dict[str, Any]) -> str:
@@ -30,7 +33,9 @@ def table(results: dict[str, Any]) -> str:
     for pool in system["libraries"].get("tinygrad_lite", {}).get("pools", []):
         if pool["user_api"] == "blas":
             text += f" with {pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
-    versions = ", ".join(f"{TITLES[n]} {system['libraries'][n]['version']}" for n in libraries)
+    for provider in system.get("providers", []):
+        text += f", {provider}"
+    versions = ", ".join(f"{TITLES[n]} {system['libraries'][n]['version']}" for n in libraries if n != "numpy_alone")
     text += f"; {versions}. A dash: not offered, or unable." if libraries else "."
     if "curves" in results:
         for curve, points in results["curves"].items():

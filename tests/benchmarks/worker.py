@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import os
 import statistics
+import sys
 import time
 from multiprocessing.connection import Connection
 from typing import Any
@@ -109,7 +110,12 @@ def describe(name: str) -> dict[str, Any]:
     """The version of the library, and the BLAS beneath NumPy."""
     import importlib.metadata
 
-    found: dict[str, Any] = {"version": importlib.metadata.version(name.replace("_", "-"))}
+    from .libraries import LIBRARIES
+
+    package = LIBRARIES[name].package or name
+    found: dict[str, Any] = {"version": importlib.metadata.version(package.replace("_", "-"))}
+    if "tinygrad_lite.kernels.onednn.library" in sys.modules:
+        found["oneDNN"] = sys.modules["tinygrad_lite.kernels.onednn.library"].status()
     try:
         from threadpoolctl import threadpool_info
 

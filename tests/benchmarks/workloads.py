@@ -123,15 +123,33 @@ def lenet_data(batch: int) -> tuple[list[Array], list[Any]]:
     return weights(*shapes), [draw(batch, 1, 28, 28), labels(batch, 10)]
 
 
+# N, C, H, O, kernel, padding, stride, groups
+CONVOLUTIONS = [
+    (64, 3, 32, 32, 3, 1, 1, 1),
+    (64, 32, 16, 64, 3, 1, 1, 1),
+    (32, 64, 32, 64, 3, 1, 1, 1),
+    (1, 64, 56, 64, 3, 1, 1, 1),
+    (16, 64, 28, 128, 3, 1, 2, 1),
+    (16, 128, 14, 128, 1, 0, 1, 1),
+    (16, 64, 28, 64, 3, 1, 1, 64),
+]
+
+
+def conv_name(n: int, c: int, h: int, o: int, k: int, stride: int, groups: int) -> str:
+    name = f"conv2d {n}×{c}×{h}×{h} → {o}, {k}×{k}"
+    return name + (f"/{stride}" if stride > 1 else "") + (", depthwise" if groups > 1 else "")
+
+
+def conv_of(stride: int, padding: int, groups: int) -> Callable[..., Any]:
+    return lambda F, x, w: F.conv2d(x, w, None, stride, padding, 1, groups)
+
+
 def conv(n: int, c: int, h: int, o: int, k: int, padding: int, stride: int, groups: int = 1) -> dict[str, Workload]:
-    def f(F: Any, x: Any, w: Any) -> Any:
-        return F.conv2d(x, w, None, stride, padding, 1, groups)
+    f, name = conv_of(stride, padding, groups), conv_name(n, c, h, o, k, stride, groups)
 
     def data() -> tuple[list[Array], list[Any]]:
         return [draw(n, c, h, h), *weights((o, c // groups, k, k))], []
 
-    name = f"conv2d {n}×{c}×{h}×{h} → {o}, {k}×{k}"
-    name += (f"/{stride}" if stride > 1 else "") + (", depthwise" if groups > 1 else "")
     return {f"{name}, forward": Workload(f, data, "forward"), name: Workload(f, data, seeded=True)}
 
 
@@ -183,8 +201,36 @@ def residual_data() -> tuple[list[Array], list[Any]]:
     return weights(*shapes, (10, 64), (10,)), [draw(32, 3, 32, 32), labels(32, 10)]
 
 
+def lstm(F: Any, w: Any, u: Any, b: Any, x: Any) -> Any:
+    """Hochreiter and Schmidhuber's cell over the steps of x (steps, N, D)."""
+    n, d = x.shape[1], u.shape[1]
+    h = c = F.zeros((n, d))
+    for t in range(x.shape[0]):
+        gates = F.linear(x[t], w, b) + F.linear(h, u)
+        i, f, o = (F.sigmoid(gates[:, k * d : (k + 1) * d]) for k in range(3))
+        c = f * c + i * F.tanh(gates[:, 3 * d :])
+        h = o * F.tanh(c)
+    return F.mean(h * h)
+
+
+def tokens() -> Array:
+    return np.random.default_rng(2).integers(0, 1000, (32, 64))
+
+
 def elementwise(f: Callable[..., Any]) -> Workload:
     return Workload(f, lambda: ([draw(64, 1000)], []), seeded=True)
+
+
+def times_array(name: str, f: Callable[..., Any], result: tuple[int, ...], *shapes: Any) -> dict[str, Workload]:
+    """Σ f(x, …) · a, where a is an array of the user's own in C order."""
+
+    def product(F: Any, *rest: Any) -> Any:
+        return F.sum(f(F, *rest[:-1]) * rest[-1])
+
+    def data() -> tuple[list[Array], list[Any]]:
+        return [draw(*shape, seed=i) for i, shape in enumerate(shapes)], [draw(*result, seed=7)]
+
+    return {f"{name}, times an array": Workload(product, data)}
 
 
 def scalar_chain(n: int) -> Workload:
@@ -197,6 +243,35 @@ def lenet_step(batch: int) -> Workload:
 
 def sizes(*shape: int) -> Workload:
     return Workload(multiply_add, lambda: ([draw(*shape, seed=i) for i in range(3)], []))
+
+
+def as_written() -> dict[str, Workload]:
+    """Activations, norms, convolutions and pools as users write them: the result times an array of their own."""
+    rows: dict[str, Workload] = {}
+    functions = {
+        "relu": lambda F, x: F.relu(x), "exp": lambda F, x: F.exp(x), "tanh": lambda F, x: F.tanh(x),
+        "gelu": lambda F, x: F.gelu(x), "softmax": lambda F, x: F.softmax(x, -1),
+    }  # fmt: skip
+    for name, f in functions.items():
+        for n in (64, 4096):
+            rows |= times_array(f"{name}, {n}×1000", f, (n, 1000), (n, 1000))
+    rows |= times_array(
+        "layer_norm, 4096×1000", lambda F, x, w, b: F.layer_norm(x, (1000,), w, b), (4096, 1000), (4096, 1000), (1000,),
+        (1000,),
+    )  # fmt: skip
+    for n, c, h, o, k, padding, stride, groups in CONVOLUTIONS:
+        places = (h + 2 * padding - k) // stride + 1
+        rows |= times_array(
+            conv_name(n, c, h, o, k, stride, groups), conv_of(stride, padding, groups), (n, o, places, places),
+            (n, c, h, h), (o, c // groups, k, k),
+        )  # fmt: skip
+    rows |= times_array("max_pool2d 2×2/2", lambda F, x: F.max_pool2d(x, 2, 2, 0), (64, 32, 16, 16), (64, 32, 32, 32))
+    rows |= times_array("max_pool2d 3×3/2", lambda F, x: F.max_pool2d(x, 3, 2, 1), (64, 32, 16, 16), (64, 32, 32, 32))
+    rows |= times_array("avg_pool2d 2×2/2", lambda F, x: F.avg_pool2d(x, 2, 2), (64, 32, 16, 16), (64, 32, 32, 32))
+    images = (32, 32, 32, 32), (32, 32, 32, 32), (32,), (32,)
+    rows |= times_array("batch_norm", lambda F, x, w, b: F.batch_norm(x, None, None, w, b, True), *images)
+    rows |= times_array("group_norm", lambda F, x, w, b: F.group_norm(x, 8, w, b), *images)
+    return rows
 
 
 WORKLOADS: dict[str, Workload] = {
@@ -225,19 +300,23 @@ WORKLOADS: dict[str, Workload] = {
     "LeNet-5, batch 1": lenet_step(1),
     "LeNet-5, batch 64": lenet_step(64),
     "LeNet-5, batch 256": lenet_step(256),
-    **conv(64, 3, 32, 32, 3, 1, 1),
-    **conv(64, 32, 16, 64, 3, 1, 1),
-    **conv(32, 64, 32, 64, 3, 1, 1),
-    **conv(1, 64, 56, 64, 3, 1, 1),
-    **conv(16, 64, 28, 128, 3, 1, 2),
-    **conv(16, 128, 14, 128, 1, 0, 1),
-    **conv(16, 64, 28, 64, 3, 1, 1, groups=64),
+    **{name: workload for shape in CONVOLUTIONS for name, workload in conv(*shape).items()},
     "max_pool2d 2×2/2": pool("max", 2, 0),
     "max_pool2d 3×3/2": pool("max", 3, 1),
     "avg_pool2d 2×2/2": pool("avg", 2, 0),
     "transformer block": Workload(transformer, transformer_data),
     "residual net": Workload(residual, residual_data),
+    "LSTM, 32 steps of 16×64": Workload(
+        lstm, lambda: (weights((256, 64), (256, 64), (256,)), [draw(32, 16, 64)])
+    ),
+    "embedding, 2,048 tokens of 128": Workload(
+        lambda F, w, i: F.embedding(i, w), lambda: ([draw(1000, 128)], [tokens()]), seeded=True
+    ),
+    "cross_entropy, 4096×1000": Workload(
+        lambda F, x, y: F.cross_entropy(x, y), lambda: ([draw(4096, 1000)], [labels(4096, 1000)])
+    ),
     "Hessian-vector product, MLP": Workload(mlp, mlp_data, "hvp"),
+    **as_written(),
 }
 
 # Cost against size: a workload for each size, and how many units of work it does.

@@ -20,7 +20,9 @@ from tinygrad_lite.kernels.threads import each, one_blas_thread, pieces, split
 
 
 @pytest.fixture(autouse=True)
-def three_threads() -> Iterator[None]:
+def three_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Three threads, for the BLAS too: it has one for good in a process that has used oneDNN."""
+    monkeypatch.setattr(threads, "_quiet", False)
     before = tg.get_num_threads()
     tg.set_num_threads(3)
     yield

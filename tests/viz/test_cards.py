@@ -14,7 +14,8 @@ def test_a_card_knows_its_op_its_shape_and_what_is_wrong_in_it() -> None:
     leaf, result = scene.cards()
     assert leaf.op is None and result.op is not None and result.op.name == "exp"
     assert leaf.shape == (2, 3) and not leaf.is_scalar
-    assert Card(1, "input", "a", "a", np.array([np.nan, np.inf, 1.0])).bad == (1, 1)
+    known = Card(1, "input", "a", "a", np.array([np.nan, np.inf, 1.0])).statistics
+    assert known is not None and (known.nan, known.inf) == (1, 1)
 
 
 def test_a_frame_s_title_says_name_class_and_how_many() -> None:

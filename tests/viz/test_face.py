@@ -17,8 +17,11 @@ def test_everything_is_inside(name: str, values: bool) -> None:
     for shown in draw(ALL[name]()).scene.cards():
         made = face(shown, values)
         for item in made.items:
-            width = item.map.width if isinstance(item, Picture) else text_width(item.text, 10)
-            left = item.x if isinstance(item, Picture) else item.x - width / 2
+            if isinstance(item, TextLine):
+                width = text_width(item.text, 10)
+                left = item.x - width / 2
+            else:
+                width, left = item.map.width if isinstance(item, Picture) else item.width, item.x
             assert left >= 0 and left + width <= made.width
             assert 0 <= item.y <= made.height
         assert made.pill_width <= made.width
@@ -33,5 +36,5 @@ def test_a_scalar_shows_its_number_and_its_gradient() -> None:
 def test_a_tensor_shows_heat_maps_and_its_shape() -> None:
     scene = draw(np.tanh(variable(np.ones((2, 3)), "w")).sum()).scene
     items = face(card(scene, "w"), True).items
-    assert [i.look for i in items] == ["name", "v", "g", "shape"]
+    assert [i.look for i in items] == ["name", "v", "g", "shape", "range", "d"]
     assert [i.look for i in face(card(scene, "w"), False).items] == ["name", "shape"]

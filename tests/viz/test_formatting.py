@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tinygrad_lite.viz.scene.formatting import (
-    bad_text,
     drawable,
     joined,
     number,
@@ -19,6 +18,7 @@ from tinygrad_lite.viz.scene.formatting import (
     shortened,
     times_text,
 )
+from tinygrad_lite.viz.scene.statistics import statistics
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,10 @@ def test_what_xml_cannot_hold_becomes_a_replacement_character() -> None:
 
 
 def test_nan_and_infinities_are_counted() -> None:
-    assert bad_text(np.array([np.nan, np.inf, -np.inf, 1.0])) == "1 NaN · 2 Inf"
-    assert bad_text(np.ones(3)) == bad_text(np.array(["a"])) == ""
+    known = statistics(np.array([np.nan, np.inf, -np.inf, 1.0]))
+    assert known is not None and known.bad_text == "1 NaN · 2 Inf"
+    fine = statistics(np.ones(3))
+    assert fine is not None and fine.bad_text == "" and statistics(np.array(["a"])) is None
 
 
 def test_what_can_be_drawn_is_made_real() -> None:

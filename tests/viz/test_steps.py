@@ -17,8 +17,8 @@ from tinygrad_lite.graph import backpropagate
 from .examples import ALL, ConvNet, batch, chain, convnet, scalars, tangle
 
 
-def steps(what: Any, *inputs: Any, **how: Any) -> list[Step]:
-    return draw(what, *inputs, **how).play().steps
+def steps(_what: Any, *inputs: Any, **how: Any) -> list[Step]:
+    return draw(_what, *inputs, **how).play().steps
 
 
 def of(phase: str, told: list[Step]) -> list[Step]:

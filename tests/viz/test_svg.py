@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tinygrad_lite.viz import draw
 
 from .browser import ask, needs_chromium, screenshot
-from .examples import ALL, convnet, drawing, nan, scalars
+from .examples import ALL, chain, convnet, drawing, nan, residual, scalars
 from .faults import FAULTS
+from .test_truth import loop, recurrent
 
 pytestmark = [needs_chromium]
 
@@ -28,13 +30,13 @@ def test_nothing_overlaps_juts_out_or_ends_nowhere(name: str, engine: str, tmp_p
         ("cards[0].querySelector('text').textContent += ' and very much more'", "juts out"),
         ("cards[0].querySelector('text').setAttribute('y', -9)", "juts out"),
         ("document.querySelector('.e').setAttribute('transform', 'translate(30,30)')", "does not"),
-        ("document.querySelector('rect.f').setAttribute('height', 390)", "frames overlap"),
+        ("document.querySelector('rect.f').setAttribute('height', 540)", "frames overlap"),
         ("document.querySelector('rect.f').setAttribute('height', 60)", "border of a frame"),
     ],
 )
 def test_the_check_sees_what_is_wrong(what: str, seen: str, tmp_path: Path) -> None:
     script = f"{{ const cards = [...document.querySelectorAll('.c[data-n]')]; {what}; }} {FAULTS}"
-    found = ask(drawing("residual", "layered").html(), script, tmp_path)
+    found = ask(draw(residual(), engine="layered", direction="TB").html(), script, tmp_path)
     assert any(seen in fault for fault in found), found
 
 
@@ -76,4 +78,17 @@ def test_magenta_is_in_the_picture_of_nan_and_of_nothing_else(tmp_path: Path) ->
 
 def test_the_examples_are_what_they_claim() -> None:
     assert draw(convnet()).scene.has_gradients
-    assert any(any(card.bad) for card in draw(nan()).scene.cards())
+    assert any(card.statistics.bad for card in draw(nan()).scene.cards() if card.statistics)
+
+
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+@pytest.mark.parametrize(
+    ("make", "fold"),
+    [(loop, {}), (recurrent, {"depth": 2}), (recurrent, {}), (chain, {})],
+    ids=["loop", "folded calls", "calls", "chain"],
+)
+def test_so_it_is_with_arrows_back_and_references(
+    make: Any, fold: dict[str, Any], direction: str, tmp_path: Path
+) -> None:
+    turns = {loop: 30, recurrent: 5, chain: 300}[make]
+    assert ask(draw(make(turns), direction=direction, engine="layered", **fold).html(), FAULTS, tmp_path) == []

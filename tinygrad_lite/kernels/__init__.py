@@ -3,6 +3,8 @@
 Importing this package registers them all. It also sets how this process keeps memory (see memory.py).
 """
 
+import os
+
 from . import activation as activation
 from . import adam as adam
 from . import conv as conv
@@ -20,7 +22,12 @@ from . import product as product
 from . import reduce as reduce
 from . import softmax as softmax
 from . import total as total
+from .config import show_config as show_config
 from .memory import empty_cache as empty_cache
 from .memory import keep_memory as keep_memory
 from .threads import get_num_threads as get_num_threads
 from .threads import set_num_threads as set_num_threads
+
+# oneDNN last, so that it is asked first. TINYGRAD_LITE_FAST=0 leaves it out.
+if os.environ.get("TINYGRAD_LITE_FAST", "1") != "0":
+    from . import onednn as onednn

@@ -94,72 +94,71 @@ def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: flo
         np.copyto(gx, g, where=above)
 
 
-def _times(x: Array, p: Array, least: float) -> tuple[Array, Array]:
-    """x · p, 0 where x is -∞: to look for one takes half as long as to hold x above `least`."""
-    return x * p if x.size and x.min() > -np.inf else np.clip(x, least, np.inf) * p, p
-
-
-def _lost(out: Array) -> bool:
-    """Whether there is NaN in it, as ∞ · 0 gives."""
-    return bool(out.size) and bool(np.isnan(out.min()))
-
-
 def _floats(x: Array) -> bool:
-    return type(x) is np.ndarray and x.dtype.char in "fd" and x.ndim > 0
+    return type(x) is np.ndarray and x.dtype.char in "fd" and x.size > 0 < x.ndim
+
+
+def _within(x: Array, end: float) -> Array:
+    """x, held within ±end if it is not already: to look takes half as long."""
+    return x if -end < x.min() and x.max() < end else x.clip(-end, end)
+
+
+def _times(x: Array, within: Array, p: Array, end: float) -> Array:
+    return x * p if within is x else x.clip(-end, np.inf) * p
 
 
 @rules.silu_forward.register
 def silu(x: Array) -> Any:
-    return _times(x, rules.sigmoid(x), rules.LEAST_OF_SIGMOID) if _floats(x) else NotImplemented
+    if not _floats(x):
+        return NotImplemented
+    s, within = rules.sigmoid(x), _within(x, rules.ENDS_OF_SIGMOID)
+    return _times(x, within, s, rules.ENDS_OF_SIGMOID), within, s
 
 
 @in_blocks(rules.silu_gradient, work=2)
 def silu_gradient(gx: Array, g: Array, x: Array, s: Array) -> None:
-    with np.errstate(invalid="ignore"):
-        np.subtract(1, s, out=gx)
-        gx *= x
-        gx += 1
-        gx *= s
-        gx *= g
-        if _lost(gx):
-            gx[...] = rules.silu_gradient.plain(g, x, s)
+    np.subtract(1, s, out=gx)
+    gx *= x
+    gx += 1
+    gx *= s
+    gx *= g
 
 
 @rules.gelu_forward.register
 def gelu(x: Array) -> Any:
-    return _times(x, ndtr(x), rules.LEAST_OF_NORMAL) if _floats(x) else NotImplemented
+    if not _floats(x):
+        return NotImplemented
+    p, within = ndtr(x), _within(x, rules.ENDS_OF_NORMAL)
+    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
 
 
 @in_blocks(rules.gelu_gradient, work=3)
 def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
-    with np.errstate(invalid="ignore", over="ignore"):
-        np.multiply(x, x, out=gx)
-        gx *= -0.5
-        np.exp(gx, out=gx)
-        gx *= x
-        gx *= 1 / math.sqrt(2 * math.pi)
-        gx += p
-        gx *= g
-        if _lost(gx):
-            gx[...] = rules.gelu_gradient.plain(g, x, p)
+    np.multiply(x, x, out=gx)
+    gx *= -0.5
+    np.exp(gx, out=gx)
+    gx *= x
+    gx *= 1 / math.sqrt(2 * math.pi)
+    gx += p
+    gx *= g
 
 
 @rules.gelu_tanh_forward.register
 def gelu_tanh(x: Array) -> Any:
     if not _floats(x):
         return NotImplemented
-    c = x.clip(rules.LEAST_OF_NORMAL, -rules.LEAST_OF_NORMAL)
-    z = c * c
+    within = _within(x, rules.ENDS_OF_NORMAL)
+    z = within * within
     z *= 0.044715
     z += 1
-    z *= c
+    z *= within
     z *= math.sqrt(8 / math.pi)
-    return _times(x, sigmoid(z), rules.LEAST_OF_NORMAL)
+    p = sigmoid(z)
+    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
 
 
 @in_blocks(rules.gelu_tanh_gradient, work=3)
 def gelu_tanh_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
-    x = x.clip(rules.LEAST_OF_NORMAL, -rules.LEAST_OF_NORMAL)
     np.multiply(x, x, out=gx)
     gx *= 3 * 0.044715
     gx += 1

@@ -29,6 +29,15 @@ def matmul(x: Array, w: Array) -> Array:
     return _threaded(x, w) if len(rows) == 2 == len(columns) else np.matmul(x, w)
 
 
+@rules.weight_gradient.register
+def weight_gradient(x: Array, g: Array, w: Array) -> Array:
+    """The transposed product where w lies by columns, as the weight of a linear layer does: then w's update need not
+    bring the gradient in order."""
+    if w.flags.f_contiguous and not w.flags.c_contiguous:
+        return matmul(g.T, x).T
+    return matmul(x.T, g)
+
+
 def _threaded(x: Array, w: Array) -> Array:
     """x @ w of two matrices, in the BLAS's threads, or a part of it in each of ours where these are at work now."""
     (n, k), m = x.shape, w.shape[1]

@@ -91,14 +91,32 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: needs a positive integer, got {n!r}")
     _pool.threads = n
+    _set_blas(n)
+
+
+_quiet = False  # whether the BLAS has one thread, for good
+
+
+def quiet_blas(quiet: bool) -> None:
+    """One thread for the BLAS from now on; or again as many as `get_num_threads` says.
+
+    Its threads spin for a while after their work, and so do those of oneDNN: each would hold up the other. Large
+    products of float64 are shared out over the threads here.
+    """
+    global _quiet
+    _quiet = quiet
+    _set_blas(_pool.threads)
+
+
+def _set_blas(n: int) -> None:
     blas = _openblas()
     if blas is not None:
-        blas[1](n)
+        blas[1](1 if _quiet else n)
 
 
 def awake() -> bool:
     """Whether our threads worked a moment ago: then those of the BLAS should sleep."""
-    return time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
+    return _quiet or time.monotonic() - _pool.last < thresholds.SECONDS_AWAKE
 
 
 def split(n: int, least: int = 1) -> list[slice]:
@@ -169,15 +187,21 @@ def each(f: Callable[[Item], Any], items: Iterable[Item]) -> None:
 
 
 @functools.cache
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """OpenBLAS's functions that get and set its number of threads, if NumPy came with OpenBLAS."""
+def openblas_function(name: str) -> Any:
+    """A function of the OpenBLAS that NumPy came with, by its name after `openblas_`; None if NumPy's is another."""
     folder = Path(np.__file__).parent
     for path in [*folder.parent.glob("numpy.libs/*openblas*"), *folder.glob(".dylibs/*openblas*")]:
         library = ctypes.CDLL(str(path))  # the one that NumPy has loaded
-        for form in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
-            if hasattr(library, form.format("set")):
-                return getattr(library, form.format("get")), getattr(library, form.format("set"))
+        for form in ("scipy_openblas_{}64_", "openblas_{}64_", "openblas_{}"):
+            if hasattr(library, form.format(name)):
+                return getattr(library, form.format(name))
     return None
+
+
+def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
+    get, put = openblas_function("get_num_threads"), openblas_function("set_num_threads")
+    return None if get is None or put is None else (get, put)
 
 
 class _OneBlasThread:

@@ -40,3 +40,13 @@ EXAMPLES_FOR_BATCH_INNERMOST = 16  # a batch of fewer gains nothing by lying inn
 EXAMPLES_TO_TURN_SINGLY = 8  # a loop over few of them takes up to ten times as long
 ELEMENTS_OF_A_TURNED_STRIP = 4096  # of each example: they stay in the cache
 ELEMENTS_TO_COPY_BY_KERNEL_ELEMENT = 1000  # for each element of a kernel; worth a copy of their own
+
+# ------------------------------------------------------------------------------------------------------------- oneDNN
+
+CONV_ELEMENTS_FOR_ONEDNN = 2048  # of the input: a call takes some 10 µs more than one of NumPy's
+CONV_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
+MATMUL_ELEMENTS_FOR_ONEDNN = 256  # of the left matrix
+MATMUL_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
+ELEMENTS_FOR_ONEDNN = 1 << 12  # of an array, for a function of each element or along an axis
+ELEMENTS_FOR_ONEDNN_EXP = 1 << 15  # for exp and tanh, which NumPy does as fast in one thread
+POOL_ELEMENTS_FOR_ONEDNN = 1 << 12  # of the input

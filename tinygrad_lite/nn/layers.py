@@ -29,9 +29,11 @@ PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replic
 
 
 def uniform(shape: tuple[int, ...], fan_in: int, dtype: Any, name: str) -> Tensor:
-    """A parameter, uniform in ±1/√fan_in."""
+    """A parameter, uniform in ±1/√fan_in. A matrix lies by columns: layers multiply by its transpose, row by row."""
     bound = 1 / math.sqrt(max(1, fan_in))
-    return Tensor(random.generator.uniform(-bound, bound, shape), requires_grad=True, dtype=dtype, name=name)
+    values = random.generator.uniform(-bound, bound, shape)
+    values = np.asfortranarray(values) if len(shape) == 2 else values
+    return Tensor(values, requires_grad=True, dtype=dtype, name=name)
 
 
 def constant(value: float, shape: tuple[int, ...], dtype: Any, name: str, requires_grad: bool = True) -> Tensor:

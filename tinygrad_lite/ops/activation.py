@@ -159,8 +159,8 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-# In x · σ(x) a smaller x stands for -∞, since 0 · ∞ is NaN: from here on σ(x), or Φ(x), is 0 in any dtype.
-LEAST_OF_SIGMOID, LEAST_OF_NORMAL = -1000, -50
+# Beyond these σ(x) and Φ(x) are 0 or 1 in any dtype. So x is held within them where 0 · ∞ would be NaN.
+ENDS_OF_SIGMOID, ENDS_OF_NORMAL = 1000, 50
 
 
 @forward
@@ -211,22 +211,22 @@ TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigm
 
 
 @array_code
-def silu_forward(x: Array) -> tuple[Array, Array]:
-    """The value, and σ(x), which its gradient needs."""
+def silu_forward(x: Array) -> tuple[Array, Array, Array]:
+    """The value, and what its gradient needs: x within its ends, and σ(x)."""
     s = sigmoid(x)
-    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * s, s
+    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * s, np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID), s
 
 
 @array_code
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
-    return g * (s * (1 + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * (1 - s)))
+    return g * (s * (1 + x * (1 - s)))
 
 
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
-    y, s = silu_forward(x)
-    return y, (lambda g: silu_gradient(g, x, s),)
+    y, within, s = silu_forward(x)
+    return y, (lambda g: silu_gradient(g, within, s),)
 
 
 @op
@@ -235,35 +235,33 @@ def mish(x: Array) -> Rule:
     t = tanh(softplus(x))
 
     def slope() -> Array:
-        return t + np.clip(x, LEAST_OF_SIGMOID, -LEAST_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
+        return t + np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
 
-    return np.clip(x, LEAST_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
+    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
 
 
 @array_code
-def gelu_forward(x: Array) -> tuple[Array, Array]:
-    """The value, and Φ(x), which its gradient needs."""
+def gelu_forward(x: Array) -> tuple[Array, Array, Array]:
+    """The value, and what its gradient needs: x within its ends, and Φ(x)."""
     p = ndtr(x)
-    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
+    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL), p
 
 
 @array_code
 def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
-    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
     return g * (p + x * np.exp(-0.5 * x * x) * (1 / math.sqrt(2 * math.pi)))
 
 
 @array_code
-def gelu_tanh_forward(x: Array) -> tuple[Array, Array]:
-    """The value, and ½ · (1 + tanh z) = σ(2z), which its gradient needs."""
-    c = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
+def gelu_tanh_forward(x: Array) -> tuple[Array, Array, Array]:
+    """The value, and what its gradient needs: x within its ends, and ½ · (1 + tanh z) = σ(2z)."""
+    c = np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL)
     p = sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
-    return np.clip(x, LEAST_OF_NORMAL, np.inf) * p, p
+    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, c, p
 
 
 @array_code
 def gelu_tanh_gradient(g: Array, x: Array, p: Array) -> Array:
-    x = np.clip(x, LEAST_OF_NORMAL, -LEAST_OF_NORMAL)
     return g * (p * (1 + x * (1 - p) * (1 + 3 * 0.044715 * x * x) * math.sqrt(8 / math.pi)))
 
 
@@ -278,12 +276,12 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
     if approximate == "none":
-        y, p = gelu_forward(x)
-        return y, (lambda g: gelu_gradient(g, x, p),)
+        y, within, p = gelu_forward(x)
+        return y, (lambda g: gelu_gradient(g, within, p),)
     if approximate != "tanh":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    y, p = gelu_tanh_forward(x)
-    return y, (lambda g: gelu_tanh_gradient(g, x, p),)
+    y, within, p = gelu_tanh_forward(x)
+    return y, (lambda g: gelu_tanh_gradient(g, within, p),)
 
 
 @forward

@@ -22,6 +22,11 @@ def matrix_product(x: Array, w: Array) -> Array:
     return np.matmul(x, w)
 
 
+@array_code
+def weight_gradient(x: Array, g: Array, w: Array) -> Array:
+    """xᵀ @ g of two matrices: the gradient of w, as which a plug-in may lay it in memory."""
+    return matrix_product(T(x), g)
+
 
 @forward
 def contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
@@ -61,14 +66,14 @@ def matmul(x: Array, w: Array) -> Rule:
     """
     try:
         if getattr(x, "ndim", 0) == 2 == getattr(w, "ndim", 0):
-            return matrix_product(x, w), (lambda g: matrix_product(g, w.T), lambda g: matrix_product(x.T, g))
+            return matrix_product(x, w), (lambda g: matrix_product(g, w.T), lambda g: weight_gradient(x, g, w))
         value = matrix_product(x, w)
     except ValueError as error:
         raise ValueError(_mismatch(np.shape(x), np.shape(w))) from error
     if np.ndim(w) == 1:
         return value, (lambda g: np.expand_dims(g, -1) * w, lambda g: np.reshape(g, (-1,)) @ _rows(x))
     if np.ndim(w) == 2:  # one w for all: the stack is only more rows
-        return value, (lambda g: matrix_product(g, T(w)), lambda g: matrix_product(T(_rows(x)), _rows(g)))
+        return value, (lambda g: matrix_product(g, T(w)), lambda g: weight_gradient(_rows(x), _rows(g), w))
 
     def row(a: Array) -> Array:
         return np.expand_dims(a, -2) if np.ndim(x) == 1 else a

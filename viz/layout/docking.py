@@ -74,13 +74,14 @@ def bundle_top_down(card: Card, sizes: Mapping[Card, Size]) -> Bundle:
     """All docked cards in a column to the left of the card."""
     size = sizes[card]
     column = max((sizes[d].width for d in card.docks), default=0.0)
-    stack = sum(sizes[d].height for d in card.docks) + GAP * max(0, len(card.docks) - 1)
+    stack = sum(sizes[d].height + sizes[d].above for d in card.docks) + GAP * max(0, len(card.docks) - 1)
     high = size.height + size.above
     height = max(high, stack)
     x, y = column + (DOCK + 2 if card.docks else 0), (height - high) / 2 + size.above
     at, paths = {card: (x, y)}, []
     top = y + (size.height - stack) / 2 if stack <= size.height else (height - stack) / 2
     for d in card.docks:
+        top += sizes[d].above
         at[d] = (column - sizes[d].width, top)
         start, end = ends(top, sizes[d].height, y + 12, y + size.height - 10)
         paths.append((d, curve((column, start), (x, end), 0)))

@@ -19,6 +19,7 @@ COLOURS = {
     "parameter": ("#c77700", "#fff6e3"),
     "input": ("#6b7280", "#ffffff"),
     "module": ("#c8ccd6", "#eef1f6"),
+    "reference": ("#c77700", "#fff6e3"),
 }
 
 
@@ -32,6 +33,8 @@ def digraph(scene: Scene, of_card: dict[Card, Bundle], direction: str) -> graphv
         out, into = (":c:e", ":c:w") if direction == "LR" else (":c:s", ":c:n")
         style = {"style": "dashed"} if edge.source.role == "input" else {}
         graph.edge(f"c{edge.source.key}{out}", f"c{edge.target.key}{into}", id=f"e{i}", **style)
+    for loop in scene.loops:
+        graph.edge(f"c{loop.source.key}", f"c{loop.target.key}", constraint="false", color="#0a8f7a")
     return graph
 
 

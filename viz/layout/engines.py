@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..scene.cards import Card, Scene
-from . import dot, layered
+from . import columns, dot, layered
 from .docking import Bundle, Size, bundles
 from .geometry import Layout, Point, shifted
 
@@ -22,15 +22,30 @@ LARGEST = 500  # cards: for more, the built-in layout is faster, and "auto" uses
 
 def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: str) -> Layout:
     """A position for everything. The built-in layout replaces an engine that is missing, fails or takes over 10 s."""
-    found = None
-    if direction == "auto":
-        found = layered.place(scene, bundles(scene, sizes, "LR"), "LR")
-        direction = "LR" if found.width <= WIDEST else "TB"
+    few = not scene.loops and (len(scene.cards()) <= LARGEST or engine != "auto")  # Graphviz draws loops through frames
+    command = find(engine) if few and engine != "layered" else None
+    if direction != "auto":
+        return finished(scene, sizes, direction, command)
+    found = finished(scene, sizes, "LR")
+    if found.width <= WIDEST:
+        return found if command is None else finished(scene, sizes, "LR", command)
+    if len(found.cards) > LARGEST:
+        return finished(scene, sizes, "TB", command)
+    other = finished(scene, sizes, "TB")
+    for layout in (found, other):
+        columns.wrap(scene, layout, sizes)
+    best = min(found, other, key=lambda layout: columns.cost(layout.width, layout.height))
+    if command is not None:
+        best = finished(scene, sizes, best.direction, command)
+        columns.wrap(scene, best, sizes)
+    return best
+
+
+def finished(scene: Scene, sizes: Mapping[Card, Size], direction: str, command: str | None = None) -> Layout:
+    """The layout in one direction, by the engine with this command or by the built-in one, with docks and loops."""
     of_card = bundles(scene, sizes, direction)
-    few = len(of_card) <= LARGEST or engine != "auto"
-    if few and engine != "layered" and (command := find(engine)) is not None:
-        found = ask(command, scene, of_card, direction) or found
-    if found is None or found.direction != direction:
+    found = ask(command, scene, of_card, direction) if command is not None else None
+    if found is None:
         found = layered.place(scene, of_card, direction)
     for card, bundle in of_card.items():
         x, y = found.cards[card.key]
@@ -40,7 +55,21 @@ def lay_out(scene: Scene, sizes: Mapping[Card, Size], direction: str, engine: st
         for dock, path in bundle.docks:
             found.docks[dock.key] = shifted(list(path), x, y)
     spread(scene, found, sizes)
+    if not found.loops:
+        found.loops = [[] for _ in scene.loops]
+    for i, loop in enumerate(scene.loops):
+        if loop.around is loop.source:
+            found.loops[i] = around_corner(found.cards[loop.source.key], sizes[loop.source])
+            found.width = max(found.width, *(x + 2 for x, _ in found.loops[i]))
+            found.height = max(found.height, *(y + 2 for _, y in found.loops[i]))
     return found
+
+
+def around_corner(corner: Point, size: Size) -> list[Point]:
+    """The path of a card's loop, around its lower right corner."""
+    x, y = corner[0] + size.width, corner[1] + size.height
+    out, below = x + 20, y + 20
+    return [(x, y - 12), (out, y - 12), (out, below), (x - 6, below), (x - 12, below), (x - 16, y + 14), (x - 16, y)]
 
 
 def find(engine: str) -> str | None:

@@ -33,6 +33,8 @@ class Layout:
     frames: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
     edges: list[list[Point]] = field(default_factory=list)
     docks: dict[int, list[Point]] = field(default_factory=dict)
+    loops: list[list[Point]] = field(default_factory=list)
+    wrapped: bool = False  # into columns or rows
 
 
 def text_width(text: str, size: float, mono: bool = False) -> float:

@@ -6,16 +6,18 @@ hold only their own cards. An edge that crosses a frame's border is drawn in leg
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..scene.cards import Box, Card, Edge, Frame, Scene
+from ..scene.cards import Box, Card, Edge, Frame, Loop, Scene
 from .docking import Bundle
-from .geometry import Layout, Point, smooth, title_width
+from .geometry import Layout, Point, smooth, straight, title_width
 from .spots import Spot, bends, join, order, space, straighten
 
 TITLE = 26  # px for the title of a frame
 MARGIN = 12  # px inside a frame
+LOOP = 14  # px for each loop of a frame, along the side that edges don't cross
 MOST_BENDS = 20_000  # in one frame; with more, long edges run straight through
 
 Leg = tuple[Frame, Box | None, Box | None]  # from one box of a frame to another; None is its border
@@ -51,9 +53,13 @@ class Layered:
         self.around = {box: frame for frame in frames for box in frame.boxes}
         self.legs = [self.legs_of(edge) for edge in scene.edges]
         self.links: dict[Frame, dict[tuple[Box | None, Box | None, Card], None]] = {frame: {} for frame in frames}
-        for edge, legs in zip(scene.edges, self.legs):
+        self.loops = {loop: self.legs_of_loop(loop) for loop in scene.loops if isinstance(loop.around, Frame)}
+        self.strips = Counter[Box](loop.around for loop in self.loops)
+        joined = [(edge.source, legs) for edge, legs in zip(scene.edges, self.legs)]
+        joined += [(loop.source, out + into) for loop, (out, into) in self.loops.items()]
+        for source, legs in joined:
             for frame, a, b in legs:
-                self.links[frame][a, b, edge.source] = None
+                self.links[frame][a, b, source] = None
         self.levels: dict[Frame, Level] = {}
         for frame in reversed(frames):  # inner before outer
             self.levels[frame] = self.lay_out(frame)
@@ -65,6 +71,12 @@ class Layered:
         out = [(self.around[x], x, None) for x in a[:i:-1]]
         into = [(self.around[x], None, x) for x in b[i + 1 :]]
         return [*out, (self.around[a[i]], a[i], b[i]), *into]
+
+    def legs_of_loop(self, loop: Loop) -> tuple[list[Leg], list[Leg]]:
+        """The legs of a loop: from its source to the border of its frame, and from there to its target."""
+        a, b = self.lineage(loop.source), self.lineage(loop.target)
+        i = a.index(loop.around)
+        return [(self.around[x], x, None) for x in a[:i:-1]], [(self.around[x], None, x) for x in b[i + 1 :]]
 
     def lineage(self, box: Box) -> list[Box]:
         line = [box]
@@ -135,6 +147,8 @@ class Layered:
             missing = max(0.0, title_width(frame.title) - (main if self.flows_right else cross)) / 2
             x, y = (MARGIN + missing, TITLE) if self.flows_right else (TITLE, MARGIN + missing)
             main, cross = (main + 2 * x, y + cross + MARGIN) if self.flows_right else (x + main + MARGIN, cross + 2 * y)
+        if frame in self.strips:
+            x, main, cross = x + LOOP, main + 2 * LOOP, cross + LOOP * self.strips[frame]
         ends = []
         for layer, width, gap in zip(layers, widths, [*gaps, 0.0]):
             for spot in layer:
@@ -184,11 +198,38 @@ class Layered:
                 for main, cross in self.levels[frame].paths[edge.source, b]
             ]
             found.edges.append([self.turned(point) for point in smooth(points)])
+        strips = Counter[Frame]()
+        for loop in self.scene.loops:
+            if loop not in self.loops:  # of a card
+                found.loops.append([])
+                continue
+            around = loop.around
+            assert isinstance(around, Frame)
+            out, into = (
+                [
+                    (corners[frame][0] + main, corners[frame][1] + cross)
+                    for frame, _, b in legs
+                    for main, cross in self.levels[frame].paths[loop.source, b]
+                ]
+                for legs in self.loops[loop]
+            )
+            level, (left, top) = self.levels[around], corners[around]
+            side = top + level.cross - LOOP * strips[around] - LOOP / 2
+            strips[around] += 1
+            found.loops.append([self.turned(p) for p in back(out, into, left + LOOP, left + level.main - LOOP, side)])
         return found
 
     def turned(self, p: Point) -> Point:
         """(main, cross) as (x, y), or the reverse."""
         return p if self.flows_right else (p[1], p[0])
+
+
+def back(out: list[Point], into: list[Point], left: float, right: float, side: float) -> list[Point]:
+    """The path of a loop: out to `right`, round and back along `side` to `left`, and round into the target."""
+    there, here = smooth([*out[:-1], (right, out[-1][1])]), smooth([(left, into[0][1]), *into[1:]])
+    (_, y0), (_, y1), reach = there[-1], here[0], LOOP - 3
+    turn = [(right + reach, y0), (right + reach, side), (right, side)]
+    return [*there, *turn, *straight((right, side), (left, side))[1:], (left - reach, side), (left - reach, y1), *here]
 
 
 def in_layers(

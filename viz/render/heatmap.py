@@ -1,7 +1,7 @@
 """Heat maps: an array as a small PNG with a palette, written with zlib and struct alone.
 
 Opacity is |value|, so zero is transparent and one picture works on light and dark pages. The scale is symmetric about
-0, up to the 99.5th percentile of |value|. NaN and infinities are magenta.
+0, up to the 99.5th percentile of |value|. NaN and infinities are magenta, −∞ in a mask is grey.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from ..scene.formatting import drawable
-
 Colour = tuple[int, int, int]
 
 VALUE: tuple[Colour, Colour] = ((0, 90, 190), (222, 96, 0))  # negative blue, positive orange
@@ -26,6 +24,7 @@ BAD, LINE = 2 * LEVELS + 1, 2 * LEVELS + 2  # palette entries after -LEVELS … 
 MOST = 40  # cells along one side of a picture; more are pooled
 CELL, TILE = 13, 16  # px: the largest cell, and the smallest image of a grid
 WIDTH, HEIGHT = 144, 84  # px for a picture
+SAMPLE = 100_000  # elements that stand for a larger array
 GAP = 2  # px between the images of a grid
 
 
@@ -37,22 +36,26 @@ class HeatMap:
     height: int
     png: bytes
     left_out: str
+    limit: float  # the |value| in full colour
 
     @property
     def uri(self) -> str:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
-def heatmap(a: Any, colours: tuple[Colour, Colour], width: int = WIDTH, height: int = HEIGHT) -> HeatMap | None:
-    """The picture of `a`, in at most `width` × `height` pixels.
+def heatmap(
+    a: Any, colours: tuple[Colour, Colour], width: int = WIDTH, height: int = HEIGHT, has_mask: bool = False
+) -> HeatMap | None:
+    """The picture of `a`, in at most `width` × `height` pixels. With `has_mask`, −∞ stands for what is left out.
 
     A vector becomes a strip, a matrix a matrix, and (N, C, H, W) a grid of images with one row per n; so do kernels.
     None if the array holds no elements, or no numbers.
     """
-    numbers = drawable(a)
-    if numbers is None or not numbers.size:
+    a = np.abs(a) if np.iscomplexobj(a) else np.asarray(a)
+    if a.dtype.kind not in "fiub" or not a.size:
         return None
-    tiles, left_out = as_tiles(numbers, width, height)
+    largest = limit(a)
+    tiles, left_out = as_tiles(a if a.dtype.kind == "f" else a.astype(np.float64), width, height)
     rows, columns, high, wide = tiles.shape
     gap = GAP if rows * columns > 1 else 0
     factor = min(CELL, ((width + gap) // columns - gap) // wide, ((height + gap) // rows - gap) // high)
@@ -60,14 +63,14 @@ def heatmap(a: Any, colours: tuple[Colour, Colour], width: int = WIDTH, height: 
     if not gap:  # make a long strip thick enough to see
         down, across = max(factor, -(-CELL // high)), max(factor, -(-CELL // wide))
         down, across = (down, factor) if high <= wide else (factor, across)
-    cells = shades(tiles, limit(numbers)).repeat(down, 2).repeat(across, 3)
+    cells = shades(tiles, largest, has_mask).repeat(down, 2).repeat(across, 3)
     if factor >= 6:  # a line between large cells
         cells[:, :, down - 1 : -1 : down] = cells[:, :, :, across - 1 : -1 : across] = LEVELS
     if gap:
         cells = np.pad(cells, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=LINE)
     picture = cells.transpose(0, 2, 1, 3).reshape(rows * cells.shape[2], columns * cells.shape[3])
     picture = picture[: picture.shape[0] - gap, : picture.shape[1] - gap]
-    return HeatMap(picture.shape[1], picture.shape[0], png(picture, colours), left_out)
+    return HeatMap(picture.shape[1], picture.shape[0], png(picture, colours), left_out, largest)
 
 
 def as_tiles(a: np.ndarray[Any, Any], width: int, height: int) -> tuple[np.ndarray[Any, Any], str]:
@@ -105,31 +108,39 @@ def unfit(columns: int, images: int, most_rows: int, ideal: float) -> tuple[int,
 
 def pool(tiles: np.ndarray[Any, Any], high: int, wide: int) -> np.ndarray[Any, Any]:
     """Reduce each image to at most high × wide cells; a cell keeps its element of largest |value|, or a NaN."""
-    for axis, most in ((2, high), (3, wide)):
+    low = top = tiles
+    for axis, most in ((2, high), (3, wide)):  # whole rows first: NumPy takes them at once
         n = tiles.shape[axis]
         if n > most:
             block = -(-n // most)
-            pad = [(0, 0)] * 4
-            pad[axis] = (0, -n % block)
-            blocks = np.moveaxis(np.pad(tiles, pad), axis, -1)
-            blocks = blocks.reshape(*blocks.shape[:-1], -1, block)
-            largest = np.argmax(np.where(np.isfinite(blocks), np.abs(blocks), np.inf), axis=-1)
-            tiles = np.moveaxis(np.take_along_axis(blocks, largest[..., None], -1)[..., 0], -1, axis)
-    return tiles
+            parts = [(slice(None),) * axis + (slice(i, i + block),) for i in range(0, n, block)]
+            low = np.stack([low[part].min(axis) for part in parts], axis)
+            top = np.stack([top[part].max(axis) for part in parts], axis)
+    return tiles if low is tiles else np.where(top >= -low, top, low)
 
 
 def limit(a: np.ndarray[Any, Any]) -> float:
-    """The |value| drawn in full colour: the 99.5th percentile of the finite ones, or the largest if that is 0."""
-    sizes = np.abs(a[np.isfinite(a)])
-    return float(np.percentile(sizes, 99.5, method="lower") or sizes.max()) if sizes.size else 0.0
+    """The |value| drawn in full colour: the 99.5th percentile of the finite ones, or the largest if that is 0.
+
+    Of a large array, a sample stands for the whole.
+    """
+    flat = a.reshape(-1)
+    some = flat[:: -(-flat.size // SAMPLE) | 1]
+    sizes = np.abs(some[np.isfinite(some)].astype(np.float64))
+    percentile = float(np.percentile(sizes, 99.5, method="lower")) if sizes.size else 0.0
+    if percentile:
+        return percentile
+    sizes = np.abs(flat[np.isfinite(flat)].astype(np.float64))
+    return float(sizes.max()) if sizes.size else 0.0
 
 
-def shades(a: np.ndarray[Any, Any], largest: float) -> np.ndarray[Any, Any]:
+def shades(a: np.ndarray[Any, Any], largest: float, has_mask: bool = False) -> np.ndarray[Any, Any]:
     """The palette index of each element."""
     finite = np.isfinite(a)
     parts = np.clip(np.where(finite, a, 0), -largest, largest) / (largest or 1.0) * LEVELS
+    odd = np.where(np.isneginf(a), LINE, BAD) if has_mask else BAD
     # Rounded away from zero, so that small values are still visible.
-    return np.where(finite, LEVELS + np.sign(parts) * np.ceil(np.abs(parts)), BAD).astype(np.uint8)
+    return np.where(finite, LEVELS + np.sign(parts) * np.ceil(np.abs(parts)), odd).astype(np.uint8)
 
 
 def png(picture: np.ndarray[Any, Any], colours: tuple[Colour, Colour]) -> bytes:

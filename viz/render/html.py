@@ -17,7 +17,7 @@ def squeezed(name: str) -> str:
     return "".join(parts)
 
 
-SCRIPT = squeezed("drawing.js")
+SCRIPT, ROOM = squeezed("drawing.js"), squeezed("room.js")
 STYLE = "body{margin:16px;background:#fff}@media (prefers-color-scheme:dark){body{background:#0d1117}}"
 
 
@@ -28,7 +28,8 @@ def fragment(svg: str, uid: str, description: str, script: str = "") -> str:
     """
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img alt="{escape(description)}" style="max-width:100%" src="{source}">'
-    return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{SCRIPT}("{uid}-at");{script}</script></div>'
+    scripts = f'{SCRIPT}("{uid}-at");{ROOM}("{uid}-at");{script}'
+    return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{scripts}</script></div>'
 
 
 def unique() -> str:

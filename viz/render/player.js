@@ -13,7 +13,8 @@
   root.ariaLabel = "Step by step";
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves the keys to us
   make("style", "", root, css.replace(/&/g, "#" + id));
-  const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told), view = make("div", "view", root);
+  const told = make("div", "told", root), bar = make("div", "bar", told), say = make("div", "say", told);
+  const room = svg.closest(".room"), view = room.querySelector(".view");
   const button = (text, label, act) => {
     const b = make("button", "", bar, text);
     b.ariaLabel = label;
@@ -29,8 +30,8 @@
   slider.ariaLabel = "Step";
   slider.oninput = () => move(+slider.value);
   button("›", "Forward", () => move(now + 1));
-  svg.replaceWith(root);
-  view.appendChild(svg);
+  room.replaceWith(root);
+  root.append(room);
 
   const cards = {}, edges = [...svg.querySelectorAll(".e")];
   svg.querySelectorAll(".c[data-n]").forEach(c => {
@@ -39,7 +40,29 @@
   });
   const key = e => e.dataset.s + " " + e.dataset.t;
   edges.forEach((e, i) => { e.nth = edges.slice(0, i).filter(o => key(o) === key(e)).length; });
+  const known = {}; // steps of a quiz that were answered
   let now = 0, timer = 0;
+
+  // Ask for a gradient: right to within one per cent.
+  function ask([name, right]) {
+    const line = make("label", "ask", say, name + " = "), input = make("input", "", line), mark = make("span", "", line);
+    const done = () => { known[now] = 1; show(now); };
+    input.inputMode = "decimal";
+    input.ariaLabel = name;
+    input.onkeydown = e => {
+      e.stopPropagation();
+      if (e.key !== "Enter") return;
+      const typed = Number(input.value.replace("−", "-").replace(",", "."));
+      if (input.value.trim() && Math.abs(typed - right) <= .01 * Math.abs(right) + 1e-9) {
+        done();
+        say.querySelector(".head").append(" ✓");
+      } else mark.textContent = " ✗ try again";
+    };
+    const tell = make("button", "", line, "Show");
+    tell.type = "button";
+    tell.onclick = done;
+    make("div", "note", say, "Work it out from the rule and the numbers on the cards, type it, and press Enter.");
+  }
 
   function write(s) {
     say.textContent = "";
@@ -50,6 +73,7 @@
       const line = make("div", "rule", say);
       rules[s.r || 0].forEach((r, i) => { make("span", i === (s.f || 0) && s.f !== -1 ? "on" : "", line, r); line.append(" "); });
     }
+    if (s.q && !known[now]) return ask(s.q);
     if (s.l) make("pre", "", say, s.l.join("\n"));
     if (s.w) {
       const grid = make("div", "grid", say);
@@ -61,7 +85,9 @@
   function show(i) {
     now = Math.max(0, Math.min(steps.length - 1, i));
     const s = steps[now], back = s.p === "backward", values = {}, came = {};
-    steps.slice(0, now + 1).forEach(t => {
+    const seen = s.q && !known[now] ? steps.slice(0, now) : steps.slice(0, now + 1);
+    (s.v || []).forEach(n => { values[n] = 1; });
+    seen.forEach(t => {
       (t.v || []).forEach(n => { values[n] = 1; });
       (t.g || []).forEach(g => { came[g[0]] = g; });
     });
@@ -115,7 +141,7 @@
   }
   function keys(e) {
     const to = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: steps.length - 1 }[e.key];
-    if (e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.type === "search") return;
     if (to !== undefined) move(to);
     else if (e.key === " " && e.target.tagName !== "BUTTON") go.click();
     else return;

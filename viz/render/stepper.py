@@ -19,14 +19,14 @@ SCRIPT = squeezed("player.js")
 STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", files(__package__).joinpath("player.css").read_text("utf-8"))
 
 
-def script(steps: list[Step], uid: str, wide: bool) -> str:
+def script(steps: list[Step], uid: str, wide: bool, quiz: bool = False) -> str:
     """The script that makes a player of the drawing `uid`. All texts are data: none becomes markup or code.
 
-    A `wide` drawing is below the panel instead of beside it.
+    A `wide` drawing is below the panel instead of beside it. A `quiz` asks for the gradients of scalars.
     """
     rules = {rule: i for i, rule in enumerate(dict.fromkeys(step.rule for step in steps))}
     tensors = {t: i for i, t in enumerate(dict.fromkeys(row[1:] for step in steps for row in step.rows))}
-    told = [as_read(step, rules, tensors) for step in steps]
+    told = [as_read(step, rules, tensors) | (question(step) if quiz else {}) for step in steps]
     return f"{SCRIPT}({','.join(map(as_json, (f'{uid}-at', STYLE, wide, list(rules), list(tensors), told)))})"
 
 
@@ -47,6 +47,15 @@ def as_read(step: Step, rules: dict[tuple[str, ...], int], tensors: dict[Row, in
         "n": step.note,
     }
     return {key: value for key, value in said.items() if value not in (0, "", [], ())}
+
+
+def question(step: Step) -> dict[str, Any]:
+    """The name and the gradient that a quiz asks for in this step; {} if it asks nothing."""
+    if step.phase != "backward" or len(step.arrives) != 1 or step.edges == () or not step.lines:
+        return {}
+    _, total = step.arrives[0]
+    name = step.lines[0].partition(" = ")[0]
+    return {"q": [name, float(np.reshape(total, ()))]} if np.size(total) == 1 else {}
 
 
 def as_seen(card: Card, gradient: Any) -> str:

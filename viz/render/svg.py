@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 
+from tinygrad_lite.mode import BACKWARD
+
 from ..layout.geometry import Layout, Point, shifted, text_width
 from ..scene.cards import Card, Frame, Scene
-from ..scene.formatting import bad_text, printable, shortened, times_text
-from .face import PILL, Face, Picture, TextLine
+from ..scene.formatting import number, printable, shortened
+from .face import BAR, PILL, Bar, Face, Picture, TextLine, decades
 from .heatmap import GRADIENT, VALUE, heatmap
 from .tooltip import facts
 
@@ -52,11 +55,13 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
         body.append(arrow(shifted(layout.edges[i], left, top), kind, edge.source, edge.target))
     for card in scene.cards():
         for dock in card.docks:
-            kind = "e p" if dock.role == "parameter" else "e in"
+            kind = "e in" if dock.role == "input" else "e p"
             body.append(arrow(shifted(layout.docks[dock.key], left, top), kind, dock, card))
     for card in scene.cards():
         x, y = layout.cards[card.key]
         body.append(draw_card(card, faces[card], x + left, y + top))
+    for loop, path in zip(scene.loops, layout.loops):
+        body.append(arrow(shifted(path, left, top), "e loop", loop.source, loop.target))
     y = top + layout.height + 10
     foot = []
     for line in wrapped(scene.note, width - 2 * SIDE):
@@ -81,7 +86,12 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
 
 
 def style(uid: str, theme: str) -> str:
-    """The style sheet, with every rule limited to the drawing `uid`."""
+    """The style sheet of a drawing."""
+    return themed(LIGHT, DARK, uid, theme)
+
+
+def themed(light: str, dark: str, uid: str, theme: str) -> str:
+    """A style sheet and what it adds for dark pages, with every rule limited to the drawing `uid`."""
 
     def scoped(css: str) -> str:
         rules = (rule.partition("{") for rule in re.sub(r"\s*([{},:;])\s*", r"\1", css.strip()).split("}") if rule)
@@ -90,9 +100,9 @@ def style(uid: str, theme: str) -> str:
             for names, _, body in rules
         )
 
-    dark = scoped(DARK)
+    dark = scoped(dark)
     preferred = {"light": "", "dark": dark, "auto": "@media (prefers-color-scheme:dark){" + dark + "}"}
-    return scoped(LIGHT) + preferred[theme]
+    return scoped(light) + preferred[theme]
 
 
 def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: int) -> Iterator[str]:
@@ -100,12 +110,13 @@ def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: i
     for frame in around.boxes:
         if isinstance(frame, Frame):
             x, y, width, height = layout.frames[frame.key]
-            look = f'class="f f{min(depth, 3)}" width="{px(width)}" height="{px(height)}" rx="10"'
+            kind = "f bw" if frame.name == BACKWARD else f"f f{min(depth, 3)}"
+            look = f'class="{kind}" width="{px(width)}" height="{px(height)}" rx="10"'
             behind = (8, 4, 0) if frame.times > 1 else (0,)
             boxes = "".join(f'<rect {look} x="{px(x + left + d)}" y="{px(y + top + d)}"/>' for d in behind)
             title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
             title += said(frame.kind, 40)
-            title += f' <tspan class="k">{times_text(frame.times)}</tspan>' if frame.times > 1 else ""
+            title += f' <tspan class="k">{frame.count}</tspan>' if frame.count else ""
             yield f'{boxes}<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
             yield from draw_frames(frame, layout, left, top, depth + 1)
 
@@ -124,7 +135,7 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
         parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]
     parts.append(f"<rect {size}/>")
     for item in face.items:
-        parts.append(draw_text(item) if isinstance(item, TextLine) else draw_picture(item))
+        parts.append(DRAW[type(item)](item))
     if face.pill:
         x = (face.width - face.pill_width) / 2
         at = f'x="{px(x)}" y="{-PILL // 2}" width="{px(face.pill_width)}" height="{PILL}"'
@@ -135,7 +146,8 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
 
 def shows_bad(card: Card, face: Face) -> bool:
     """Whether the card marks a NaN or an infinity, which it does if it shows values."""
-    return any(card.bad) and any(isinstance(item, Picture) or item.look == "number" for item in face.items)
+    shown = any(item.look in ("v", "number") for item in face.items)
+    return shown and card.statistics is not None and card.statistics.bad > 0
 
 
 def draw_text(item: TextLine) -> str:
@@ -147,7 +159,17 @@ def draw_text(item: TextLine) -> str:
 
 def draw_picture(item: Picture) -> str:
     at = f'x="{px(item.x)}" y="{px(item.y)}" width="{item.map.width}" height="{item.map.height}"'
-    return f'<rect class="i" {at}/><image class="{item.look}" {at} href="{item.map.uri}"/>'
+    image = f'<image class="{item.look}" {at} data-l="{item.map.limit:.3g}" href="{item.map.uri}"/>'
+    return f'<rect class="i" {at}/>{image}'
+
+
+def draw_bar(item: Bar) -> str:
+    at = f'x="{px(item.x)}" y="{px(item.y)}" height="{BAR}" rx="2"'
+    filled = f'<rect class="i b" {at} width="{px(item.width * item.part)}"/>'
+    return f'<rect class="i t" {at} width="{px(item.width)}"/>{filled}'
+
+
+DRAW: dict[type, Callable[[Any], str]] = {TextLine: draw_text, Picture: draw_picture, Bar: draw_bar}
 
 
 def arrow(path: list[Point], kind: str, source: Card, target: Card) -> str:
@@ -188,13 +210,25 @@ def legend_items(scene: Scene) -> Iterator[tuple[str, float]]:
                 f'<image {at} preserveAspectRatio="none" href="{bar.uri}"/><text x="{px(x + 77)}" y="11">+</text>',
                 x + 98,
             )
+    if (scale := decades(cards)) is not None:
+        low, high = (number(float(f"{10**end:.0e}")) for end in scale)
+        text, at = f"‖∂‖ {low} … {high}, by powers of ten", 'y="5" height="5" rx="2"'
+        scale_bar = f'<g class="c"><rect class="i t" {at} width="40"/><rect class="i b" {at} width="24"/></g>'
+        yield f'{scale_bar}<text class="l" x="46" y="11">{text}</text>', 46 + text_width(text, 11) + 18
     present = {card.role for card in cards}
-    for role, name in (("parameter", "parameter"), ("input", "input"), ("module", "folded"), ("op out", "output")):
+    for role, name in (
+        ("parameter", "parameter"), ("reference", "the same again"), ("input", "input"), ("module", "folded"),
+        ("op out", "output"),
+    ):  # fmt: skip
         if role in present or role == "op out":
             box = f'<g class="c {role}"><rect y="1" width="18" height="12" rx="3"/></g>'
             yield f'{box}<text class="l" x="24" y="11">{name}</text>', 24 + text_width(name, 11) + 18
-    if any(any(card.bad) or (card.gradient is not None and bad_text(card.gradient)) for card in drawn):
+    known = [s for card in drawn for s in (card.statistics, card.gradient_statistics) if s is not None]
+    if any(s.bad for s in known):
         yield '<rect y="2" width="10" height="10" fill="#ff00dc"/><text class="l" x="16" y="11">NaN, Inf</text>', 80
+    if any(s.masked for s in known):
+        grey = '<rect y="2" width="10" height="10" fill="#808a9a" fill-opacity=".3"/>'
+        yield f'{grey}<text class="l" x="16" y="11">masked (−∞)</text>', 100
 
 
 def wrapped(text: str, width: float) -> Iterator[str]:

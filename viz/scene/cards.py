@@ -11,15 +11,19 @@ import numpy as np
 
 from tinygrad_lite.graph import Node, Op
 
-from .formatting import count_bad, joined, shortened, times_text
+from .formatting import joined, shortened, times_text
+from .statistics import Statistics, statistics
 
 
 @dataclass(eq=False)
 class Card:
-    """One tensor. With the role "module" it stands for a folded group, and holds the tensor that came out of it."""
+    """One tensor. With the role "module" it stands for a folded group, and holds the tensor that came out of it.
+
+    With the role "reference" it stands for another card, where an edge from there would be too long.
+    """
 
     key: int
-    role: str  # op, parameter, input, module
+    role: str  # op, parameter, input, module, reference
     name: str
     path: str  # the full name, for the tooltip
     value: Any
@@ -31,6 +35,8 @@ class Card:
     note: str = ""  # what a folded group holds
     gradient: Any = None
     docks: list[Card] = field(default_factory=list)
+    has_mask: bool = False  # whether −∞ in its value is meant
+    of: Card | None = None  # the card that a reference stands for
 
     @property
     def op(self) -> Op | None:
@@ -46,9 +52,14 @@ class Card:
         return self.shape == ()
 
     @cached_property
-    def bad(self) -> tuple[int, int]:
-        """The number of NaNs and the number of infinities in its value."""
-        return count_bad(self.value)
+    def statistics(self) -> Statistics | None:
+        """Of its value; None if that holds no numbers."""
+        return statistics(self.value, self.has_mask)
+
+    @cached_property
+    def gradient_statistics(self) -> Statistics | None:
+        """Of its gradient; None if it has none."""
+        return None if self.gradient is None else statistics(self.gradient)
 
     def cards(self) -> list[Card]:
         """This card and those docked to it."""
@@ -64,10 +75,16 @@ class Frame:
     kind: str
     times: int
     boxes: list[Box]
+    calls: tuple[int, ...] = ()  # of a module called several times: which call this is, and of how many
+
+    @property
+    def count(self) -> str:
+        """×12 for what stands for twelve, 2/5 for the second of five calls."""
+        return times_text(self.times) or "/".join(map(str, self.calls))
 
     @property
     def title(self) -> str:
-        return joined(shortened(self.name, 40), shortened(self.kind, 40), times_text(self.times))
+        return joined(shortened(self.name, 40), shortened(self.kind, 40), self.count)
 
     def cards(self) -> list[Card]:
         """All cards in it, including docked ones."""
@@ -87,6 +104,19 @@ class Edge:
     source: Card
     target: Card
     place: int  # which input of the target
+    through: Node | None = None  # the view through which a shared leaf is used: weightᵀ
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An edge from one turn of a repeated pattern to the next: an arrow back, around the frame (or card) that repeats.
+
+    Without loops, the cards and edges of a scene have no cycle.
+    """
+
+    source: Card
+    target: Card
+    around: Box
 
 
 @dataclass(eq=False)
@@ -98,6 +128,7 @@ class Scene:
     note: str  # how to see more, if something is folded
     frame: Frame
     edges: list[Edge]
+    loops: list[Loop]
     has_gradients: bool
     roots: Sequence[Node]
     find: Callable[[Node], Card | None]  # the card that shows a node or stands for it, if any

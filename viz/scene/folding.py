@@ -151,8 +151,8 @@ def runs(signatures: np.ndarray[Any, Any]) -> list[tuple[int, int, int]]:
         edges = np.flatnonzero(same[1:] != same[:-1])
         for start, stop in zip(edges[::2], edges[1::2]):
             times = int(stop - start) // period + 1
-            if times > 1:
-                found.append((int(start), period, times))
+            if times > 1:  # what is left over comes first, since the first turn of a loop is the one that differs
+                found.append((int(start + (stop - start) % period), period, times))
     return found
 
 
@@ -167,13 +167,16 @@ def repeated(around: Group, turns: list[list[Item]]) -> Group:
         group.items = last
         for item in (item for turn in turns for item in turn):
             item.group = group
-    group.times = len(turns)
+    group.turns = turns
+    group.calls = ()
     for i, turn in enumerate(turns):
         for item, counterpart in zip(turn, last):
             item.repeat = (group, i)
             if item is not counterpart:
                 for hidden, shown in zip(item.vertices(), counterpart.vertices()):
                     hidden.shown_as = shown
+                    for dock, other in zip(hidden.docks, shown.docks):
+                        dock.shown_as = other
     return group
 
 
@@ -190,40 +193,64 @@ def name_of_run(names: list[str]) -> str:
 
 
 def gather(graph: RecordedGraph, most: int) -> None:
-    """Merge items of about the same depth (how many ops come before them) into one card, except the last few."""
+    """Merge items of about the same depth (how many ops come before them) into one card, except the last few.
+
+    A leaf that several of these cards use stays a card of its own, or goes into one for all such leaves.
+    """
     root = graph.root
     needs: dict[Item, set[Item]] = {}
     for item, sources in graph.needs.items():
         target = outermost(item)
         needs.setdefault(target, set()).update(x for x in map(outermost, sources) if x is not target)
+    uses: dict[Item, list[Item]] = {}
+    for target, found in needs.items():
+        for x in found:
+            uses.setdefault(x, []).append(target)
     depths: dict[Item, int] = {}
-    for item in root.items:
+    leaves = [item for item in root.items if isinstance(item, Vertex) and item.op is None]
+    computed = [item for item in root.items if item not in set(leaves)]
+    for item in computed:
         depths[item] = max((depths[x] + 1 for x in needs.get(item, ()) if x in depths), default=0)
-    for item in reversed(root.items):  # an item without inputs goes with what uses it
-        for x in needs.get(item, ()):
-            if x in depths and not needs.get(x):
-                depths[x] = max(depths[x], depths[item] - 1)
-    kept: list[Item] = sorted(root.items, key=lambda item: depths[item])[-min(BINS // 2, most // 2) :]
-    last = depths[kept[0]]  # keep all items of a depth or none
-    kept = [item for item in root.items if depths[item] > last]
+    for item in reversed(computed):  # an item without inputs goes with what uses it
+        if item in uses and not any(x in depths for x in needs.get(item, ())):
+            depths[item] = max(depths[item], min(depths[x] for x in uses[item]) - 1)
+    kept: list[Item] = sorted(computed, key=depths.__getitem__)[-min(BINS // 2, most // 2) :]
+    last = depths[kept[0]] if kept else -1  # keep all items of a depth or none
+    kept = [item for item in computed if depths[item] > last]
     if len(kept) > most // 2:
         kept, last = [], max(depths.values())
-    size = -(-(last + 1) // min(BINS, max(1, most // 2)))
+    size = max(1, -(-(last + 1) // min(BINS, max(1, most // 2))))
     bins: dict[int, list[Item]] = {}
-    for item in root.items:
+    for item in computed:
         if depths[item] <= last:
             bins.setdefault(depths[item] // size, []).append(item)
-    root.items = []
-    for _, items in sorted(bins.items()):
-        if len(items) == 1:
-            root.items.append(items[0])
-            continue
-        card = Group(root, None)
-        card.items, card.collapsed = items, True
-        for item in items:
-            item.group = card
-        root.items.append(card)
-    root.items += kept
+    shared: list[Vertex] = []
+    for leaf in leaves:
+        used_in = {depths[x] // size if depths[x] <= last else x for x in uses.get(leaf, ())}
+        only = next(iter(used_in)) if len(used_in) == 1 else None
+        if isinstance(only, int):
+            bins[only].insert(0, leaf)
+        else:
+            shared.append(leaf)
+    if len(shared) + len(bins) + len(kept) > most:
+        alike: dict[bool, list[Item]] = {}
+        for leaf in shared:
+            alike.setdefault(leaf.node is not None and leaf.node.requires_grad, []).append(leaf)
+        alone = [merged(root, items) for items in alike.values()]
+    else:
+        alone = [*shared]
+    root.items = [*alone, *(merged(root, items) for _, items in sorted(bins.items())), *kept]
+
+
+def merged(root: Group, items: list[Item]) -> Item:
+    """One card for all these items."""
+    if len(items) == 1:
+        return items[0]
+    card = Group(root, None)
+    card.items, card.collapsed = items, True
+    for item in items:
+        item.group = card
+    return card
 
 
 def outermost(item: Item) -> Item:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+
+from .statistics import Statistics
 
 
 def drawable(a: Any) -> np.ndarray[Any, Any] | None:
@@ -91,15 +94,18 @@ def printable(text: str) -> str:
     return "".join(map(one, text))
 
 
-def count_bad(a: Any) -> tuple[int, int]:
-    """The number of NaNs and the number of infinities in `a`."""
-    numbers = drawable(a)
-    if numbers is None:
-        return 0, 0
-    nan = int(np.isnan(numbers).sum())
-    return nan, int(numbers.size - np.isfinite(numbers).sum()) - nan
+def is_finite(a: Any) -> bool:
+    """Whether `a` holds neither NaN nor infinity."""
+    if isinstance(a, (float, np.floating)):
+        return math.isfinite(a)
+    try:
+        # NaN and infinity reach the sum, which is one quick pass; a sum that only overflows is looked into.
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(np.sum(a))) or bool(np.all(np.isfinite(a)))
+    except TypeError:  # symbols
+        return True
 
 
-def bad_text(a: Any) -> str:
-    nan, inf = count_bad(a)
-    return " · ".join(f"{n:,} {what}" for n, what in ((nan, "NaN"), (inf, "Inf")) if n)
+def span(known: Statistics) -> str:
+    """The range of the finite numbers."""
+    return f"{number(known.low)} … {number(known.high)}" if known.finite else ""

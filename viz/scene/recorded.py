@@ -13,10 +13,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lite.graph import Node, Op, backpropagate
+from tinygrad_lite.mode import BACKWARD
 from tinygrad_lite.nn import Module
 
 from .labels import is_constant, parameter_name
+from .names import content
 
+SHARED = 3  # a parameter used this often is drawn once; elsewhere a small chip refers to it
 Item: TypeAlias = "Vertex | Group"
 VIEWS = {"transpose", "swapaxes", "moveaxis", "matrix_transpose", "reshape", "expand_dims", "broadcast_to"}
 
@@ -33,7 +36,7 @@ class Vertex:
     uses: list[Vertex] = field(default_factory=list)
     docks: list[Vertex] = field(default_factory=list)  # leaves that only this op uses: drawn beside it
     docked: bool = False
-    view: Node | None = None  # the op through which a docked leaf is used: weightᵀ in x @ weightᵀ
+    views: dict[int, Node] = field(default_factory=dict)  # inputs seen through an op, by place: weightᵀ in x @ weightᵀ
     group: Group = field(init=False)
     repeat: tuple[Group, int] | None = None  # set by folding.py: the repeated pattern, and which turn of it
     shown_as: Vertex | None = None  # set by folding.py: its counterpart in the turn that is shown
@@ -43,9 +46,14 @@ class Vertex:
 
 
 class Group:
-    """One module call: the attribute's name, the module's class, and the vertices and groups made inside."""
+    """One module call: the attribute's name, the module's class, and the vertices and groups made inside.
 
-    __slots__ = ("group", "module", "name", "kind", "path", "items", "times", "collapsed", "repeat", "opened")
+    Or what a backward pass with create_graph made, or a pattern of items that repeats.
+    """
+
+    __slots__ = (
+        "group", "module", "name", "kind", "path", "items", "turns", "calls", "collapsed", "repeat", "opened",
+    )  # fmt: skip
 
     def __init__(self, group: Group | None, module: Module | None, name: str = "", kind: str = "") -> None:
         self.group = group  # the enclosing one
@@ -54,24 +62,24 @@ class Group:
         self.kind = kind
         self.path: str = ".".join(filter(None, (group.path if group else "", name)))
         self.items: list[Item] = []
-        self.times = 1  # how many identical groups this one stands for
+        self.turns: list[list[Item]] = []  # all turns of a repeated pattern; `items` are those that are shown
+        self.calls: tuple[int, ...] = ()  # of a module called several times: which call this is, and of how many
         self.collapsed = False
         self.opened = False  # requested by name: never collapsed
         self.repeat: tuple[Group, int] | None = None
 
-    def vertices(self) -> Iterator[Vertex]:
-        """All vertices inside, at any depth."""
-        return (vertex for vertex, _ in self.counted())
+    @property
+    def times(self) -> int:
+        """How many turns this group stands for."""
+        return max(1, len(self.turns))
 
-    def counted(self) -> Iterator[tuple[Vertex, int]]:
-        """All vertices inside, each with how many it stands for."""
-        stack: list[tuple[Item, int]] = [(item, 1) for item in reversed(self.items)]
-        while stack:
-            item, times = stack.pop()
-            if isinstance(item, Group):
-                stack.extend((inner, times * item.times) for inner in reversed(item.items))
-            else:
-                yield item, times
+    def vertices(self) -> Iterator[Vertex]:
+        """All vertices that are shown inside, at any depth."""
+        return leaves_of(self.items, False)
+
+    def everything(self) -> Iterator[Vertex]:
+        """All vertices inside, those of turns that are not shown too."""
+        return leaves_of([self], True)
 
     def groups(self) -> Iterator[Group]:
         """This group and all groups inside, outer before inner."""
@@ -82,10 +90,25 @@ class Group:
             stack.extend(item for item in reversed(group.items) if isinstance(item, Group))
 
 
+def leaves_of(items: Sequence[Item], hidden: bool) -> Iterator[Vertex]:
+    """The vertices in these items, and with `hidden` those of turns that are not shown."""
+    stack = list(reversed(items))
+    inside: set[int] = set()
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Vertex):
+            yield item
+        elif hidden and item.turns and id(item) not in inside:  # its last turn may be the group itself
+            inside.add(id(item))
+            stack.extend(x for turn in reversed(item.turns) for x in reversed(turn))
+        else:
+            stack.extend(reversed(item.items))
+
+
 class RecordedGraph:
     """The vertices of a graph in the order in which they were computed, nested in their groups."""
 
-    def __init__(self, roots: Iterable[Node], names: dict[Node, str]) -> None:
+    def __init__(self, roots: Iterable[Node], names: dict[Any, str]) -> None:
         self.roots = list(roots)
         self.given = names
         self.modules: list[Module] = []  # the outermost ones, in call order
@@ -94,10 +117,12 @@ class RecordedGraph:
         self.root = Group(None, None)
         self._groups: dict[int, Group] = {}
         self._collect()
+        self._in_order_of_time()
         self._name_leaves()
         self._hide_views()
         self._dock()
         self._place()
+        self._count_calls()
         self._simplify()
         self._sort()
 
@@ -121,7 +146,7 @@ class RecordedGraph:
                     self._add(node)
 
     def _add(self, node: Node) -> None:
-        vertex = Vertex(node, node.op, node.value, self.given.get(node) or node.name or "")
+        vertex = Vertex(node, node.op, node.value, node.name or self.given.get(node, ""))
         for place, (a, value) in enumerate(zip(node.args, node.values)):
             if isinstance(a, Node):
                 source = self.vertices.get(a)
@@ -132,12 +157,23 @@ class RecordedGraph:
             elif isinstance(a, np.ndarray) and a.size > 1:
                 source = self.vertices.get(id(a))
                 if source is None:
-                    source = self.vertices[id(a)] = Vertex(None, None, value, parameter_name(node, place))
+                    name = (self.given and self.given.get(content(value))) or parameter_name(node, place)
+                    source = self.vertices[id(a)] = Vertex(None, None, value, name)
             else:
                 continue
             vertex.inputs.append(source)
             source.uses.append(vertex)
         self.vertices[node] = vertex
+
+    def _in_order_of_time(self) -> None:
+        """Order vertices as they were computed, so that a loop reads turn by turn; leaves before their first use."""
+        computed = [item for item in self.vertices.items() if item[1].op is not None]
+        keys = {vertex: key for key, vertex in self.vertices.items()}
+        ordered: dict[Any, Vertex] = {}
+        for key, vertex in sorted(computed, key=lambda item: item[0].age):
+            ordered.update((keys[x], x) for x in vertex.inputs if x.op is None)
+            ordered[key] = vertex
+        self.vertices = ordered | self.vertices
 
     def _name_leaves(self) -> None:
         """Name parameters by their path in the outermost modules whose calls made this graph."""
@@ -147,9 +183,9 @@ class RecordedGraph:
             if outer is None or outer is seen:
                 continue
             seen = outer
-            while outer[0] is not None:
+            while outer[0] is not None and outer[0][1] is not BACKWARD:
                 outer = outer[0]
-            if id(outer[1]) not in self.module_names:
+            if outer[1] is not BACKWARD and id(outer[1]) not in self.module_names:
                 self.modules.append(outer[1])
                 self._names_in(outer[1])
         for vertex in self.vertices.values():
@@ -180,9 +216,11 @@ class RecordedGraph:
                 continue
             if len(vertex.inputs) == len(vertex.uses) == 1 and vertex.node not in roots:
                 leaf, use = vertex.inputs[0], vertex.uses[0]
-                if leaf.op is None and leaf.view is None and len(leaf.uses) == 1 and len(use.inputs) > 1:
-                    leaf.view, leaf.uses = vertex.node, [use]
-                    use.inputs[use.inputs.index(vertex)] = leaf
+                place = use.inputs.index(vertex)
+                if leaf.op is None and (len(leaf.uses) == 1 or is_shared(leaf)) and len(use.inputs) > 1:
+                    use.views[place] = vertex.node  # type: ignore[assignment]
+                    use.inputs[place] = leaf
+                    leaf.uses[leaf.uses.index(vertex)] = use
                     del self.vertices[vertex.node]
 
     def _dock(self) -> None:
@@ -192,7 +230,8 @@ class RecordedGraph:
             if not single:
                 continue
             if len(single) == len(vertex.inputs):
-                single.remove(next((x for x in single if not self.is_parameter(x) and x.view is None), single[0]))
+                seen = {vertex.inputs[place] for place in vertex.views}
+                single.remove(next((x for x in single if not self.is_parameter(x) and x not in seen), single[0]))
             vertex.docks = single
             for x in single:
                 x.docked = True
@@ -218,20 +257,36 @@ class RecordedGraph:
         group = self._groups.get(id(scope))
         if group is None:
             outer, module = scope
-            name = "" if outer is None else self._names_in(outer[1]).get(id(module), "")
             around = self._group(outer)
-            group = self._groups[id(scope)] = Group(around, module, name, type(module).__name__)
+            if module is BACKWARD:
+                group = Group(around, None, BACKWARD)
+            else:
+                name = "" if around.module is None else self._names_in(around.module).get(id(module), "")
+                group = Group(around, module, name, type(module).__name__)
+            self._groups[id(scope)] = group
             around.items.append(group)
         return group
+
+    def _count_calls(self) -> None:
+        """Number the calls of each module that was called several times."""
+        calls: dict[tuple[int, str], list[Group]] = {}
+        for group in self._groups.values():
+            if group.module is not None:
+                calls.setdefault((id(group.module), group.path), []).append(group)
+        for groups in calls.values():
+            for i, group in enumerate(groups, 1):
+                around = group.group
+                if len(groups) > 1 and (around is None or len(around.calls) < 2 or around.calls[1] < len(groups)):
+                    group.calls = (i, len(groups))
 
     def _simplify(self) -> None:
         """Dissolve a group around one op without parameters, and one around everything: they say nothing new."""
         for group in reversed(list(self.root.groups())):
             alone = group.items[0] if len(group.items) == 1 else None
-            if isinstance(alone, Vertex) and not alone.docks and group is not self.root:
+            if isinstance(alone, Vertex) and not alone.docks and group.module is not None:
                 self._dissolve(group)
         groups = [item for item in self.root.items if isinstance(item, Group)]
-        if len(groups) == 1 and any(isinstance(item, Group) for item in groups[0].items):
+        if len(groups) == 1 and groups[0].module and any(isinstance(item, Group) for item in groups[0].items):
             self._dissolve(groups[0])
 
     def _dissolve(self, group: Group) -> None:
@@ -271,6 +326,12 @@ class RecordedGraph:
                 else:
                     done[stack.pop()] = None
             group.items = list(done)
+
+
+def is_shared(leaf: Vertex) -> bool:
+    """Whether a leaf is used so often that edges from it to all its uses would hide the graph."""
+    wanted = leaf.node is not None and leaf.node.requires_grad
+    return leaf.op is None and np.ndim(leaf.value) > 0 and len(leaf.uses) >= (SHARED if wanted else 3 * SHARED)
 
 
 def lineage(item: Item) -> list[Item]:

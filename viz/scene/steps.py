@@ -22,6 +22,9 @@ from .substitution import POWERS, bare, bracketed, gradient_symbol, is_number, n
 Row = tuple[str, ...]  # symbol, name, shape, norm (of a scalar: its value), slice
 INFIX = {"add": "+", "subtract": "−", "multiply": "·", "divide": "/", "matmul": "@"}
 ELEMENTS = 4  # how many elements of a tensor are shown
+BEFORE = "′"  # marks a tensor of the turn before the one that is shown
+TURN_BEFORE = f"{BEFORE} is the tensor of the turn before"
+TURNS_BEFORE = "The same closures fire in the turns that are not shown."
 LEAVES = 8  # how many gradients are listed at the end
 
 
@@ -91,6 +94,8 @@ class Narrator:
         name, rule, node = self.names[card], rule_of(card), card.node
         assert node is not None and node.op is not None
         step = Step("forward", name, card, (*into, *docks), (card,), rule=rule, fires=0 if rule else -1)
+        if any(loop.target is card for loop in self.scene.loops):
+            step = replace(step, note=TURN_BEFORE)
         if card.role == "module":
             rows = [self.row("", self.names[x], x.value) for x in (*sources, card)]
             return replace(step, title=self.module_title(card), rows=self.shown(rows), note=card.note)
@@ -182,12 +187,12 @@ class Narrator:
         names = shortened(", ".join(self.names[x] for x in targets), 60)
         return Step(
             "backward",
-            " → ".join(filter(None, (self.module_title(card), names))),
+            " → ".join(filter(None, (card.pill if card.role == "op" else self.module_title(card), names))),
             card,
             tuple(edge for x in targets for edge in self.edges(x, card)),
             arrives=reached,
             rows=self.shown(rows),
-            note="All closures inside fire, those of its parameters too.",
+            note=TURNS_BEFORE if card.role == "op" else "All closures inside fire, those of its parameters too.",
         )
 
     def equation(self, card: Card, c: Contribution) -> Step:
@@ -198,21 +203,22 @@ class Narrator:
         if fires < 0 and len(rule) == 2:
             fires = 1
         same = [place for place, a in enumerate(node.args) if self.source(a) is c.target]
+        edge = self.edges(c.target, card)[same.index(c.place)]
         step = Step(
             "backward",
-            f"{card.pill} → {self.names[c.target]}",
+            f"{card.pill} → {self.named(node.args[c.place])}",
             card,
-            ((c.target, card, same.index(c.place)),),
+            (edge,),
             rule=rule,
             fires=fires,
-            note=c.note,
+            note=c.note if c.gradient is not None else TURN_BEFORE if c.target.role == "op" else "",
         )
         if c.gradient is None:
             return step
         if fires >= 0 and is_scalar(node):
             text = right(rule[fires])
             symbols = numbers(node)
-            symbols |= {p: bracketed(self.names[x]) for p, a, _ in arguments(node) if (x := self.source(a)) is not None}
+            symbols |= {p: bracketed(self.named(a)) for p, a, _ in arguments(node) if self.source(a) is not None}
             symbols |= {gradient_symbol(node): f"∂L/∂{bracketed(self.names[card])}", "out": self.names[card]}
             put, result = substitute(text, numbers(node, card.gradient)), number_or_text(c.gradient)
             lines = [f"{name} = {substitute(text, symbols)}"]
@@ -244,7 +250,7 @@ class Narrator:
         for parameter, a, value in arguments(node):
             card = self.source(a)
             if parameter in used and (card is not None or isinstance(a, np.ndarray) and a.size > 1):
-                rows.append(self.row(parameter, "" if card is None else self.names[card], value))
+                rows.append(self.row(parameter, "" if card is None else self.named(a), value))
         return rows
 
     def row(self, symbol: str, name: str, a: Any) -> Row:
@@ -257,14 +263,23 @@ class Narrator:
         return symbol, name, shape_text(elements.shape), f"‖·‖ {number(norm(elements))}", around_largest(elements)
 
     def edges(self, source: Card, target: Card) -> list[tuple[Card, Card, int]]:
-        """The edges that are drawn from one card to another."""
-        count = 1 if source in target.docks else self.sources.get(target, []).count(source)
-        return [(source, target, i) for i in range(count)]
+        """The edges that are drawn from one card, or from references to it, to another."""
+        docks = [(dock, target, 0) for dock in target.docks if source in (dock, dock.of)]
+        count = self.sources.get(target, []).count(source)
+        count += sum(loop.source is source and loop.target is target for loop in self.scene.loops)
+        return docks or [(source, target, i) for i in range(count)]
 
     def source(self, a: Any) -> Card | None:
         """The card of an op's argument."""
         node = as_drawn(a, self.scene) if isinstance(a, Node) else None
         return None if node is None else self.scene.find(node)
+
+    def named(self, a: Any) -> str:
+        """The name of an op's argument, marked if its card shows the same tensor of another turn."""
+        card = self.source(a)
+        assert card is not None
+        node = as_drawn(a, self.scene)
+        return self.names[card] + (BEFORE if card.role == "op" and card.node is not node else "")
 
     def module_title(self, card: Card) -> str:
         name = self.names[card]
@@ -275,6 +290,8 @@ class Narrator:
         count = Counter[str]()
         around = {card: frame.name for frame in self.scene.frame.frames() for card in frame.cards()}
         for card in self.order:
+            if card.of is not None:
+                continue
             name = shortened(printable(card.path), 28)
             if not name and card.role == "op" and card.op is not None:
                 name = self.expression(card)
@@ -295,7 +312,7 @@ class Narrator:
         for place, (parameter, a, value) in enumerate(arguments(node)):
             source = self.source(a)
             if source is not None:
-                said.append(self.names.get(source, "…"))
+                said.append(self.named(a) if source in self.names else "…")
             elif isinstance(a, np.ndarray) and a.size > 1:
                 said.append(parameter)
             else:
