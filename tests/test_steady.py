@@ -88,16 +88,17 @@ def gradient_penalty() -> Callable[[], Any]:
 
 def mistakes() -> Callable[[], Any]:
     t = tg.Tensor(np.ones((2, 3)), requires_grad=True)
+    wrong: list[tuple[Callable[..., Any], Any, Any]] = [
+        (np.matmul, t, t),
+        (tg.mse_loss, t, np.ones(5)),
+        (np.take, t, 7),
+        (tg.Tensor.backward, t * 2, None),
+    ]
 
     def step() -> None:
-        for function, *args in [
-            (np.matmul, t, t),
-            (tg.mse_loss, t, np.ones(5)),
-            (np.take, t, 7),
-            (tg.Tensor.backward, t * 2),
-        ]:
+        for function, x, y in wrong:
             with contextlib.suppress(Exception):
-                function(*args)
+                function(x, y)
 
     return step
 
