@@ -141,7 +141,7 @@ def layers() -> Iterator[tuple[str, Function, tuple[Any, ...]]]:
     """Every layer of nn that can be made with each of its sizes 4, and these arguments."""
     for name in dir(nn):
         layer = getattr(nn, name)
-        if not (isinstance(layer, type) and issubclass(layer, nn.Module)) or layer is nn.Module:
+        if name.startswith("_") or not (isinstance(layer, type) and issubclass(layer, nn.Module)) or layer is nn.Module:
             continue
         args = tuple(4 for p in positional(layer) if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD)
         if runs(layer, *args):
@@ -301,7 +301,8 @@ ALSO = {
     "value_and_grad": "grad",
     "elementwise_grad": "grad",
     "hessian": "grad",
-    "Flatten": "reshape",
+    "Flatten": "flatten",
+    "Unflatten": "unflatten",
 }
 
 

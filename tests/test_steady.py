@@ -75,8 +75,11 @@ def derivatives() -> Callable[[], Any]:
 def gradient_penalty() -> Callable[[], Any]:
     w = tg.Tensor(np.linspace(0, 1, 5), requires_grad=True)
 
+    def energy(x: Any) -> Any:
+        return np.sum(np.tanh(x * w) ** 2)
+
     def step() -> None:
-        gradient = tg.grad(lambda x: np.sum(np.tanh(x * w) ** 2))(np.ones(5))
+        gradient = tg.grad(energy)(np.ones(5))
         np.sum(gradient**2).backward()
         w.zero_grad()
 
@@ -85,12 +88,17 @@ def gradient_penalty() -> Callable[[], Any]:
 
 def mistakes() -> Callable[[], Any]:
     t = tg.Tensor(np.ones((2, 3)), requires_grad=True)
+    wrong: list[tuple[Callable[..., Any], Any, Any]] = [
+        (np.matmul, t, t),
+        (tg.mse_loss, t, np.ones(5)),
+        (np.take, t, 7),
+        (tg.Tensor.backward, t * 2, None),
+    ]
 
     def step() -> None:
-        calls: list[Any] = [lambda: t @ t, lambda: tg.mse_loss(t, np.ones(5)), lambda: t[7], lambda: (t * 2).backward()]
-        for wrong in calls:
+        for function, x, y in wrong:
             with contextlib.suppress(Exception):
-                wrong()
+                function(x, y)
 
     return step
 

@@ -16,4 +16,4 @@ from .transformer import *
 # A layer names the errors of its constructor, as an op does its own. One made from a function does so already.
 for _layer in {cls for layer in globals().values() if isinstance(layer, type) for cls in layer.__mro__}:
     if _layer.__module__.startswith(__name__) and "__init__" in vars(_layer) and not issubclass(_layer, _Function):
-        setattr(_layer, "__init__", errors.named(_layer.__init__))  # noqa: B010
+        setattr(_layer, "__init__", errors.named(vars(_layer)["__init__"]))  # noqa: B010
