@@ -65,9 +65,10 @@ def test_the_fast_walk_gives_what_the_plain_walk_gives(seed: int) -> None:
         a = pool[rng.integers(len(pool))]
         index: Any = [rng.integers(len(a)), slice(None, None, 2), [0, 0, len(a) - 1], ...][rng.integers(4)]
         pool.append(
-            [lambda a: a[index], lambda a: a * 1.5, lambda a: np.sin(a) * a, lambda a: np.sum(a, axis=0, keepdims=True),
-             lambda a: np.concatenate([a, a[:1]]), lambda a: a - a.mean()][rng.integers(6)](a)
-        )  # fmt: skip
+            [a[index], a * 1.5, np.sin(a) * a, np.sum(a, axis=0, keepdims=True), np.concatenate([a, a[:1]]), a - a.mean()][
+                rng.integers(6)
+            ]
+        )
         pool = [p for p in pool if p.ndim]
     root = sum((np.sum(p * p) for p in pool), leaf(0.0))
     fast, plain = dict(walk({root: np.float64(1)})), dict(walk.plain({root: np.float64(1)}))
