@@ -64,11 +64,9 @@ def test_the_fast_walk_gives_what_the_plain_walk_gives(seed: int) -> None:
     for _ in range(20):
         a = pool[rng.integers(len(pool))]
         index: Any = [rng.integers(len(a)), slice(None, None, 2), [0, 0, len(a) - 1], ...][rng.integers(4)]
-        pool.append(
-            [a[index], a * 1.5, np.sin(a) * a, np.sum(a, axis=0, keepdims=True), np.concatenate([a, a[:1]]), a - a.mean()][
-                rng.integers(6)
-            ]
-        )
+        total: Any = np.sum(a, axis=0, keepdims=True)
+        made: list[Any] = [a[index], a * 1.5, np.sin(a) * a, total, np.concatenate([a, a[:1]]), a - a.mean()]
+        pool.append(made[rng.integers(6)])
         pool = [p for p in pool if p.ndim]
     root = sum((np.sum(p * p) for p in pool), leaf(0.0))
     fast, plain = dict(walk({root: np.float64(1)})), dict(walk.plain({root: np.float64(1)}))
