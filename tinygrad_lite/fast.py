@@ -87,7 +87,8 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
                 value = on_scalars(x_value, y_value)
                 kept = (BOTH if x_flows else SECOND) if y_flows else FIRST
             else:
-                value, kept = this.run(x_value, y_value)
+                large = x_value.__class__ is ndarray and x_value.size >= ELEMENTS_FOR_ONE_ORDER
+                value, kept = (this.run if large else this.rule)(x_value, y_value)  # mixed orders take two large ones
                 dx, dy = kept
                 if not (x_flows and y_flows):
                     kept = (dx, None) if x_flows else (None, dy)
