@@ -31,6 +31,7 @@ IN_WORDS = {
     ),
     **dict.fromkeys(["concatenate", "pad"], "where an array stands in the output is a matter of all the arguments"),
     **dict.fromkeys(["unfold", "fold"], "windows become columns: channels and window elements share an axis"),
+    "unwrap": "how many periods are added is a matter of all the elements before",
     **dict.fromkeys(["pick", "put"], "an element of a window by its number"),
     **dict.fromkeys(["qr", "eigh", "svd"], "several matrices, defined by what they satisfy, packed in one array"),
     **dict.fromkeys(

@@ -282,12 +282,9 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
                 errors.raise_in_gradient(error, node, x)
             if watch is not None:
                 watch.gradient(node, x, g, gx)
-            if x in gradient:
-                gradient[x] = gradient[x] + gx
-            else:
-                gradient[x] = gx
-                if x.op is not None:
-                    heappush(waiting, (-x.age, x))
+            if x not in gradient and x.op is not None:
+                heappush(waiting, (-x.age, x))
+            gradient[x] = gradient[x] + gx if x in gradient else gx
     yield from gradient.items()
 
 

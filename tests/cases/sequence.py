@@ -24,4 +24,8 @@ CASES = {
             for n, m in ((5, 2), (3, 4))
         ),
     ],
+    "unwrap": [
+        Case(np.unwrap, [4 * rand(3, 5)]),
+        Case(lambda p: np.unwrap(p, axis=0, period=3.0), [4 * rand(4, 2)], "axis 0"),
+    ],
 }

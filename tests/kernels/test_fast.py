@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.fast import OPERATORS
-from tinygrad_lite.graph import TABLE
+from tinygrad_lite.graph import TABLE, walk
 
 
 def leaf(x: Any) -> Any:
@@ -53,3 +53,23 @@ def test_a_long_chain_of_scalars_is_two_objects_an_op_for_the_collector() -> Non
     for _ in range(500):
         y = y * z + x
     assert len(gc.get_objects()) - before <= 2 * 1000 + 10
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_fast_walk_gives_what_the_plain_walk_gives(seed: int) -> None:
+    """Random graphs of views, repeated indices, broadcasts and sums in which parts of one array meet again."""
+    rng = np.random.default_rng(seed)
+    x, w = leaf(rng.standard_normal((4, 5))), leaf(rng.standard_normal(5))
+    pool: list[Any] = [x, w, x.T, x * w]
+    for _ in range(20):
+        a = pool[rng.integers(len(pool))]
+        index: Any = [rng.integers(len(a)), slice(None, None, 2), [0, 0, len(a) - 1], ...][rng.integers(4)]
+        total: Any = np.sum(a, axis=0, keepdims=True)
+        made: list[Any] = [a[index], a * 1.5, np.sin(a) * a, total, np.concatenate([a, a[:1]]), a - a.mean()]
+        pool.append(made[rng.integers(6)])
+        pool = [p for p in pool if p.ndim]
+    root = sum((np.sum(p * p) for p in pool), leaf(0.0))
+    fast, plain = dict(walk({root: np.float64(1)})), dict(walk.plain({root: np.float64(1)}))
+    assert fast.keys() == plain.keys()
+    for node, g in plain.items():
+        np.testing.assert_allclose(fast[node], g, rtol=1e-12, atol=1e-12)
