@@ -37,20 +37,21 @@ np.subtract(a, b)  np.real(a)  np.copy(a)  a.astype(np.float64)  a.clip(-0.5, No
 """
 REDUCING = """
 np.sum(a)  np.sum(a, axis=k)  np.sum(a, axis=k, keepdims=True)  np.mean(a)  np.mean(a, axis=k)  np.prod(a, axis=k)
-np.max(a, axis=k)  np.min(a, axis=k)  np.max(a)  np.var(a, axis=k)  np.std(a + b, axis=k)  np.var(a, ddof=1)
-np.ptp(a, axis=k)  np.median(a, axis=k)  np.quantile(a, 0.3, axis=k)  np.percentile(a, 60, axis=k)
+np.max(a, axis=k)  np.min(a, axis=k)  np.max(a)  np.var(a, axis=k)  np.std(np.stack([a, a + 2, b]), axis=0)
+np.var(a, ddof=1)  np.ptp(a, axis=k)  np.median(a, axis=k)  np.quantile(a, 0.3, axis=k)  np.percentile(a, 60, axis=k)
 np.nansum(a, axis=k)  np.nanmean(a, axis=k)  np.nanmax(a, axis=k)  np.average(a, axis=k, weights=np.exp(a))
 np.cumsum(a, axis=k)  np.cumprod(a, axis=k)  np.cumulative_sum(a, axis=k)  np.diff(a, axis=k)  np.gradient(a, axis=k)
 np.trapezoid(a, axis=k)  np.sort(a, axis=k)  np.partition(a, 1)[..., 1]  np.linalg.norm(a)  np.linalg.norm(a, axis=k)
 np.linalg.vector_norm(a, ord=3)  np.trace(a)  a.sum()  a.mean(k)  a.max(k)  a.sum(k, keepdims=True)  a.cumsum(k)
-a.std()  a.prod()  np.sum(a, axis=k, where=b > 0)  np.mean(a, axis=k, dtype=np.float64)  np.ediff1d(a)  np.cov(a)
-np.corrcoef(a + np.sin(i))  np.interp(a, [-1, 0, 2], [1, 3, -1])  np.convolve(a, b)  np.correlate(a, b)
-np.add.reduce(a)  np.add.accumulate(a)  np.add.outer(a, b)  np.maximum.reduce(a)  np.multiply.outer(a, b)
+np.stack([a, a + 2]).std()  a.prod()  np.sum(a, axis=k, where=b > 0)  np.mean(a, axis=k, dtype=np.float64)
+np.ediff1d(a)  np.cov(a)  np.corrcoef(a + np.sin(i))  np.interp(a, [-1, 0, 2], [1, 3, -1])  np.convolve(a, b)
+np.correlate(a, b)  np.add.reduce(a)  np.add.accumulate(a)  np.add.outer(a, b)  np.maximum.reduce(a)
+np.multiply.outer(a, b)
 """
 SHAPING = """
-a.T  a.mT  a[0]  a[-1]  a[..., 0]  a[::-1]  a[1:]  a[:-1]  a[..., ::2]  a[None]  a[..., None]  a[[0, 0, -1]]  a[a > 0]
-a[i % 2]  a[..., [0, -1, 0]]  a[:, 0]  a[:, None]  a[0, ...]  a[[0], [-1]]  a[i > 0]  a[1:1]  a[()]  np.ravel(a)
-np.reshape(a, -1)  a.reshape(-1, 1)  np.transpose(a)  np.swapaxes(a, 0, -1)  np.moveaxis(a, 0, -1)
+a.T  a.mT  a[0]  a[-1]  a[..., 0]  a[::-1]  a[1:]  a[:-1]  a[..., ::2]  a[None]  a[..., None]  a[[0, 0, -1]]
+a[a > 0.03]  a[i % 2]  a[..., [0, -1, 0]]  a[:, 0]  a[:, None]  a[0, ...]  a[[0], [-1]]  a[i > 0]  a[1:1]  a[()]
+np.ravel(a)  np.reshape(a, -1)  a.reshape(-1, 1)  np.transpose(a)  np.swapaxes(a, 0, -1)  np.moveaxis(a, 0, -1)
 np.expand_dims(a, k)  np.squeeze(a)  np.flip(a)  np.flip(a, k)  np.roll(a, n)  np.roll(a, -n, axis=k)  np.rot90(a)
 np.broadcast_to(a, (2, *np.shape(a)))  np.atleast_2d(a)  np.atleast_1d(a)  np.tile(a, n)  np.repeat(a, n)
 np.repeat(a, n, axis=k)  np.concatenate([a, b])  np.concatenate([a, b, a], axis=k)  np.stack([a, b])
@@ -58,7 +59,7 @@ np.stack([a, a], axis=-1)  np.hstack([a, b])  np.vstack([a, b])  np.column_stack
 np.block([[a], [b]])  np.split(a, 2)[n - 1]  np.array_split(a, 2)[0]  np.unstack(a)[0]  np.pad(a, n)
 np.pad(a, 1, mode="edge")  np.pad(a, 1, mode="reflect")  np.pad(a, 1, mode="wrap")  np.take(a, [0, -1])
 np.take(a, i % 2)  np.take_along_axis(a, np.argsort(a, axis=-1), axis=-1)  np.diag(a)  np.diagonal(a)  np.tril(a)
-np.triu(a, 1)  np.compress([True, False], a, axis=k)  np.extract(a > 0, a)  np.delete(a, 0)
+np.triu(a, 1)  np.compress([True, False], a, axis=k)  np.extract(a > 0.03, a)  np.delete(a, 0)
 np.insert(a, 0, b[..., 0])  np.lib.stride_tricks.sliding_window_view(a, 2, -1)  np.resize(a, (2, 3))
 np.meshgrid(a, b)[0]  np.broadcast_arrays(a, b)[0]  np.fliplr(a)  a.ravel()  a.flatten()  a.reshape((1, -1))
 a.transpose()  a.swapaxes(0, -1)  a.repeat(2)  a.take([0, 0])  a.squeeze()  a.diagonal()
@@ -89,7 +90,7 @@ tg.binary_cross_entropy(tg.sigmoid(a), tg.sigmoid(b))  tg.binary_cross_entropy_w
 tg.cross_entropy(a, np.zeros(len(a), int))  tg.cross_entropy(a, tg.softmax(b, -1))
 tg.kl_div(tg.log_softmax(a, -1), tg.softmax(b, -1), "sum")  tg.poisson_nll_loss(a, np.exp(b))
 tg.gaussian_nll_loss(a, b, b**2 + 0.5)  tg.soft_margin_loss(a, np.sign(b))  tg.cosine_similarity(a + 2, b, axis=-1)
-tg.pairwise_distance(a, b)  tg.linear(a, b)  tg.linear(a, a)  tg.prelu(a, np.mean(b))
+tg.pairwise_distance(a, b)  tg.linear(a, b)  tg.linear(a, a)  tg.prelu(a, b.reshape(-1)[:1])
 tg.conv1d(a[None, None, :], b[None, None, :2])  tg.conv2d(a[None, None, ...], b[None, None, :2, :2], padding=1)
 tg.conv2d(a[None, None, ...], a[None, None, ...], padding="same")  tg.conv1d(a[None, ...], a[None, :, :2], stride=2)
 tg.conv_transpose1d(a[None, None, :], b[None, None, :])
