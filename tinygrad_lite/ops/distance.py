@@ -11,7 +11,8 @@ __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
 def least(eps: float, *arrays: Array) -> float:
     """eps, or the least number that the arrays' dtype divides by, if that is more: 1e-8 is 0 in float16."""
-    return max(eps, float(np.finfo(np.result_type(*arrays, np.float16)).tiny))
+    dtype = np.result_type(*arrays, np.float16)
+    return max(eps, float(np.finfo(dtype).tiny)) if dtype.kind == "f" else eps  # symbols have no dtype to lose it in
 
 
 def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Array:
