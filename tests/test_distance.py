@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
@@ -37,3 +40,17 @@ def test_pairwise_distance() -> None:
     x = tg.Tensor(X, requires_grad=True)
     F.pairwise_distance(x, X).sum().backward()
     assert np.all(np.isfinite(x.grad.data))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_vector_of_zeros_has_a_finite_gradient_in_every_dtype(dtype: Any) -> None:
+    zero, other, one = np.zeros((2, 3), dtype), np.ones((2, 3), dtype), np.ones(2)
+    losses: list[Any] = [
+        lambda x: F.normalize(x),
+        lambda x: F.cosine_similarity(x, other),
+        lambda x: F.cosine_embedding_loss(x, other, one),
+    ]
+    for f in losses:
+        x = tg.Tensor(zero, requires_grad=True)
+        np.sum(f(x)).backward()
+        assert x.grad is not None and np.isfinite(x.grad.data).all()

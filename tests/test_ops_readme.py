@@ -34,7 +34,9 @@ HEAD = """# The ops
   array that you could still write to is copied when a graph keeps it. To update a parameter, assign a new array:
   `p.data = p.data - lr * g`.
 - **Numbers.** Gradients stop at plain numbers: `float(t)`, `t.item()` and `math.exp(t)` return one, and `array[0] = t`
-  stores one.
+  stores one. Inside a function that `tg.grad` and its like differentiate, these are refused; `t.item()` is not.
+- **Not promised.** The sign of a zero; and in float16 anything whose way leads above 65,504, or over a difference that
+  its three digits do not hold.
 - **Missing rules.** A NumPy function without a rule raises an error that says so.
 
 What this library is not for: large models (it runs on the CPU, through NumPy) and complex numbers (gradients are of

@@ -18,6 +18,7 @@ from . import errors, graph, tensor
 from .graph import NO_KEYWORDS, OPS, TABLE, Closure, Node, fit, made
 from .kernels.memory_order import side_by_side
 from .kernels.one_order import in_one_order
+from .kernels.thresholds import ELEMENTS_FOR_ONE_ORDER
 from .mode import MODE
 from .ops.indexing import detached, may_repeat
 from .values import IMMUTABLE, Array, frozen
@@ -86,7 +87,8 @@ def binary(function: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Cal
                 value = on_scalars(x_value, y_value)
                 kept = (BOTH if x_flows else SECOND) if y_flows else FIRST
             else:
-                value, kept = this.run(x_value, y_value)
+                large = x_value.__class__ is ndarray and x_value.size >= ELEMENTS_FOR_ONE_ORDER
+                value, kept = (this.run if large else this.rule)(x_value, y_value)  # mixed orders take two large ones
                 dx, dy = kept
                 if not (x_flows and y_flows):
                     kept = (dx, None) if x_flows else (None, dy)
@@ -121,10 +123,10 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
     waiting = [(-root.age, root) for root in seeds if root.op is not None]
     heapify(waiting)
     while waiting:
-        _, node = heappop(waiting)
+        node: Any = heappop(waiting)[1]
         g = gradient.pop(node)
         if g.__class__ is ndarray:
-            if node.op is not None and not node.op.linear and node.value.__class__ is ndarray:
+            if g.size >= ELEMENTS_FOR_ONE_ORDER and node.value.__class__ is ndarray and not node.op.linear:
                 g = side_by_side(node.value, g)  # its closures multiply g by values
             g.setflags(write=False)
         yield node, g
@@ -160,7 +162,8 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
             elif x in ours:
                 np.add(gradient[x], side_by_side(gradient[x], gx), out=gradient[x])
             else:
-                first, second = in_one_order(gradient[x], gx)
+                large = gx.size >= ELEMENTS_FOR_ONE_ORDER
+                first, second = in_one_order(gradient[x], gx) if large else (gradient[x], gx)
                 gradient[x] = first + second
                 ours.add(x)
     yield from gradient.items()

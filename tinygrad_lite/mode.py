@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -52,19 +52,25 @@ def changed(**settings: Any) -> Mode:
     return mode
 
 
-@contextmanager
-def using(**settings: Any) -> Iterator[None]:
+class using:  # it reads as a function: `with using(recording=True):`
     """Other settings inside a with block."""
-    before = changed(**settings)
-    try:
-        yield
-    finally:
-        changed(**{name: getattr(before, name) for name in settings})
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> None:
+        self.before = changed(**self.settings)
+
+    def __exit__(self, *_: object) -> None:
+        changed(**{name: getattr(self.before, name) for name in self.settings})
+
+
+NOTHING = nullcontext()
 
 
 def backward_scope(create_graph: bool) -> AbstractContextManager[None]:
     """Notes in the nodes of a gradient's own graph that a backward pass made them."""
-    return using(scope=(MODE.get().scope, BACKWARD)) if create_graph else nullcontext()
+    return using(scope=(MODE.get().scope, BACKWARD)) if create_graph else NOTHING
 
 
 class NoGrad:

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, SupportsIndex
 import numpy as np
 
 from . import errors
-from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, backpropagate
+from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, walk
 from .mode import MODE, backward_scope
 from .values import IMMUTABLE, Array, frozen
 
@@ -378,7 +378,7 @@ class Tensor(Node):
             seed = seed.value
         # All gradients first: if a rule fails, no leaf is left with half of them.
         with backward_scope(create_graph):
-            found = [(node, g) for node, g in backpropagate(self, seed, create_graph) if node.op is None]
+            found = [(node, g) for node, g in walk({self: seed}, create_graph) if node.op is None]
         with _ADDING:
             for leaf, g in found:
                 g = g if isinstance(g, Tensor) else wrap(g)

@@ -132,9 +132,9 @@ def ordered_as(x: Array, a: Array) -> Array:
 
 def side_by_side(x: Array, a: Array) -> Array:
     """a, of x's shape, in the order of x: copied only where another axis is innermost in it."""
-    if a.size < ELEMENTS_FOR_ONE_ORDER or a.strides == x.strides or innermost(a) == innermost(x):
+    if a.size < ELEMENTS_FOR_ONE_ORDER or a.strides == x.strides or 0 in a.strides:  # a broadcast array is small
         return a
-    return a if 0 in a.strides else ordered_as(x, a)  # what is broadcast has few elements in memory
+    return a if innermost(a) == innermost(x) else ordered_as(x, a)
 
 
 def innermost(x: Array) -> int:

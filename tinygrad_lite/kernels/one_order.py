@@ -34,13 +34,15 @@ def in_one_order(*operands: Array) -> Iterable[Array]:
 
 
 def on_one_order(rule: Callable[..., Rule]) -> Callable[..., Rule]:
-    """The rule of an elementwise op on operands in one order."""
+    """The rule of an elementwise op on operands in one order. Where two suffice, only large ones take any time."""
 
-    def run(*operands: Array, **options: Any) -> Rule:
-        for a in operands:
-            if a.__class__ is ndarray and a.size >= ELEMENTS_FOR_ONE_ORDER:
-                return rule(*in_one_order(*operands), **options)
-        return rule(*operands, **options)
+    def run(x: Array, y: Array, *more: Array, **options: Any) -> Rule:
+        if (
+            x.__class__ is ndarray and x.size >= ELEMENTS_FOR_ONE_ORDER
+            or y.__class__ is ndarray and y.size >= ELEMENTS_FOR_ONE_ORDER
+        ):  # fmt: skip
+            return rule(*in_one_order(x, y, *more), **options)
+        return rule(x, y, *more, **options) if more or options else rule(x, y)
 
     return run
 

@@ -34,8 +34,8 @@ def relu_forward(x: Array) -> Array:
 
 
 @array_code
-def relu_gradient(g: Array, x: Array) -> Array:
-    return g * (x > 0)
+def relu_gradient(g: Array, on: Array) -> Array:
+    return g * on
 
 
 @op
@@ -44,7 +44,8 @@ def relu(x: Array) -> Rule:
 
     The derivative at 0 is 0.
     """
-    return relu_forward(x), (lambda g: relu_gradient(g, x),)
+    on = x > 0
+    return relu_forward(x), (lambda g: relu_gradient(g, on),)
 
 
 @forward

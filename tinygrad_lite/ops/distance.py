@@ -9,13 +9,19 @@ from ..values import Array
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
 
+def least(eps: float, *arrays: Array) -> float:
+    """eps, or the least number that the arrays' dtype divides by, if that is more: 1e-8 is 0 in float16."""
+    return max(eps, float(np.finfo(np.result_type(*arrays, np.float16)).tiny))
+
+
 def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Array:
     """x / max(‖x‖, eps), the p-norm along `axis`: 0 stays 0."""
-    return x / np.clip(np.linalg.norm(x, p, axis=axis, keepdims=True), eps, None)
+    return x / np.clip(np.linalg.norm(x, p, axis=axis, keepdims=True), least(eps, x), None)
 
 
 def cosine_similarity(x1: Array, x2: Array, axis: int = 1, eps: float = 1e-8) -> Array:
     """Σ x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `axis`; the other axes broadcast. 0 where a vector is 0."""
+    eps = least(eps, x1, x2)
     a, b = (x / np.clip(np.linalg.norm(x, axis=axis, keepdims=True), eps, None) for x in np.broadcast_arrays(x1, x2))
     return np.sum(a * b, axis=axis)
 

@@ -16,7 +16,7 @@ from ..graph import Rule, op
 from ..values import Array
 from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
-from .distance import pairwise_distance
+from .distance import least, pairwise_distance
 from .indexing import detached
 from .ufuncs import keep
 
@@ -181,11 +181,11 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
     Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12 (6e-5 in float16): at p = 0 and 1 all stays
     finite.
     """
-    least = max(1e-12, float(np.finfo(np.result_type(p, np.float16)).tiny))
+    smallest = least(1e-12, p)
     with np.errstate(divide="ignore"):
         yes, no = np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
     return -y * yes - (1 - y) * no, (
-        lambda g: g * (p - y) / np.maximum(p * (1 - p), least),
+        lambda g: g * (p - y) / np.maximum(p * (1 - p), smallest),
         lambda g: g * (no - yes),
     )
 
@@ -320,8 +320,8 @@ def cosine_embedding_loss(
             f"{name}: input1 has shape {np.shape(input1)} but target has shape {np.shape(target)}: "
             "it needs one for each row"
         )
-    squares = [np.sum(np.square(x), axis=-1) + 1e-12 for x in (input1, input2)]
-    cosine = np.sum(input1 * input2, axis=-1) / np.sqrt(squares[0] * squares[1])
+    lengths = [np.sqrt(np.sum(np.square(x), axis=-1) + least(1e-12, x)) for x in (input1, input2)]
+    cosine = np.sum(input1 * input2, axis=-1) / (lengths[0] * lengths[1])
     loss = np.where(target == 1, 1 - cosine, 0) + np.where(target == -1, _positive(cosine - margin), 0)
     return _reduced(name, loss, reduction)
 

@@ -87,7 +87,7 @@ def sum(
     no_out(out)
     shape = np.shape(x)
     value = sum_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
-    return value, (lambda g: spread(g, shape, axis=axis, keepdims=keepdims, where=where),)
+    return value, (lambda g: spread(g, shape, axis, keepdims, where),)
 
 
 @forward
@@ -105,7 +105,7 @@ def mean(
     no_out(out)
     shape, n = np.shape(x), counted(x, axis, keepdims, where)
     value = mean_forward(x, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return value, (lambda g: spread(wide(g) / n, shape, axis=axis, keepdims=keepdims, where=where),)
+    return value, (lambda g: spread(wide(g) / n, shape, axis, keepdims, where),)
 
 
 @op(np.prod, linear=False)
