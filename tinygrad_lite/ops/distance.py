@@ -9,10 +9,10 @@ from ..values import Array
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 
 
-def least(eps: float, *arrays: Array) -> float:
-    """eps, or the least number that the arrays' dtype divides by, if that is more: 1e-8 is 0 in float16."""
-    dtype = np.result_type(*arrays, np.float16)
-    return max(eps, float(np.finfo(dtype).tiny)) if dtype.kind == "f" else eps  # symbols have no dtype to lose it in
+def least(eps: float, x: Array) -> float:
+    """eps, or if that is more, what a gradient of x's dtype can be divided by: float16 has no 1e-8, so 1e-3."""
+    dtype = np.result_type(x, np.float16)
+    return max(eps, 16 * float(np.finfo(dtype).tiny)) if dtype.kind == "f" else eps  # of symbols, eps itself
 
 
 def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Array:
@@ -22,8 +22,8 @@ def normalize(x: Array, p: float = 2.0, axis: int = 1, eps: float = 1e-12) -> Ar
 
 def cosine_similarity(x1: Array, x2: Array, axis: int = 1, eps: float = 1e-8) -> Array:
     """Σ x1 · x2 / (max(‖x1‖, eps) · max(‖x2‖, eps)) along `axis`; the other axes broadcast. 0 where a vector is 0."""
-    eps = least(eps, x1, x2)
-    a, b = (x / np.clip(np.linalg.norm(x, axis=axis, keepdims=True), eps, None) for x in np.broadcast_arrays(x1, x2))
+    lengths = [np.linalg.norm(x, axis=axis, keepdims=True) for x in np.broadcast_arrays(x1, x2)]
+    a, b = (x / np.clip(length, least(eps, x), None) for x, length in zip((x1, x2), lengths))
     return np.sum(a * b, axis=axis)
 
 

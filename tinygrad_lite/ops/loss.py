@@ -178,7 +178,7 @@ def bernoulli_nll(p: Array, y: Array) -> Rule:
     """out = -y · log p - (1 - y) · log(1 - p)
     ∂L/∂p = g · (p - y) / (p · (1 - p))        ∂L/∂y = g · (log(1 - p) - log p)
 
-    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12 (6e-5 in float16): at p = 0 and 1 all stays
+    Neither logarithm is taken to be below -100, nor p · (1 - p) below 1e-12 (1e-3 in float16): at p = 0 and 1 all stays
     finite.
     """
     smallest = least(1e-12, p)
