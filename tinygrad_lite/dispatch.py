@@ -28,6 +28,7 @@ from .values import IMMUTABLE
 
 P = ParamSpec("P")
 OBJECT = np.dtype(object)
+CONTAINERS = {tuple, dict}  # of settings
 
 
 class ArrayCode(Protocol[P]):
@@ -69,7 +70,7 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
             if a.__class__ in IMMUTABLE:
                 continue
             asked = True
-            if a.__class__ is ndarray and a.dtype is not OBJECT:
+            if (a.dtype is not OBJECT) if a.__class__ is ndarray else a.__class__ in CONTAINERS:
                 continue
             if is_value:
                 mode = MODE.get()

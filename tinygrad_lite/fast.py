@@ -128,7 +128,7 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         if g.__class__ is ndarray:
             if g.size >= ELEMENTS_FOR_ONE_ORDER and node.value.__class__ is ndarray and not node.op.linear:
                 g = side_by_side(node.value, g)  # its closures multiply g by values
-            g.setflags(write=False)
+            g.setflags(False)  # write=
         yield node, g
         closures = node.kept
         if closures.__class__ is Again:

@@ -196,7 +196,7 @@ def made(
     """The result of an op; without closures it is a leaf."""
     if value.__class__ is ndarray:
         if value.ndim:
-            value.setflags(write=False)
+            value.setflags(False)  # write=False: by its name it takes three times as long
         else:
             value = value[()]  # NumPy scalars are several times faster than 0-d arrays
     out: Node = new(kind)

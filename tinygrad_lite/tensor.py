@@ -386,12 +386,14 @@ class Tensor(Node):
 
     def _seed(self, grad: Any, caller: str = "backward") -> Any:
         if grad is None:
+            if isinstance(self.value, np.generic):
+                return type(self.value)(1)
             if self.size != 1:
                 raise RuntimeError(
                     f"{caller}: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
                     "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
-            return self.dtype.type(1) if isinstance(self.value, np.generic) else np.ones_like(self.value)
+            return np.ones_like(self.value)
         seed = grad if isinstance(grad, Tensor) else as_value(grad)
         shape, dtype = np.shape(seed.value if isinstance(seed, Tensor) else seed), self.dtype
         if shape != self.shape:
@@ -663,7 +665,7 @@ def wrap(value: Array) -> Tensor:
     """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
     while isinstance(base, np.ndarray):
-        base.setflags(write=False)
+        base.setflags(False)  # write=
         base = base.base
     out = Tensor.__new__(Tensor)
     out._hold(value[()] if isinstance(value, np.ndarray) and not value.ndim else value)
