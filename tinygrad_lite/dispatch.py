@@ -67,18 +67,18 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
     def run(*args: P.args, **kwargs: P.kwargs) -> Any:
         asked = False
         for a in args:
-            if a.__class__ in IMMUTABLE:
-                continue
-            asked = True
-            if (a.dtype is not OBJECT) if a.__class__ is ndarray else a.__class__ in CONTAINERS:
-                continue
-            if is_value:
-                mode = MODE.get()
-                if mode.again is not None and not mode.served and isinstance(a, mode.again.__class__):
-                    mode.served = True
-                    return mode.again
-            if a.dtype == OBJECT if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
-                return plain(*args, **kwargs)
+            kind = a.__class__
+            if kind is ndarray and a.dtype is not OBJECT or kind in CONTAINERS:
+                asked = True
+            elif kind not in IMMUTABLE:
+                asked = True
+                if is_value:
+                    mode = MODE.get()
+                    if mode.again is not None and not mode.served and isinstance(a, mode.again.__class__):
+                        mode.served = True
+                        return mode.again
+                if a.dtype == OBJECT if isinstance(a, ndarray) else hasattr(a, "__array_ufunc__"):
+                    return plain(*args, **kwargs)
         if asked:
             for version in versions:
                 out = version(*args, **kwargs)

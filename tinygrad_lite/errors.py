@@ -35,7 +35,9 @@ def describe(a: Any) -> str:
 
 
 def numpy_name(function: Any) -> str:
-    """What a user calls a function of NumPy or SciPy: np.linalg.eig, scipy.special.expit."""
+    """What a user calls a function of NumPy or SciPy: np.linalg.eig, np.less.outer, scipy.special.expit."""
+    if isinstance(owner := getattr(function, "__self__", None), np.ufunc):
+        return f"{numpy_name(owner)}.{function.__name__}"
     name, module = function.__name__, getattr(function, "__module__", None)
     if module is None:  # SciPy's ufuncs do not tell, nor NumPy's before 2.2
         homes = map(sys.modules.get, ("scipy.special", "scipy.special._ufuncs"))

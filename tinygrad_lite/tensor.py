@@ -384,21 +384,23 @@ class Tensor(Node):
                 g = g if isinstance(g, Tensor) else wrap(g)
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
 
-    def _seed(self, grad: Any, caller: str = "backward") -> Any:
+    def _seed(self, grad: Any) -> Any:
         if grad is None:
             if isinstance(self.value, np.generic):
                 return type(self.value)(1)
             if self.size != 1:
                 raise RuntimeError(
-                    f"{caller}: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
+                    f"backward: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
                     "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
             return np.ones_like(self.value)
-        seed = grad if isinstance(grad, Tensor) else as_value(grad)
-        shape, dtype = np.shape(seed.value if isinstance(seed, Tensor) else seed), self.dtype
+        dtype = self.dtype
+        copied = grad.__class__ is np.ndarray and grad.dtype == dtype  # by the walk
+        seed = grad if copied or isinstance(grad, Tensor) else as_value(grad)
+        shape = np.shape(seed.value if isinstance(seed, Tensor) else seed)
         if shape != self.shape:
             raise ValueError(
-                f"{caller}: grad has shape {shape}, this tensor has shape {self.shape}; they must be equal"
+                f"backward: grad has shape {shape}, this tensor has shape {self.shape}; they must be equal"
             )
         return seed if getattr(seed, "dtype", dtype) == dtype else seed.astype(dtype)
 
@@ -577,7 +579,7 @@ class Tensor(Node):
         if function is not None:
             return apply(function, inputs, {"axis": 0} | kwargs)
         if ufunc in PLAIN and method != "at":
-            return _on_arrays(getattr(ufunc, method), f"np.{ufunc.__name__}.{method}", inputs, kwargs)
+            return _on_arrays(getattr(ufunc, method), inputs, kwargs)
         if method == "outer" and not kwargs:
             x, y = (operand(a) for a in inputs)
             return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y)
@@ -678,22 +680,24 @@ def _unwrapped(a: Any) -> Any:
     return type(a)([_unwrapped(item) for item in a]) if type(a) in SEQUENCES else a
 
 
-def _on_arrays(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _on_arrays(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What a function without a derivative gives for the arrays of tensors."""
-    out = kwargs.get("out")
-    if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
-        raise TypeError(f"{name}: out= is a Tensor, and an array in a graph never changes: give an array")
     try:
+        if not kwargs:
+            return function(*map(_unwrapped, args))
+        out = kwargs.get("out")
+        if any(isinstance(o, Tensor) for o in (out if type(out) is tuple else (out,))):
+            raise TypeError("out= is a Tensor, and an array in a graph never changes: give an array")
         return function(*map(_unwrapped, args), **{key: _unwrapped(a) for key, a in kwargs.items()})
     except (ValueError, TypeError, IndexError) as error:
-        errors.raise_named(error, name, {}, args)
+        errors.raise_named(error, errors.numpy_name(function), {}, args)
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """NumPy's function where one of its arguments is a Tensor. A TypeError where the graph would be cut silently."""
     found = TABLE.get(function)
     if found is None and function in PLAIN:
-        return _on_arrays(function, errors.numpy_name(function), args, kwargs)
+        return _on_arrays(function, args, kwargs)
     if found is None:
         found = TABLE.get(errors.numpy_name(function))  # SciPy's functions are known by name
     if found is None:

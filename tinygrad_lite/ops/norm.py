@@ -102,7 +102,7 @@ def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) 
 def _checked(name: str, eps: Any) -> Any:
     if isinstance(eps, Tensor) and eps.requires_grad:
         raise TypeError(f"{name}: no gradient flows to eps: give a number, or detach() it")
-    if np.any(eps < 0):
+    if eps < 0:
         raise ValueError(f"{name}: eps must not be negative, got {eps}")
     return eps
 
@@ -196,7 +196,7 @@ def _normalized(
     """Standardised over the axes, or by the running statistics where axes is None; then scaled by channel."""
     running = {"running_mean": running_mean, "running_var": running_var}
     shape = _channels(name, x, **running, weight=weight, bias=bias)
-    if np.any(_checked(name, eps) == 0):
+    if _checked(name, eps) == 0:
         raise ValueError(f"{name}: eps must be positive: a channel of equal values has variance 0")
     if axes is None:
         if running_mean is None or running_var is None:
