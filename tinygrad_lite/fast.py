@@ -17,7 +17,6 @@ from numpy import float64, ndarray
 from . import errors, graph, tensor
 from .graph import NO_KEYWORDS, OPS, TABLE, Closure, Node, fit, made
 from .kernels.memory_order import side_by_side
-from .kernels.one_order import in_one_order
 from .kernels.thresholds import ELEMENTS_FOR_ONE_ORDER
 from .mode import MODE
 from .ops.indexing import detached, may_repeat
@@ -108,7 +107,7 @@ tensor.operate_with(binary)
 # ------------------------------------------------------------------------------------------------------------- the walk
 
 
-GETITEM = OPS["getitem"]
+ADD, GETITEM = OPS["add"], OPS["getitem"]
 
 
 @graph.walk.register
@@ -163,7 +162,6 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
                 np.add(gradient[x], side_by_side(gradient[x], gx), out=gradient[x])
             else:
                 large = gx.size >= ELEMENTS_FOR_ONE_ORDER
-                first, second = in_one_order(gradient[x], gx) if large else (gradient[x], gx)
-                gradient[x] = first + second
+                gradient[x] = ADD.run(gradient[x], gx)[0] if large else gradient[x] + gx
                 ours.add(x)
     yield from gradient.items()

@@ -14,7 +14,10 @@ if library.library() is None:
     pytest.skip(f"oneDNN: {library.status()}; `pip install tinygrad-lite[fast]` brings it", allow_module_level=True)
 
 WORSE = 4  # how many times the rounding error of the plain function in float32 a version may have
-PARTS = [onednn.conv, onednn.elementwise, onednn.norm, onednn.pool, onednn.product, onednn.softmax]
+PARTS = [
+    onednn.arithmetic, onednn.conv, onednn.elementwise, onednn.norm, onednn.pool, onednn.product,
+    onednn.softmax,
+]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,7 @@ def small_arrays_too(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, thing in vars(part).items():
             if hasattr(thing, "least"):
                 monkeypatch.setattr(thing, "least", 1)
-            elif name.endswith("_FOR_ONEDNN"):
+            elif "_FOR_ONEDNN" in name:
                 monkeypatch.setattr(part, name, 0)
 
 

@@ -47,6 +47,7 @@ CONV_ELEMENTS_FOR_ONEDNN = 2048  # of the input: a call takes some 10 µs more t
 CONV_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
 MATMUL_ELEMENTS_FOR_ONEDNN = 256  # of the left matrix
 MATMUL_PRODUCTS_FOR_ONEDNN = 1 << 18  # of two numbers
+ELEMENTS_FOR_ONEDNN_ARITHMETIC = 1 << 17  # of each of two arrays: of fewer, a core's cache holds the result
 ELEMENTS_FOR_ONEDNN = 1 << 12  # of an array, for a function of each element or along an axis
 ELEMENTS_FOR_ONEDNN_EXP = 1 << 15  # for exp and tanh, which NumPy does as fast in one thread
 POOL_ELEMENTS_FOR_ONEDNN = 1 << 12  # of the input

@@ -4,6 +4,7 @@ oneDNN is the library that PyTorch calls on processors. `pip install tinygrad-li
 Homebrew or the system serves too. It is loaded when the first large array comes, and leaves nothing behind.
 """
 
+from . import arithmetic as arithmetic
 from . import conv as conv
 from . import elementwise as elementwise
 from . import norm as norm
