@@ -20,7 +20,7 @@ from .kernels.memory_order import side_by_side
 from .kernels.thresholds import ELEMENTS_FOR_ONE_ORDER
 from .mode import MODE
 from .ops.indexing import detached, may_repeat
-from .values import IMMUTABLE, Array, frozen
+from .values import IMMUTABLE, Array, frozen, set_writeable
 
 # ------------------------------------------------------------------------------------------------- operators on scalars
 
@@ -127,7 +127,7 @@ def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
         if g.__class__ is ndarray:
             if g.size >= ELEMENTS_FOR_ONE_ORDER and node.value.__class__ is ndarray and not node.op.linear:
                 g = side_by_side(node.value, g)  # its closures multiply g by values
-            g.setflags(False)  # write=
+            set_writeable(g, False)
         yield node, g
         closures = node.kept
         if closures.__class__ is Again:

@@ -26,7 +26,7 @@ from numpy import ndarray
 from . import errors
 from .dispatch import array_code
 from .mode import MODE, using
-from .values import IMMUTABLE, Array, frozen
+from .values import IMMUTABLE, Array, frozen, set_writeable
 
 Closure = Callable[[Array], Array]
 Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its value, a closure (or None) per input
@@ -196,7 +196,7 @@ def made(
     """The result of an op; without closures it is a leaf."""
     if value.__class__ is ndarray:
         if value.ndim:
-            value.setflags(False)  # write=False: by its name it takes three times as long
+            set_writeable(value, False)
         else:
             value = value[()]  # NumPy scalars are several times faster than 0-d arrays
     out: Node = new(kind)
@@ -271,7 +271,7 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
         _, node = heappop(waiting)
         g = gradient.pop(node)
         if isinstance(g, ndarray):
-            g.setflags(write=False)  # it may be another node's gradient as well: a closure must not write into it
+            set_writeable(g, False)  # it may be another node's gradient as well: a closure must not write into it
         yield node, g
         for x, closure in zip(node.args, differentiable_closures(node) if create_graph else node.closures):
             if closure is None:

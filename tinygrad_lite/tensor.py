@@ -16,7 +16,7 @@ import numpy as np
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, walk
 from .mode import MODE, backward_scope
-from .values import IMMUTABLE, Array, frozen
+from .values import IMMUTABLE, Array, frozen, set_writeable
 
 P = ParamSpec("P")
 
@@ -667,7 +667,7 @@ def wrap(value: Array) -> Tensor:
     """A Tensor around an array that nobody else will write to: made read-only, as is what it views; not copied."""
     base = value
     while isinstance(base, np.ndarray):
-        base.setflags(False)  # write=
+        set_writeable(base, False)
         base = base.base
     out = Tensor.__new__(Tensor)
     out._hold(value[()] if isinstance(value, np.ndarray) and not value.ndim else value)

@@ -32,6 +32,23 @@ def test_standardisation_is_as_the_plain_one(shape: Any, axis: Any, order: str) 
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
+def test_the_gradient_of_standardisation_is_as_the_plain_one(shape: Any, axis: Any, order: str) -> None:
+    if len(shape) < 2 and "last" in order:
+        pytest.skip("an order of several axes")
+    x, g = (in_order(rand(*shape, seed=i).astype(np.float32), order) for i in range(2))
+    y, sigma = PLAIN(x, axis, 1e-5)
+    channels = rand(*[1 if i > axis[0] else n for i, n in enumerate(shape)], seed=2).astype(np.float32)
+    for weight in (1, channels):
+        for h in (g, np.broadcast_to(g.ravel()[:1], shape)):
+            exact = versions.standardize_gradient.point.plain(*map(double, (h, y, sigma, weight)), axis)
+            plain = versions.standardize_gradient.point.plain(h, y, sigma, weight, axis)
+            compare([versions.standardize_gradient(h, y, sigma, weight, axis)], [plain], [exact])
+    for arguments in ((g, y, sigma, 2.0 * channels.astype(float)), (g.astype(float), y, sigma, 1)):
+        assert versions.standardize_gradient(*arguments, axis) is NotImplemented
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("shape", "axis"), SHAPES)
 def test_the_whole_op_and_its_gradients_are_as_the_rule_s(shape: Any, axis: Any, order: str) -> None:
     if len(shape) < 2 and "last" in order:
         pytest.skip("an order of several axes")
@@ -65,7 +82,10 @@ def test_a_row_that_is_not_finite_spoils_no_other(value: float) -> None:
         for op in (OPS["standardize"].run, OPS["standardize"].rule):
             result: Any = op(x, w, b, (1,), 1e-5)
             out, closures = result
-            every.append([out, *[closure(g) for closure in closures], *versions.standardized(x, axis=(1,), eps=1e-5)])
+            y, sigma = versions.standardized(x, axis=(1,), eps=1e-5)
+            gradient: Any = versions.standardize_gradient
+            gx = (gradient if op == OPS["standardize"].run else gradient.point.plain)(g, y, sigma, w, (1,))
+            every.append([out, *[closure(g) for closure in closures], y, sigma, gx])
     for got, plain in zip(*every, strict=True):
         np.testing.assert_allclose(got, plain, rtol=1e-4, atol=1e-5)
 

@@ -1,4 +1,4 @@
-"""Standardisation over the last axes: layer_norm whole, and the first half of group_norm and instance_norm.
+"""Standardisation over the last axes and its gradient: layer_norm, group_norm and instance_norm.
 
 Batch_norm is left to NumPy: over all axes but the channels oneDNN takes four times as long, and is less exact.
 """
@@ -16,10 +16,11 @@ from ...ops import norm as rules
 from ...values import Array
 from ..thresholds import ELEMENTS_FOR_ONEDNN
 from . import binding as dnn
+from .arithmetic import times
 from .binding import Call, Object, Shape, Unsupported, call, dense, fits, version
 
 SCALE_AND_SHIFT = 2 + 4  # flags
-BACKWARD = 128
+BACKWARD, BACKWARD_DATA = 128, 160
 
 
 @version(rules.standardized, ELEMENTS_FOR_ONEDNN)
@@ -29,6 +30,19 @@ def standardized(x: Array, axis: Shape, eps: float) -> Any:
     x = np.ascontiguousarray(x)
     y, _, variance = forward(x, axis, eps)
     return y, np.sqrt(variance + np.float32(eps))
+
+
+@version(rules.standardize_gradient, ELEMENTS_FOR_ONEDNN)
+def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Shape) -> Any:
+    """That of y, which has mean 0 and variance 1: as g · weight / σ comes in, that of x goes out."""
+    factor = np.asarray(weight / sigma)
+    if not over_last_axes(y, axis) or not fits(g, y, sigma, factor):
+        return NotImplemented
+    g, y = np.ascontiguousarray(times(g, factor)), np.ascontiguousarray(y)
+    gx = np.empty_like(y)
+    mean, variance = np.zeros(sigma.size, np.float32), np.ones(sigma.size, np.float32)
+    call(_backward, sigma.size, y.size // sigma.size, 0.0, False)(y, g, mean, variance, gx)
+    return gx
 
 
 def standardize(otherwise: Callable[..., Rule]) -> Callable[..., Rule]:
@@ -90,8 +104,8 @@ def backward(
 ) -> tuple[ndarray, ndarray, ndarray]:
     """The gradients for x, weight and bias."""
     gx, gw, gb = np.empty_like(x), np.empty_like(weight), np.empty_like(weight)
-    run = call(_backward, mean.size, x.size // mean.size, float(eps))
-    run(x, g, mean, variance, weight, weight, gx, gw, gb)  # any shift: it is asked for, and not read
+    run = call(_backward, mean.size, x.size // mean.size, float(eps), True)
+    run(x, g, mean, variance, gx, weight, weight, gw, gb)  # any shift: it is asked for, and not read
     return gx, gw, gb
 
 
@@ -103,17 +117,15 @@ def _forward(rows: int, columns: int, eps: float, affine: bool) -> Call:
     return Call(what, given, [dnn.DST, dnn.MEAN, dnn.VARIANCE])
 
 
-def _backward(rows: int, columns: int, eps: float) -> Call:
+def _backward(rows: int, columns: int, eps: float, affine: bool) -> Call:
     here, each, line = dense((rows, columns)), dense((rows,)), dense((columns,))
-    hint = _description(here, each, eps, SCALE_AND_SHIFT)
-    what = dnn.description(
-        "layer_normalization_backward", BACKWARD, here, here, here, each, eps, SCALE_AND_SHIFT, hint, None
-    )
-    given = [
-        (dnn.SRC, here), (dnn.DIFF_DST, here), (dnn.MEAN, each), (dnn.VARIANCE, each), (dnn.SCALE, line),
-        (dnn.SHIFT, line), (dnn.DIFF_SRC, here), (dnn.DIFF_SCALE, line), (dnn.DIFF_SHIFT, line),
-    ]  # fmt: skip
-    return Call(what, given, [dnn.DIFF_SRC])
+    flags = SCALE_AND_SHIFT if affine else 0
+    hint = _description(here, each, eps, flags)
+    kind = BACKWARD if affine else BACKWARD_DATA
+    what = dnn.description("layer_normalization_backward", kind, here, here, here, each, eps, flags, hint, None)
+    given = [(dnn.SRC, here), (dnn.DIFF_DST, here), (dnn.MEAN, each), (dnn.VARIANCE, each), (dnn.DIFF_SRC, here)]
+    roles = (dnn.SCALE, dnn.SHIFT, dnn.DIFF_SCALE, dnn.DIFF_SHIFT) if affine else ()
+    return Call(what, given + [(role, line) for role in roles], [dnn.DIFF_SRC])
 
 
 def _description(here: Object, each: Object, eps: float, flags: int) -> Object:
