@@ -66,6 +66,7 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
     @functools.wraps(plain)
     def run(*args: P.args, **kwargs: P.kwargs) -> Any:
         asked = False
+        a: Any
         for a in args:
             kind = a.__class__
             if kind is ndarray and a.dtype is not OBJECT or kind in CONTAINERS:

@@ -61,7 +61,8 @@ def test_in_which_ways_an_array_may_repeat() -> None:
     for y, shape in [
         (x, (1, 120, 1)), (x[:1], (2, 60, 1)), (x[0, 0, 0], (24, 5, 1)), (x[0, :, :1, :1], (2, 3, 20)),
         (x[:, :, :1, :1], (1, 6, 20)), (x[:1, :1, :1, :1], (1, 1, 120)),
-        (np.broadcast_to(x[:1, 0, 0, 0], x.shape), (1, 1, 120)), (np.broadcast_to(x[:1, :, :1, :1], x.shape), (2, 3, 20)),
+        (np.broadcast_to(x[:1, 0, 0, 0], x.shape), (1, 1, 120)),
+        (np.broadcast_to(x[:1, :, :1, :1], x.shape), (2, 3, 20)),
     ]:  # fmt: skip
         found = versions.repeats(x, y)
         assert found is not None and found[1] == shape
