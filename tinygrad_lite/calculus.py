@@ -20,7 +20,7 @@ import numpy as np
 from . import errors, random
 from .graph import Node, Rule, identity, op, walk
 from .mode import MODE, backward_scope, using
-from .tensor import NumberTaken, Tensor, as_value, wrap
+from .tensor import NumberTaken, Tensor, as_value, one_like, wrap
 from .values import Array
 
 Tree = Any  # arrays in nested tuples, lists and dicts
@@ -190,7 +190,7 @@ def _scalar_seed(name: str, out: Any) -> list[Any]:
             f"{name}: the function's result has shape {np.shape(out)}, and only a scalar has a gradient: "
             "reduce it (np.sum, np.mean), or use tg.jacobian, tg.elementwise_grad or tg.vjp"
         )
-    return [np.ones_like(out.value) if isinstance(out, Tensor) else 1.0]
+    return [one_like(out.value) if isinstance(out, Tensor) else 1.0]
 
 
 class Derived:
@@ -213,13 +213,18 @@ def value_and_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] 
     return Derived(_value_and_grad, f, argnum)
 
 
-def _value_and_grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+def _traced_and_grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Traced, Any]:
     argnums = [operator.index(i) for i in (argnum if isinstance(argnum, Sequence) else [argnum])]
     traced = _Traced("grad", f, argnums, args, kwargs)
     if len(traced.outs) != 1:
         raise ValueError(f"grad: the function returned {len(traced.outs)} results; return one scalar")
     gradients = traced.trees(traced.pull(_scalar_seed("grad", traced.outs[0])))
-    return traced.values(), tuple(gradients) if isinstance(argnum, Sequence) else gradients[0]
+    return traced, tuple(gradients) if isinstance(argnum, Sequence) else gradients[0]
+
+
+def _value_and_grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    traced, gradients = _traced_and_grad(f, argnum, args, kwargs)
+    return traced.values(), gradients
 
 
 def grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:
@@ -238,7 +243,7 @@ def grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Fu
 
 
 def _grad(f: Function, argnum: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return _value_and_grad(f, argnum, args, kwargs)[1]
+    return _traced_and_grad(f, argnum, args, kwargs)[1]
 
 
 def elementwise_grad(f: Function, argnum: SupportsIndex | Sequence[SupportsIndex] = 0) -> Function:

@@ -386,14 +386,12 @@ class Tensor(Node):
 
     def _seed(self, grad: Any) -> Any:
         if grad is None:
-            if isinstance(self.value, np.generic):
-                return type(self.value)(1)
-            if self.size != 1:
+            if not isinstance(self.value, np.generic) and self.size != 1:
                 raise RuntimeError(
                     f"backward: this tensor has shape {self.shape}, and only a scalar has a gradient by itself: "
                     "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
-            return np.ones_like(self.value)
+            return one_like(self.value)
         dtype = self.dtype
         copied = grad.__class__ is np.ndarray and grad.dtype == dtype  # by the walk
         seed = grad if copied or isinstance(grad, Tensor) else as_value(grad)
@@ -661,6 +659,11 @@ class Absent:
 for _name in ("__dlpack__", *dir(np.ndarray)):
     if not hasattr(Tensor, _name) and (_name == "__dlpack__" or not _name.startswith("__")):
         setattr(Tensor, _name, Absent(_name))
+
+
+def one_like(value: Array) -> Array:
+    """1 of its dtype and shape."""
+    return type(value)(1) if isinstance(value, np.generic) else np.ones_like(value)
 
 
 def wrap(value: Array) -> Tensor:
