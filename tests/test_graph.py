@@ -508,6 +508,19 @@ def test_a_users_seed_stays_theirs() -> None:
     assert x.grad.data.tolist() == [2, 2]
 
 
+def test_a_gradient_that_is_part_of_a_users_seed_does_not_change_with_it() -> None:
+    x, w = (tg.Tensor(np.ones((2, 3)), requires_grad=True) for _ in range(2))
+    pull = tg.vjp(lambda x: x + 1.0, x)[1]
+    seed = np.arange(6.0).reshape(3, 2)
+    (x + w).reshape(3, 2).backward(seed)
+    x.backward(seed.reshape(2, 3))
+    pulled = pull(seed.reshape(2, 3))
+    seed[...] = 7
+    np.testing.assert_array_equal(w.grad.data, np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(x.grad.data, 2 * np.arange(6.0).reshape(2, 3))
+    np.testing.assert_array_equal(pulled.data, np.arange(6.0).reshape(2, 3))
+
+
 def test_op_of_no_function_is_refused() -> None:
     with pytest.raises(TypeError, match=r"'relu'.* is not a NumPy function"):
         tg.op("relu")  # type: ignore[call-overload]

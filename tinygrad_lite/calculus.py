@@ -21,7 +21,7 @@ from . import errors, random
 from .graph import Node, Rule, identity, op, walk
 from .mode import MODE, backward_scope, using
 from .tensor import NumberTaken, Tensor, as_value, one_like, wrap
-from .values import Array
+from .values import Array, frozen
 
 Tree = Any  # arrays in nested tuples, lists and dicts
 Function = Callable[..., Any]
@@ -173,7 +173,7 @@ def _gradients(seeds: dict[Tensor, Any], variables: Sequence[Node], create_graph
     if create_graph:
         roots = {out: seed if isinstance(seed, Tensor) else Tensor(seed) for out, seed in seeds.items()}
     else:
-        roots = {out: seed.value if isinstance(seed, Tensor) else seed for out, seed in seeds.items()}
+        roots = {out: seed.value if isinstance(seed, Tensor) else frozen(seed) for out, seed in seeds.items()}
     wanted = set(variables)
     with backward_scope(create_graph):
         found = {node: g for node, g in walk(roots, create_graph) if node in wanted}

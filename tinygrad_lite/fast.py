@@ -20,7 +20,7 @@ from .kernels.memory_order import side_by_side
 from .kernels.thresholds import ELEMENTS_FOR_ONE_ORDER
 from .mode import MODE
 from .ops.indexing import detached, may_repeat
-from .values import IMMUTABLE, Array, frozen, set_writeable
+from .values import IMMUTABLE, Array, set_writeable
 
 # ------------------------------------------------------------------------------------------------- operators on scalars
 
@@ -117,7 +117,7 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
 
 
 def _walk(seeds: dict[Node, Array]) -> Iterator[tuple[Node, Array]]:
-    gradient = {root: frozen(seed) for root, seed in seeds.items()}
+    gradient = dict(seeds)
     ours: set[Node] = set()  # nodes whose gradient is an array made here, so that more can be added in place
     waiting = [(-root.age, root) for root in seeds if root.op is not None]
     heapify(waiting)

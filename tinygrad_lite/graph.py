@@ -253,7 +253,7 @@ def backpropagate(root: Node, seed: Array, create_graph: bool = False) -> Iterat
     `seed` is ∂L/∂root. A pure walk: nothing is stored in the graph, so it may be walked again, and stopped anywhere.
     With `create_graph` the gradients are Tensors.
     """
-    return walk({root: seed}, create_graph)  # type: ignore[no-any-return]
+    return walk({root: frozen(seed)}, create_graph)  # type: ignore[no-any-return]
 
 
 @array_code
@@ -261,10 +261,10 @@ def walk(seeds: dict[Node, Array], create_graph: bool = False) -> Iterator[tuple
     """`backpropagate` from several roots at once: yields the sum of their gradients.
 
     A node is older than all that were made from it. So the youngest one waiting has had a gradient from each of its
-    uses, and the leaves come last.
+    uses, and the leaves come last. Seeds must not change meanwhile, and a leaf's gradient may be a part of one.
     """
     watch = MODE.get().watch
-    gradient = {root: frozen(seed) for root, seed in seeds.items()}
+    gradient = dict(seeds)
     waiting = [(-root.age, root) for root in seeds if root.op is not None]  # a heap, the youngest node first
     heapify(waiting)
     while waiting:

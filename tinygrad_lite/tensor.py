@@ -376,11 +376,15 @@ class Tensor(Node):
             seed = seed if isinstance(seed, Tensor) else Tensor(seed)
         elif isinstance(seed, Tensor):
             seed = seed.value
+        elif seed is grad:
+            seed = seed.view()  # the walk makes it read-only
         # All gradients first: if a rule fails, no leaf is left with half of them.
         with backward_scope(create_graph):
             found = [(node, g) for node, g in walk({self: seed}, create_graph) if node.op is None]
         with _ADDING:
             for leaf, g in found:
+                if isinstance(grad, np.ndarray) and isinstance(g, np.ndarray) and np.may_share_memory(g, grad):
+                    g = frozen(g)  # the caller may write to it later
                 g = g if isinstance(g, Tensor) else wrap(g)
                 leaf.grad = g if leaf.grad is None else leaf.grad + g
 
@@ -393,8 +397,8 @@ class Tensor(Node):
                 )
             return one_like(self.value)
         dtype = self.dtype
-        copied = grad.__class__ is np.ndarray and grad.dtype == dtype  # by the walk
-        seed = grad if copied or isinstance(grad, Tensor) else as_value(grad)
+        fits = isinstance(grad, Tensor) or grad.__class__ is np.ndarray and grad.dtype == dtype
+        seed = grad if fits else as_value(grad)
         shape = np.shape(seed.value if isinstance(seed, Tensor) else seed)
         if shape != self.shape:
             raise ValueError(
