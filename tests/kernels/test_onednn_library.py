@@ -108,6 +108,21 @@ def test_several_threads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not errors
 
 
+def test_threads_spin_briefly_unless_the_user_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    with library.brief_spinning():
+        assert os.environ["GOMP_SPINCOUNT"] == library.SPINS
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+    with library.brief_spinning():
+        assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    with library.brief_spinning():
+        assert os.environ["GOMP_SPINCOUNT"] == "7"
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
 def test_one_number_of_threads_rules_all() -> None:
     before = tg.get_num_threads()
     try:

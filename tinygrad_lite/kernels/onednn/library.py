@@ -8,12 +8,14 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .. import threads
 
 NAMES = {"win32": ("dnnl.dll",), "darwin": ("libdnnl.3.dylib", "libdnnl.dylib")}
+SPINS = "10000"  # by default libgomp has 300,000
 RUNTIMES = {1: "one thread", 2: "OpenMP"}  # others take no number of threads from us
 INSTRUCTION_SETS = {
     0x1: "SSE4.1", 0x3: "AVX", 0x7: "AVX2", 0xF: "AVX2 with VNNI", 0x1F: "AVX2 with VNNI 2", 0x27: "AVX-512",
@@ -62,7 +64,8 @@ class Library:
         self.path = str(path)
         # Through `calls` other Python threads run meanwhile; functions that take less time than the hand-over go
         # through `short`, which keeps the interpreter's lock.
-        self.calls, self.short = ctypes.CDLL(self.path), ctypes.PyDLL(self.path)
+        with brief_spinning():
+            self.calls, self.short = ctypes.CDLL(self.path), ctypes.PyDLL(self.path)
         self.calls.dnnl_version.restype = ctypes.POINTER(CVersion)
         version = self.calls.dnnl_version().contents
         self.version = f"{version.major}.{version.minor}.{version.patch}"
@@ -77,6 +80,24 @@ class Library:
         self.engine = ctypes.c_void_p()
         if self.calls.dnnl_engine_create(ctypes.byref(self.engine), 1, ctypes.c_size_t(0)):
             raise OSError(f"oneDNN {self.version} has no engine for this processor")
+
+
+@contextmanager
+def brief_spinning() -> Iterator[None]:
+    """OpenMP's threads, loaded within, spin for some 0.5 ms when they wait, then sleep; not for some 7 ms.
+
+    On an idle machine both take as long. Where other processes want the cores too, a thread may spin on the very core
+    that the other one waits for: a pooling of 1 ms then took 17 to 20 ms, and so takes 2 to 5. Who has set OpenMP's
+    own variables for this keeps them.
+    """
+    ours = "GOMP_SPINCOUNT" not in os.environ and "OMP_WAIT_POLICY" not in os.environ
+    if ours:
+        os.environ["GOMP_SPINCOUNT"] = SPINS
+    try:
+        yield
+    finally:
+        if ours:
+            del os.environ["GOMP_SPINCOUNT"]
 
 
 _lock = threading.Lock()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ...graph import OPS, Rule
 from ...ops import activation as rules
@@ -21,12 +22,17 @@ TINY = 1e-30
 
 @version(rules.softmax_forward, ELEMENTS_FOR_ONEDNN)
 def softmax(x: Array, axis: int) -> Any:
-    if axis not in (-1, x.ndim - 1) or not np.isfinite(x.max(-1)).all():
-        return NotImplemented  # oneDNN would not give NaN where softmax is
+    if axis not in (-1, x.ndim - 1) or not has_softmax(x):
+        return NotImplemented  # oneDNN would not give NaN
     x = np.ascontiguousarray(x)
     y = np.empty_like(x)
     call(_forward, x.size // x.shape[-1], x.shape[-1])(x, y)
     return y
+
+
+def has_softmax(x: ndarray) -> bool:
+    """Whether no row has a NaN or an ∞, or nothing but -∞; if x[..., 0] is finite, one maximum tells, in half the time."""
+    return bool(np.isfinite(x.max() if np.isfinite(x[..., 0]).all() else x.max(-1)).all())
 
 
 @version(rules.softmax_gradient, ELEMENTS_FOR_ONEDNN)
