@@ -1,4 +1,7 @@
-"""softmax over the last axis and what is made of it: along others oneDNN takes longer than NumPy."""
+"""softmax over the last axis and what is made of it: along others oneDNN takes longer than NumPy.
+
+Its log_softmax is not used: it is 2e-6 off where the plain function is 1e-7 off.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def softmax(x: Array, axis: int) -> Any:
 
 
 def has_softmax(x: ndarray) -> bool:
-    """Whether no row has a NaN or an ∞, or nothing but -∞; if x[..., 0] is finite, one maximum tells, in half the time."""
+    """Whether no row has NaN, ∞ or only -∞. If x[..., 0] is finite, one maximum over all tells, in half the time."""
     return bool(np.isfinite(x.max() if np.isfinite(x[..., 0]).all() else x.max(-1)).all())
 
 
