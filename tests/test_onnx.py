@@ -80,7 +80,7 @@ def test_the_table_covers_most_ops() -> None:
     built_in = {name for name, op in OPS.items() if op.rule.__module__.startswith("tinygrad_lite.")}
     assert len(built_in & RULES.keys()) >= 130
     assert set(RULES) - built_in == {
-        "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isinf",
+        "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "isnan", "isinf", "isfinite",
         "invert", "bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor", "logical_not",
     }  # fmt: skip
 
@@ -330,6 +330,7 @@ def loop(x: Any) -> Any:
         (lambda x: x / len(x), "divide takes numbers"),
         (lambda x: x + np.arange(len(x))[:, None], "add takes numbers"),
         (lambda x: x - np.max(x.detach()), "subtract takes numbers"),
+        (lambda x: x * float(x[0, 0]), "multiply takes numbers"),
         (lambda x: x * (x.data > 0).astype(np.float32), "multiply takes numbers"),
         (lambda x: x * np.where(x.data > -1e9, 1, np.float32(2)), "multiply takes numbers"),
         (lambda x: np.sort(x, 1), "take takes numbers"),
@@ -351,6 +352,36 @@ def test_numbers_of_the_example_are_never_kept(f: Any, said: str) -> None:
         tg.to_onnx(f, floats(2, 3))
 
 
+@pytest.mark.parametrize(
+    ("f", "kinds"),
+    [
+        (lambda x: x * (x > 0), ["Greater", "Cast", "Mul"]),
+        (lambda x: x * (np.swapaxes(x, 0, 1).T > -1e9), ["Transpose", "Transpose", "Greater", "Cast", "Mul"]),
+        (lambda x: np.where((x > 0) & ~(x <= 1), x, 0), ["Greater", "LessOrEqual", "Not", "And", "Where"]),
+        (lambda x: np.where(np.isfinite(x), x, 0), ["IsNaN", "IsInf", "Or", "Not", "Where"]),
+        (lambda x: np.sum(x, axis=1, where=np.sin(x) != 0), ["Sin", "Equal", "Not", "Where", "ReduceSum"]),
+        (lambda x: np.nanmean(x, axis=1), None),
+        (lambda x: x - x.detach() * 2, ["Mul", "Sub"]),
+        (tg.hardshrink, None),
+        (nn.PReLU(), None),
+    ],
+)
+def test_comparisons_and_detached_numbers_are_exported(f: Any, kinds: list[str] | None) -> None:
+    proto = tg.to_onnx(f, floats(2, 3))
+    x = floats(5, 3)
+    x[0, 0] = 0
+    np.testing.assert_allclose(run(proto, x)["output"], f(tg.Tensor(x, requires_grad=True)).data, rtol=1e-6)
+    assert kinds is None or operators(proto) == kinds
+
+
+def test_arithmetic_on_integers_is_exported() -> None:
+    words = tg.Tensor(floats(20, 3), requires_grad=True)
+    proto = tg.to_onnx(lambda t: words[t[:, 1:] + 1] - words[t[:, :-1]], tokens(2, 19, 4))
+    t = tokens(7, 19, 4)
+    found, table = run(proto, t)["output"], words.data
+    np.testing.assert_allclose(found, table[t[:, 1:] + 1] - table[t[:, :-1]], rtol=1e-6)
+
+
 def test_no_counterpart() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
     net.forward = lambda x: np.linalg.inv(x)  # type: ignore[method-assign]
@@ -360,6 +391,8 @@ def test_no_counterpart() -> None:
         NotImplementedError, match=r"^to_onnx: pad can't be exported as it was called: its constant_val"
     ):
         tg.to_onnx(lambda x: np.pad(x, 1, constant_values=((1, 2), (3, 4))), floats(2, 3))
+    with pytest.raises(NotImplementedError, match=r"^to_onnx: getitem can't be .*: its index holds a single boolean$"):
+        tg.to_onnx(lambda x: x[np.True_], floats(2, 3))
     with pytest.raises(NotImplementedError, match=r"^to_onnx: getitem can't be exported as it was called: an input of"):
         tg.to_onnx(lambda x, mask: x[mask], (floats(4, 3), np.ones(4, bool)), batch_axis=None)
 
@@ -371,6 +404,10 @@ def test_bad_examples() -> None:
         ValueError, match=r"no axis 2 for the batch: got shape \(2, 3\) float32; or give batch_axis=None"
     ):
         tg.to_onnx(np.sin, floats(2, 3), batch_axis=2)
+    with pytest.raises(
+        ValueError, match=r"^to_onnx: the model can't take random numbers of shape \(3, 3\): glu: x has"
+    ):
+        tg.to_onnx(lambda x: F.glu(x, 0), floats(2, 3))
     with pytest.raises(ValueError, match="got an empty tuple"):
         tg.to_onnx(np.sin, ())
     with pytest.raises(TypeError, match=r"^to_onnx: the example must be an array of numbers, or a tuple of them: got"):

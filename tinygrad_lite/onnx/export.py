@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -23,7 +23,6 @@ from ..calculus import flatten
 from ..graph import Node, Op
 from ..mode import using
 from ..nn.module import Module
-from ..replay import computed
 from ..tensor import Tensor
 from ..values import Array
 from .rules import RULES, Constant, Emitted, Refused, Sketch, Value, cast, is_boolean
@@ -45,8 +44,7 @@ class FromInput(np.ndarray[Any, Any]):
     made: tuple[str, tuple[Any, ...]] | None = None
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        if "out" in options:
-            options["out"] = tuple(map(plain, options["out"]))
+        options = {k: tuple(map(plain, v)) if isinstance(v, tuple) else plain(v) for k, v in options.items()}
         out = getattr(ufunc, method)(*map(plain, inputs), **options)
         known = method == "__call__" and is_boolean(out) and ufunc.__name__ in RULES
         return marked(out, (ufunc.__name__, inputs) if known else None)
@@ -75,11 +73,32 @@ def marked(a: Any, made: tuple[str, tuple[Any, ...]] | None = None) -> Any:
 
 
 class Watch:
-    """Marks the result of every op on an array that is marked; a kernel may have made it without."""
+    """Marks the result of every op on a marked array: a kernel may have made it without."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[int, Node] = {}  # by the id of their array
 
     def value(self, out: Node, op: Op, values: Sequence[Any]) -> None:
         if any(isinstance(a, FromInput) for a in flatten([*values])[0]):
-            out.value = marked(out.value)
+            whole = out.op is None and len(values) == len(op.parameters)  # unrecorded: of integers, or detached
+            out.value = marked(out.value, (op.name, tuple(values)) if whole else None)
+            if out.op is not None:
+                self.nodes[id(out.value)] = out
+
+    def needed(self, outs: Iterable[Any]) -> list[Node]:
+        """The nodes that outputs were made from, the oldest first, and the arrays that comparisons read."""
+        found: set[Node] = set()
+        stack = [*outs]
+        while stack:
+            a = stack.pop()
+            if isinstance(a, FromInput):
+                stack += [self.nodes[id(a)]] if id(a) in self.nodes else a.made[1] if a.made else ()
+            elif isinstance(a, (tuple, list)):
+                stack += a
+            elif isinstance(a, Node) and a not in found:
+                found.add(a)
+                stack += [a.value] if a.op is None else [*a.args, *a.kwargs.values()]
+        return sorted((a for a in found if a.op is not None), key=lambda node: node.age)
 
 
 class Recording:
@@ -90,7 +109,8 @@ class Recording:
         leaves = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in inputs.values()]
         for t in leaves:
             t.value = marked(t.value)
-        with using(recording=True, watch=Watch()), np.errstate(all="ignore"):
+        watch = Watch()
+        with using(recording=True, watch=watch), np.errstate(all="ignore"):
             out = dict(outputs_of(model(*leaves)))
         self.integers = [t for t in leaves if t.dtype.kind in "iub"]
         self.values: dict[Node, Value] = {
@@ -100,7 +120,7 @@ class Recording:
         whole = isinstance(model, Module)
         self.names = {t: name for name, t in model.named_tensors() if name not in inputs} if whole else {}
         self.paths = {id(m): path for path, m in model.named_modules()} if whole else {}
-        for node in computed([t for t in out.values() if isinstance(t, Node)], dict.fromkeys(leaves)):
+        for node in watch.needed(out.values()):
             self.values[node] = self.by_array[id(node.value)] = self.convert(node)
         self.sketch.owner = "the output"
         self.outputs = {name + "_out" * (name in inputs): self.of(t, np.float64) for name, t in out.items()}
@@ -122,7 +142,7 @@ class Recording:
             return self.of_constant(node.value, self.names.get(node))
         if op.name not in RULES:
             raise NotImplementedError(f"to_onnx: {self.sketch.owner} has no counterpart in ONNX")
-        bound = inspect.signature(op.rule).bind(*args, **node.kwargs)
+        bound = inspect.signature(op.rule).bind(*args, **{k: self.of(a) for k, a in node.kwargs.items()})
         bound.apply_defaults()
         return replace(cast(self.by_rule(op.name, *bound.args, **bound.kwargs), dtype), shape=np.shape(node.value))
 
@@ -375,7 +395,15 @@ def to_onnx(
         )
     names, three = input_names(model, len(arrays)), [*examples(arrays, batch_axis)]
     with in_use(model, all(a.dtype.kind != "f" for a in arrays)):
-        recordings = [Recording(model, dict(zip(names, one))) for one in three]
+        recordings = [Recording(model, dict(zip(names, three[0])))]
+        for one in three[1:]:
+            try:
+                recordings.append(Recording(model, dict(zip(names, one))))
+            except errors.NAMED as error:
+                if str(error).startswith("to_onnx: "):
+                    raise
+                shapes = ", ".join(str(a.shape) for a in one)
+                raise ValueError(f"to_onnx: the model can't take random numbers of shape {shapes}: {error}") from error
     agreed = Agreed([0 if batch_axis is None else one[0].shape[batch_axis] for one in three])
     if batch_axis is not None:
         agreed.steps.append(Emitted("Shape", (names[0],), "/N", {"start": batch_axis, "end": batch_axis + 1}, ""))

@@ -171,9 +171,8 @@ def mean(x: Any, axis: Any, dtype: Any, out: None, keepdims: bool, where: Any) -
 
 def counted(x: Any, axis: Any, keepdims: bool, where: Any) -> Any:
     """How many elements come together: a sum of ones, since the batch may be among them."""
-    if where is True:
-        return reduced("ReduceSum", x * 0.0 + 1.0, axis, keepdims)
-    return np.sum(np.broadcast_to(where, x.shape), axis=axis, keepdims=keepdims).astype(x.dtype)
+    ones = ox.Where(ox.IsNaN(x), x.like(1.0), 1.0)
+    return reduced("ReduceSum", ones if where is True else ox.Where(where, ones, 0.0), axis, keepdims)
 
 
 def var(x: Any, axis: Any, dtype: Any, out: None, ddof: float, keepdims: bool, where: Any) -> Any:
@@ -237,13 +236,14 @@ def softmax_cross_entropy(x: Any, target: Any, axis: int) -> Any:
 def reshape(x: Any, shape: Any, order: str = "C") -> Any:
     shape = np.reshape(np.broadcast_to(0, x.shape), shape).shape
     if order == "C":
-        return ox.Reshape(x, [*shape], shape=shape)
+        how = {"allowzero": 1} if 0 in shape else {}  # else a 0 would stand for the input's size
+        return ox.Reshape(x, [*shape], shape=shape, **how)
     return transpose(reshape(transpose(x), shape[::-1]))
 
 
 def transpose(x: Any, axes: Any = None) -> Any:
     axes = range(x.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, x.ndim)
-    return ox.Transpose(x, perm=[*axes], shape=tuple(x.shape[i] for i in axes))
+    return x if x.ndim < 2 else ox.Transpose(x, perm=[*axes], shape=tuple(x.shape[i] for i in axes))
 
 
 def moveaxis(x: Any, source: int, destination: int) -> Any:
@@ -320,7 +320,9 @@ def getitem(x: Any, index: Any) -> Any:
     """Slices by Slice, integers by Gather; arrays along several axes by Gather from these axes as one."""
     entries: list[Any] = []
     for part in parts(index):
-        part = np.asarray(part) if isinstance(part, (list, np.ndarray)) else part
+        part = np.asarray(part) if isinstance(part, (bool, list, np.bool_, np.ndarray)) else part
+        if is_boolean(part) and not part.ndim:
+            raise Refused("its index holds a single boolean")
         entries += part.nonzero() if isinstance(part, np.ndarray) and is_boolean(part) else [part]
     at = next((i for i, e in enumerate(entries) if e is Ellipsis), len(entries))
     missing = x.ndim - sum(e is not None and e is not Ellipsis for e in entries)
@@ -387,9 +389,7 @@ def up_to_each(kind: str, nothing: float) -> Callable[..., Any]:
     """Each element together with all before it along an axis: the rows of a triangle, reduced."""
 
     def rule(x: Any, axis: Any, *_: Any) -> Any:
-        x, axis = (reshape(x, -1), 0) if axis is None else (x, axis)
-        if not x.ndim:
-            return x
+        x, axis = (x, axis) if x.ndim and axis is not None else (reshape(x, -1), 0)
         rows = moveaxis(x, axis, -1)
         triangle = ox.Where(np.tri(rows.shape[-1], dtype=bool), expand_dims(rows, -2), nothing)
         return moveaxis(reduced(kind, triangle, -1), -1, axis)
@@ -511,6 +511,7 @@ SAME = {
 
 RULES: dict[str, Callable[..., Any]] = {name: getattr(ox, kind) for name, kind in SAME.items()} | {
     "not_equal": lambda x, y: ~(x == y),
+    "isfinite": lambda x: ~(ox.IsNaN(x) | ox.IsInf(x)),
     "square": lambda x: x * x,
     "cbrt": lambda x: np.sign(x) * abs(x) ** (1 / 3),
     "exp2": lambda x: np.exp(x * math.log(2)),
@@ -544,8 +545,8 @@ RULES: dict[str, Callable[..., Any]] = {name: getattr(ox, kind) for name, kind i
     "silu": lambda x: x * ox.Sigmoid(x),
     "gelu": lambda x, approximate: ox.Gelu(x, approximate=approximate),
     "elu": lambda x, alpha: ox.Elu(x, alpha=float(alpha)),
-    "softmax": lambda x, axis: ox.Softmax(x, axis=axis),
-    "log_softmax": lambda x, axis: ox.LogSoftmax(x, axis=axis),
+    "softmax": lambda x, axis: ox.Softmax(x, axis=axis) if x.ndim else ox.Exp(x - x),
+    "log_softmax": lambda x, axis: ox.LogSoftmax(x, axis=axis) if x.ndim else x - x,
     "logsumexp": lambda x, axis, keepdims: reduced("ReduceLogSumExp", x, axis, keepdims),
     "huber": lambda d, delta: (c := clip(d, -delta, delta)) * (d - c * 0.5),
     "bernoulli_nll": lambda p, y: -y * ox.Max(np.log(p), -100.0) - (1 - y) * ox.Max(np.log(1 - p), -100.0),
@@ -556,9 +557,9 @@ RULES: dict[str, Callable[..., Any]] = {name: getattr(ox, kind) for name, kind i
     "max": reduction("ReduceMax", -math.inf, "Max"),
     "min": reduction("ReduceMin", math.inf, "Min"),
     "std": lambda *arguments, **options: np.sqrt(var(*arguments, **options)),
-    "cumsum": lambda x, axis, *_: ox.CumSum(reshape(x, -1) if axis is None else x, np.int64(axis or 0)),
+    "cumsum": lambda x, axis, *_: ox.CumSum(x if x.ndim and axis is not None else reshape(x, -1), np.int64(axis or 0)),
     "cumprod": up_to_each("ReduceProd", 1.0),
-    "logcumsumexp": up_to_each("ReduceLogSumExp", -math.inf),
+    "logcumsumexp": lambda x, axis: up_to_each("ReduceLogSumExp", -math.inf)(x, axis) if x.ndim else x,
     "diff": lambda x, axis: along(x, axis, 1, None) - along(x, axis, None, -1),
     "astype": cast,
     "concatenate": lambda *arrays, axis: ox.Concat(*arrays, axis=axis),
