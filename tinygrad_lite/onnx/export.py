@@ -354,7 +354,8 @@ def to_onnx(
 
     The model is run three times: on the example, and on random numbers in its place (integers from 0 to the example's
     largest). A Module is run as after `eval()`: dropout does nothing, batch norm takes its running statistics. What
-    depends on no input is computed now and becomes a constant: positions, masks, every size but the batch's.
+    depends on no input is computed now and becomes a constant: positions, masks, every size but the batch's. NumPy's
+    comparisons of the input are exported; a branch of Python, if all three runs take it, stays as it was taken.
     Parameters keep their names. float32 and float64 stay what they are; onnxruntime lacks some operators in float64.
 
     Args:
