@@ -20,6 +20,7 @@ ROWS = [
     "ops",
     "calculus check nn optim data io",
     "symbolic replay",
+    "onnx sklearn",
     "kernels fast",
     "__init__",
     "exercises viz __main__",
@@ -28,7 +29,7 @@ RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
 OPTIONAL = (
     "IPython", "PIL", "dask", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy", "sympy",
-    "cairosvg", "threadpoolctl", "tqdm",
+    "cairosvg", "sklearn", "threadpoolctl", "tqdm",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("sympy")
 pytest.importorskip("matplotlib")
 
+NEEDS = {"11_other_tools": ("scipy", "sklearn", "onnx", "onnxruntime")}
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -26,6 +27,8 @@ def kinds(cell: Any) -> set[str]:
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_from_scratch(path: Path) -> None:
+    for library in NEEDS.get(path.stem, ()):
+        pytest.importorskip(library)
     notebook = nbformat.read(path, as_version=4)
     kept = [kinds(cell) for cell in notebook.cells]
     for cell in notebook.cells:

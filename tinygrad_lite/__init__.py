@@ -47,15 +47,18 @@ if TYPE_CHECKING:
     from .kernels import keep_memory as keep_memory
     from .kernels import set_num_threads as set_num_threads
     from .kernels import show_config as show_config
+    from .onnx import to_onnx as to_onnx
     from .symbolic import symbols as symbols
 else:
 
     def __getattr__(name: str) -> Any:
-        """`tg.viz` and `tg.symbols` are imported when first asked for: the core does without them."""
+        """`tg.viz`, `tg.symbols` and `tg.to_onnx` are imported when first asked for: the core does without them."""
         if name == "viz":
             return import_module(".viz", __name__)
         if name == "symbols":
             return import_module(".symbolic", __name__).symbols
+        if name == "to_onnx":
+            return import_module(".onnx", __name__).to_onnx
         if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads", "show_config"):
             if f"{__name__}.kernels" in sys.modules:
                 return getattr(sys.modules[f"{__name__}.kernels"], name)

@@ -32,7 +32,7 @@ def einsum(*operands: Any, optimize: Any = True) -> Rule:
     Raises:
         ValueError: the subscripts do not fit the operands, or two sizes of one letter differ and neither is 1.
     """
-    subscripts, places = _read(operands)
+    subscripts, places = read(operands)
     arrays = [operands[i] for i in places]
     inputs, output = spell(subscripts, tuple([np.ndim(a) for a in arrays]))
     closures: list[Closure | None] = [None] * len(operands)
@@ -67,7 +67,7 @@ def _gradient(k: int, arrays: list[Array], inputs: tuple[str, ...], output: str,
     return np.broadcast_to(np.reshape(result, [next(sizes) if keep else 1 for keep in kept]), shape)
 
 
-def _read(operands: tuple[Any, ...]) -> tuple[str, list[int]]:
+def read(operands: tuple[Any, ...]) -> tuple[str, list[int]]:
     """The subscripts as a string, and at which places the arrays stand."""
     if isinstance(operands[0], str):
         return operands[0], list(range(1, len(operands)))

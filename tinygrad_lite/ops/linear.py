@@ -59,7 +59,7 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
 
 def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
-    indices = np.asarray(detached(indices))
+    indices = np.asanyarray(detached(indices))
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
