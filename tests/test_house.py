@@ -22,7 +22,7 @@ ROWS = [
     "symbolic replay",
     "kernels fast",
     "__init__",
-    "exercises viz __main__",
+    "exercises viz examples __main__",
 ]
 RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
