@@ -1,1 +1,1 @@
-"""Small models, each trained from its own file: copy one to start your own. `python -m tinygrad_lite.examples` lists them."""
+"""Small models, each a file to copy and start your own from. `python -m tinygrad_lite.examples` lists them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ class LeNet5(nn.Module):
 def main(arguments: Sequence[str] | None = None, module: str = "tinygrad_lite.examples.convnet") -> int:
     """Train, report, write; returns the exit status."""
     parser = training.parser(module, __doc__, epochs=15, batch_size=64, lr=0.01)
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="of IDX files; without it, the bundled digits")
+    parser.add_argument("--data", metavar="FOLDER", help="of IDX files; without it, the bundled digits")
     options = training.parsed(parser, arguments)
     tg.manual_seed(options.seed)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,7 +50,7 @@ class Windows(tg.data.Dataset):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, report, write; returns the exit status."""
     parser = training.parser("tinygrad_lite.examples.gpt", __doc__, epochs=20, batch_size=32, lr=0.003)
-    parser.add_argument("--text", type=Path, metavar="FILE", help="in UTF-8; without it, Python's manual")
+    parser.add_argument("--text", metavar="FILE", help="in UTF-8; without it, Python's manual")
     parser.add_argument("--steps", type=training.POSITIVE, default=100, help="batches in an epoch")
     for name, default in (("context", 64), ("width", 128), ("heads", 4), ("layers", 4)):
         parser.add_argument(f"--{name}", type=training.POSITIVE, default=default, help="of the model")
@@ -70,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = GPT(len(alphabet), size, options.width, options.heads, options.layers)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
-    print(f"{model}\n{cut:,} characters to learn from, {len(codes) - cut:,} held out; of {len(alphabet)} kinds")
+    weights = sum(p.size for p in model.parameters())
+    print(
+        f"{weights:,} weights; {cut:,} characters to learn from, {len(codes) - cut:,} held out, of {len(alphabet)} kinds"
+    )
 
     def loss(x: Any, y: Any) -> Any:
         return tg.cross_entropy(np.swapaxes(model(x), 1, 2), y)

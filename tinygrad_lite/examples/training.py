@@ -92,8 +92,8 @@ def fit(
 ) -> int:
     """Train `model` by `loss(*batch)`, and keep a checkpoint after every epoch; returns the exit status.
 
-    `scheduler` steps with every batch. `measure()` gives what else than the losses is to be reported by epoch. Gradients
-    are scaled to a norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same
+    `scheduler` steps with every batch. `measure()` gives what is reported beside the losses. Gradients are scaled to a
+    norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same
     bits on any number of cores, and waits for nobody on a busy machine; `threads=None` takes all.
     """
     from threadpoolctl import threadpool_limits
