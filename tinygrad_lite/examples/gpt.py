@@ -70,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     weights = sum(p.size for p in model.parameters())
-    print(
-        f"{weights:,} weights; {cut:,} characters to learn from, {len(codes) - cut:,} held out, of {len(alphabet)} kinds"
-    )
+    print(f"A GPT of {weights:,} weights; {cut:,} characters to learn from, {len(codes) - cut:,} held out")
 
     def loss(x: Any, y: Any) -> Any:
         return tg.cross_entropy(np.swapaxes(model(x), 1, 2), y)

@@ -22,11 +22,11 @@ class Adder(nn.Module):
     def __init__(self, hidden: int, length: int) -> None:
         self.lstm = nn.LSTM(2, hidden, batch_first=True)
         self.out = nn.Linear(hidden, 1)
-        # Gates that begin with memories of 1 to `length` steps: Tallec and Ollivier, "Can recurrent neural networks warp
-        # time?" (2018). Without it, this problem takes many times as long.
+        # Gates that begin with memories of 1 to `length` steps learn this in a few hundred steps instead of thousands:
+        # Tallec and Ollivier, "Can recurrent neural networks warp time?" (2018).
         forget = np.log(tg.random.generator.uniform(1, length, hidden))
-        self.lstm.bias_ih_l0.data = np.concatenate((-forget, forget, np.zeros(2 * hidden))).astype(np.float32)
-        self.lstm.bias_hh_l0.data = np.zeros(4 * hidden, np.float32)
+        self.lstm.get_parameter("bias_ih_l0").data = np.concatenate((-forget, forget, np.zeros(2 * hidden)))
+        nn.init.zeros_(self.lstm.get_parameter("bias_hh_l0"))
 
     def forward(self, x: Any) -> Any:
         outputs, _ = self.lstm(x)

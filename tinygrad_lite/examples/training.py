@@ -93,8 +93,8 @@ def fit(
     """Train `model` by `loss(*batch)`, and keep a checkpoint after every epoch; returns the exit status.
 
     `scheduler` steps with every batch. `measure()` gives what is reported beside the losses. Gradients are scaled to a
-    norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same
-    bits on any number of cores, and waits for nobody on a busy machine; `threads=None` takes all.
+    norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same bits on any
+    number of cores, and waits for nobody on a busy machine; `threads=None` takes all.
     """
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
@@ -110,7 +110,8 @@ def fit(
         except (KeyError, ValueError, TypeError) as error:
             raise SystemExit(f"The checkpoint is none of this model: {error}") from error
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "resume", "state")}
-    files = {what: options.out / name for what, name in FILES.items()}
+    names = {"checkpoint": "checkpoint.npz", "curves": "training.png", "graph": "graph.svg"}
+    files = {what: options.out / name for what, name in names.items()}
     steps, done = options.epochs * len(train), len(history) * len(train)
     bars = tqdm(total=steps, initial=done, unit="batch", leave=False, disable=None)
     with threadpool_limits(threads), np.errstate(over="ignore", invalid="ignore"), bars as bar, ctrl_c() as pressed:
@@ -145,14 +146,11 @@ def fit(
         then = "Go on from the end of the last one with --resume." if history else "None was finished: nothing is kept."
         print(f"Stopped by Ctrl-C in epoch {len(history) + 1} of {options.epochs}. {then}")
     if history:
-        x, *rest = (a[:1] for a in next(iter(valid)))
+        x, *more = (a[:1] for a in next(iter(valid)))
         viz.plot_history(history).savefig(files["curves"], dpi=150)
-        viz.draw(loss(tg.Tensor(x, name="x"), *rest)).save(files["graph"])
+        viz.draw(loss(tg.Tensor(x, name="x"), *more)).save(files["graph"])
         print("\n".join(f"{what:10} {path}" for what, path in files.items()))
     return INTERRUPTED if stopped else 0
-
-
-FILES = {"checkpoint": "checkpoint.npz", "curves": "training.png", "graph": "graph.svg"}
 
 
 def finite(value: float, what: str, epoch: int, options: argparse.Namespace) -> float:
