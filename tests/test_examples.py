@@ -108,6 +108,13 @@ def test_a_checkpoint_that_cannot_be_used_is_named(tmp_path: Path, capsys: Any) 
     assert "The checkpoint is none of this model: " in error("--resume", str(tmp_path / "checkpoint.npz"))
 
 
+def test_a_text_that_is_too_short_is_named(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "text.txt").write_text("abc")
+    with pytest.raises(SystemExit):
+        gpt.main(["--text", str(tmp_path / "text.txt"), "--out", str(tmp_path)])
+    assert "argument --text: has 3 characters; needs 650 or more" in capsys.readouterr().err
+
+
 def test_the_list_names_every_example() -> None:
     done = subprocess.run([sys.executable, "-m", "tinygrad_lite.examples"], capture_output=True, text=True, check=True)
     names = {path.stem for path in Path(training.__file__).parent.glob("*.py")}

@@ -144,19 +144,17 @@ def test_of_several_writers_the_last_one_wins_and_every_file_read_is_whole(tmp_p
 KILLING = """
 import os, signal, sys, time
 import numpy as np, tinygrad_lite as tg
-path, rng, seen = sys.argv[1], np.random.default_rng(0), set()
+path, rng = sys.argv[1], np.random.default_rng(0)
 for i in range(50):
     writer = os.fork()
     if not writer:
         for value in range(10**9):
             tg.save({"x": np.full(50_000, value), "epoch": value}, path)
-    time.sleep(rng.uniform(0, 0.03))
+    time.sleep(rng.uniform(0, 0.05))
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     state = tg.load(path)
     assert state["x"].shape == (50_000,) and np.all(state["x"] == state["epoch"])
-    seen.add(state["epoch"])
-print(len(seen))
 """
 
 
@@ -167,7 +165,7 @@ def test_a_writer_that_is_killed_fifty_times_always_leaves_a_whole_file(tmp_path
     tg.save({"x": np.full(50_000, -1), "epoch": -1}, path)
     done = subprocess.run([sys.executable, "-c", KILLING, str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 3  # they were killed at different moments
+    assert len(list(tmp_path.glob(".*.part"))) > 5  # so many were in the middle of a file
 
 
 @pytest.mark.parametrize("suffix", suffixes())

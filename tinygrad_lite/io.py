@@ -25,7 +25,6 @@ DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "u1", "C64": "<c8",
 }  # fmt: skip
-SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
 TREE = "__metadata__.json"  # in an .npz: how its arrays are nested, and what else than arrays the state holds
 
 
@@ -65,8 +64,7 @@ def save(state: Mapping[str, Any], path: Name) -> None:
                 _write_npz(file, arrays, "" if flat else json.dumps(tree))
             elif kind == ".safetensors":
                 contiguous = {name: np.asarray(a, order="C") for name, a in arrays.items()}
-                metadata = None if flat else {TREE: json.dumps(tree)}
-                file.write(_library("safetensors.numpy").save(contiguous, metadata))
+                file.write(_library("safetensors.numpy").save(contiguous, None if flat else {TREE: json.dumps(tree)}))
             else:
                 torch = _library("torch")
                 torch.save(_state(tree, {name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}), file)
@@ -90,7 +88,13 @@ def load(path: Name) -> dict[str, Any]:
     kind = _kind("load", path)
     read = {".npz": _read_npz, ".safetensors": _read_safetensors}.get(kind, _read_torch)
     with open(path, "rb") as file:
-        return read(os.fspath(path), file)
+        try:
+            return read(file)
+        except (ModuleNotFoundError, _Bomb):
+            raise
+        except Exception as error:  # a hostile file can make its readers raise anything
+            said = f"load: {os.fspath(path)!r} is damaged, or is no {kind} file of arrays of numbers"
+            raise ValueError(said) from error
 
 
 def _tree(value: Any, name: str, arrays: Arrays, kind: str) -> Any:
@@ -141,9 +145,8 @@ def _numbers(name: str, value: Any, kind: str) -> Array:
     return a
 
 
-def _damaged(path: str) -> ValueError:
-    kind = Path(path).suffix
-    return ValueError(f"load: {path!r} is damaged, or is no {kind} file of arrays of numbers")
+class _Bomb(ValueError):
+    """What is said of a file that is not unpacked."""
 
 
 def _write_npz(file: BinaryIO, arrays: Arrays, tree: str) -> None:
@@ -156,28 +159,24 @@ def _write_npz(file: BinaryIO, arrays: Arrays, tree: str) -> None:
             archive.writestr(zipfile.ZipInfo(TREE), tree)
 
 
-def _read_npz(path: str, file: BinaryIO) -> dict[str, Any]:
+def _read_npz(file: BinaryIO) -> dict[str, Any]:
     """What `np.load` reads, but of arrays of numbers alone, and nothing is allocated for what isn't there."""
     arrays: Arrays = {}
     size = file.seek(0, os.SEEK_END)
-    try:
-        with zipfile.ZipFile(file) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-            names = archive.namelist() if unpacked <= max(UNPACKED, RATIO * size) else []
-            for name in names:
-                if name.removesuffix(".npy") in arrays:
-                    raise ValueError(f"two arrays have the name {name}")
-                if name != TREE:
-                    arrays[name.removesuffix(".npy")] = _npy(archive.read(name))  # whole: its checksum is seen first
-            state = _nested(archive.read(TREE) if TREE in names else None, arrays)
-    except Exception as error:  # a hostile file can make its readers raise anything
-        raise _damaged(path) from error
-    if unpacked > max(UNPACKED, RATIO * size):
-        raise ValueError(
-            f"load: {path!r} has {size:,} bytes and unpacks to {unpacked:,}, as zip bombs do: nothing was read. "
-            "If you trust it, use np.load"
-        )
-    return state
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > max(UNPACKED, RATIO * size):
+            raise _Bomb(
+                f"load: {file.name!r} has {size:,} bytes and unpacks to {unpacked:,}, as zip bombs do: nothing was "
+                "read. If you trust it, use np.load"
+            )
+        names = archive.namelist()
+        for name in names:
+            if name.removesuffix(".npy") in arrays:
+                raise ValueError(f"two arrays have the name {name}")
+            if name != TREE:
+                arrays[name.removesuffix(".npy")] = _npy(archive.read(name))  # whole: its checksum is seen first
+        return _nested(archive.read(TREE) if TREE in names else None, arrays)
 
 
 def _nested(tree: str | bytes | None, arrays: Arrays) -> dict[str, Any]:
@@ -203,22 +202,19 @@ def _npy(data: bytes) -> Array:
     return (flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)).copy(order="K")
 
 
-def _read_safetensors(path: str, file: BinaryIO) -> dict[str, Any]:
-    library, data = _library("safetensors"), file.read()
+def _read_safetensors(file: BinaryIO) -> dict[str, Any]:
+    data = file.read()
     arrays = {}
-    try:
-        for name, part in library.deserialize(data):
-            a = np.frombuffer(part["data"], DTYPES[part["dtype"]]).reshape(part["shape"])
-            if part["dtype"] == "BF16":  # the upper half of a float32
-                a = (a.astype(np.uint32) << 16).view(np.float32)
-            arrays[name] = a != 0 if part["dtype"] == "BOOL" else a
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return _nested(header.get("__metadata__", {}).get(TREE), arrays)
-    except Exception as error:
-        raise _damaged(path) from error
+    for name, part in _library("safetensors").deserialize(data):
+        a = np.frombuffer(part["data"], DTYPES[part["dtype"]]).reshape(part["shape"])
+        if part["dtype"] == "BF16":  # the upper half of a float32
+            a = (a.astype(np.uint32) << 16).view(np.float32)
+        arrays[name] = a != 0 if part["dtype"] == "BOOL" else a
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return _nested(header.get("__metadata__", {}).get(TREE), arrays)
 
 
-def _read_torch(path: str, file: BinaryIO) -> dict[str, Any]:
+def _read_torch(file: BinaryIO) -> dict[str, Any]:
     torch = _library("torch")
 
     def state(value: Any) -> Any:
@@ -228,19 +224,15 @@ def _read_torch(path: str, file: BinaryIO) -> dict[str, Any]:
             return type(value)(map(state, value))
         return {key: state(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
-    try:
-        return _dict(state(torch.load(file, map_location="cpu", weights_only=True)))
-    except Exception as error:
-        raise _damaged(path) from error
+    return _dict(state(torch.load(file, map_location="cpu", weights_only=True)))
 
 
 def _kind(name: str, path: Name) -> str:
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{name}: needs the path of a file, as 'weights.npz', got {path!r}")
     suffix = Path(path).suffix
-    if suffix not in SUFFIXES:
-        said = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
-        raise ValueError(f"{name}: {os.fspath(path)!r} must end in {said}, which says how it is written")
+    if suffix not in (".npz", ".safetensors", ".pt", ".pth"):
+        raise ValueError(f"{name}: {os.fspath(path)!r} must end in .npz, .safetensors, .pt or .pth, its format")
     return suffix
 
 
@@ -249,5 +241,5 @@ def _library(name: str) -> Any:
         return import_module(name)
     except ModuleNotFoundError as error:
         package = "torch" if name == "torch" else "'tinygrad-lite[safetensors]'"
-        message = f"{name.split('.')[0]} is missing: pip install {package}, or use .npz"
-        raise ModuleNotFoundError(message) from error
+        said = f"{name.split('.')[0]} is missing: pip install {package}, or use .npz"
+        raise ModuleNotFoundError(said) from error

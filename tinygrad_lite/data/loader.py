@@ -20,9 +20,6 @@ __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "batches", "defau
 class Dataset:
     """Examples by number. A subclass defines `__len__` and `__getitem__`; a DataLoader takes anything that has both."""
 
-    def __len__(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__}: define __len__(self), the number of examples")
-
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}: define __getitem__(self, index), which gives an example")
 
@@ -64,8 +61,7 @@ class Subset(Dataset):
         return len(self.indices)
 
     def __getitem__(self, index: Any) -> Any:
-        i = self.indices[index]
-        return self.dataset[int(i)] if np.ndim(i) == 0 else _batch(self.dataset, i)
+        return self.dataset[self.indices[index]]
 
     def batch(self, indices: Array) -> Any:
         """The batch that `dataset` makes of them."""
@@ -110,11 +106,11 @@ class DataLoader:
         dataset: a Dataset, or anything with `__len__` and `__getitem__` by number.
         batch_size: how many examples a batch has; the last has fewer where it doesn't divide their number.
         shuffle: take the examples in a new random order each time.
-        num_workers: this many threads make the next batches while the loop works; with 0 the loop makes them itself.
+        num_workers: this many threads make the next batches, two each, while the loop works; with 0 the loop makes
+            them itself.
         collate_fn: makes a batch of a list of examples; by default the data set's `batch`, or `default_collate`.
         drop_last: leave a last batch out that has fewer.
         generator: a seed, or a NumPy Generator, for orders that nothing else influences; else `tg.manual_seed` counts.
-        prefetch_factor: how many batches each thread is ahead.
 
     Raises:
         ValueError: a number is below its least.
@@ -130,15 +126,12 @@ class DataLoader:
         collate_fn: Callable[[list[Any]], Any] | None = None,
         drop_last: bool = False,
         generator: int | np.random.Generator | None = None,
-        *,
-        prefetch_factor: int = 2,
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"DataLoader: dataset must have a length and items by number, got {dataset!r}")
         self.dataset, self.shuffle, self.collate_fn, self.drop_last = dataset, shuffle, collate_fn, drop_last
         self.batch_size = _integer("DataLoader", "batch_size", batch_size, 1)
         self.num_workers = _integer("DataLoader", "num_workers", num_workers, 0)
-        self.prefetch_factor = _integer("DataLoader", "prefetch_factor", prefetch_factor, 1)
         self.generator = _generator("DataLoader", generator)
 
     def __len__(self) -> int:
@@ -162,7 +155,7 @@ class DataLoader:
         try:
             for part in parts:
                 made.append(pool.submit(self._batch, part))
-                if len(made) > self.num_workers * self.prefetch_factor:
+                if len(made) > 2 * self.num_workers:
                     yield made.popleft().result()
             while made:
                 yield made.popleft().result()
@@ -191,11 +184,7 @@ def default_collate(examples: Sequence[Any]) -> Any:
 
 
 def batches(
-    *arrays: Array,
-    batch_size: int = 64,
-    shuffle: bool = True,
-    drop_last: bool = False,
-    seed: int | np.random.Generator | None = None,
+    *arrays: Array, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False, seed: Any = None
 ) -> DataLoader:
     """A DataLoader of arrays or tensors, shuffled: `for x, y in tg.data.batches(images, labels)` is one epoch.
 

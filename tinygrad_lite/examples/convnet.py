@@ -36,11 +36,8 @@ class LeNet5(nn.Module):
     """
 
     def __init__(self) -> None:
-        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, 10)
+        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5, padding=2), nn.Conv2d(6, 16, 5)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(16 * 5 * 5, 120), nn.Linear(120, 84), nn.Linear(84, 10)
 
     def forward(self, x: Any) -> Any:
         x = tg.max_pool2d(tg.relu(self.conv1(x)), 2)
@@ -56,15 +53,13 @@ def main(arguments: Sequence[str] | None = None, module: str = "tinygrad_lite.ex
     options = training.parsed(parser, arguments)
     tg.manual_seed(options.seed)
 
-    if options.data is None:
-        (x, y), (x_test, y_test) = tg.data.split(*tg.data.digits(), seed=options.seed)
-    else:
-        (x, y), (x_test, y_test) = tg.data.mnist(options.data)
+    parts = tg.data.mnist(options.data) if options.data else tg.data.split(*tg.data.digits(), seed=options.seed)
+    (x, y), (x_test, y_test) = parts
     mean, deviation = np.mean(x), np.std(x)
     train = tg.data.TensorDataset((x - mean) / deviation, y)
     test = tg.data.TensorDataset((x_test - mean) / deviation, y_test)
     loader = tg.data.DataLoader(train, options.batch_size, shuffle=True)
-    model = ConvNet() if options.data is None else LeNet5()
+    model = LeNet5() if options.data else ConvNet()
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr)
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     print(f"{model}\n{len(train)} digits to learn from, {len(test)} held out to test on")

@@ -62,23 +62,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     codes = np.searchsorted(alphabet, list(text))
     cut = len(codes) * 9 // 10
     size, blocks = options.context, (len(codes) - cut - 1) // options.context
-    held_out = (codes[cut + i : cut + i + blocks * size].reshape(blocks, size) for i in (0, 1))
-    valid = tg.data.TensorDataset(*held_out)
+    if blocks < 1:
+        parser.error(f"argument --text: has {len(text):,} characters; needs {10 * size + 10:,} or more")
+    held_out = [codes[cut + i : cut + i + blocks * size].reshape(blocks, size) for i in (0, 1)]
+    valid = tg.data.batches(*held_out, shuffle=False)
     train = Windows(codes[:cut], size, options.steps * options.batch_size)
     loader = tg.data.DataLoader(train, options.batch_size)
     model = GPT(len(alphabet), size, options.width, options.heads, options.layers)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
-    weights = sum(p.size for p in model.parameters())
-    print(f"A GPT of {weights:,} weights; {cut:,} characters to learn from, {len(codes) - cut:,} held out")
+    print(f"{cut:,} characters to learn from, {len(codes) - cut:,} held out")
 
     def loss(x: Any, y: Any) -> Any:
         return tg.cross_entropy(np.swapaxes(model(x), 1, 2), y)
 
     print(f"Before training it writes:\n{written(model, alphabet)}")
-    status = training.fit(
-        model, loss, loader, tg.data.DataLoader(valid, 64), options, optimizer, scheduler, clip=1.0, threads=None
-    )
+    status = training.fit(model, loss, loader, valid, options, optimizer, scheduler, clip=1.0, threads=None)
     print(f"After training it writes:\n{written(model, alphabet)}")
     return status
 

@@ -53,23 +53,22 @@ class Adding(tg.data.Dataset):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, report, write; returns the exit status."""
     parser = training.parser("tinygrad_lite.examples.lstm", __doc__, epochs=10, batch_size=32, lr=0.01)
-    parser.add_argument("--length", type=training.number(int, 2, "an integer of at least 2"), default=100, help="T")
+    parser.add_argument("--length", type=training.number(int, 2, "length of at least 2"), default=100, help="T")
     parser.add_argument("--hidden", type=training.POSITIVE, default=32, help="numbers in the LSTM's state")
     parser.add_argument("--steps", type=training.POSITIVE, default=100, help="batches in an epoch")
     options = training.parsed(parser, arguments)
     tg.manual_seed(options.seed)
 
-    valid = tg.data.TensorDataset(*Adding(500, options.length).batch(range(500)))
+    valid = tg.data.batches(*Adding(500, options.length).batch(range(500)), batch_size=500, shuffle=False)
     loader = tg.data.DataLoader(Adding(options.steps * options.batch_size, options.length), options.batch_size)
     model = Adder(options.hidden, options.length)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=0.0)
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
-    print(model)
 
     def loss(x: Any, y: Any) -> Any:
         return tg.mse_loss(model(x), y)
 
-    return training.fit(model, loss, loader, tg.data.DataLoader(valid, 500), options, optimizer, scheduler, clip=1.0)
+    return training.fit(model, loss, loader, valid, options, optimizer, scheduler, clip=1.0)
 
 
 if __name__ == "__main__":

@@ -12,18 +12,6 @@ from tinygrad_lite import nn
 from tinygrad_lite.examples import training
 
 
-class MLP(nn.Module):
-    """linear → tanh → linear → tanh → linear: (N, 2) points to (N, 2) scores."""
-
-    def __init__(self, width: int = 32) -> None:
-        self.layers = nn.Sequential(
-            nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2)
-        )
-
-    def forward(self, x: Any) -> Any:
-        return self.layers(x)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, report, write; returns the exit status."""
     parser = training.parser("tinygrad_lite.examples.mlp_moons", __doc__, epochs=20, batch_size=32, lr=0.01)
@@ -35,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     examples = tg.data.TensorDataset(points, labels)
     train, valid = tg.data.random_split(examples, [0.8, 0.2], generator=options.seed)
     loader = tg.data.DataLoader(train, options.batch_size, shuffle=True)
-    model = MLP()
+    model = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 2))
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr)
     scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     print(f"{model}\n{len(train)} points to learn from, {len(valid)} held out")
@@ -47,9 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         x, y = valid[:]
         return {"validation accuracy": float(np.mean(np.argmax(model(x), axis=1) == y))}
 
-    return training.fit(
-        model, loss, loader, tg.data.DataLoader(valid, 1000), options, optimizer, scheduler, measure=accuracy
-    )
+    held_out = tg.data.DataLoader(valid, 1000)
+    return training.fit(model, loss, loader, held_out, options, optimizer, scheduler, measure=accuracy)
 
 
 if __name__ == "__main__":

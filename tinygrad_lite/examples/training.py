@@ -25,18 +25,15 @@ def number(kind: type[float], least: float, what: str) -> Callable[[str], float]
     """A `type` for argparse: a finite number of at least `least`."""
 
     def convert(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"must be {what}, not {text!r}")
+        if not least <= (value := kind(text)) < math.inf:
+            raise ValueError
         return value
 
+    convert.__name__ = what  # argparse says it
     return convert
 
 
-POSITIVE = number(int, 1, "a positive integer")
+POSITIVE = number(int, 1, "positive integer")
 
 
 def parser(module: str, description: str | None, epochs: int, batch_size: int, lr: float) -> argparse.ArgumentParser:
@@ -46,10 +43,9 @@ def parser(module: str, description: str | None, epochs: int, batch_size: int, l
     )
     result.add_argument("--epochs", type=POSITIVE, default=epochs, help="times through the training data")
     result.add_argument("--batch-size", type=POSITIVE, default=batch_size, help="examples per step")
-    rate = number(float, math.ulp(0), "a positive number")
+    rate = number(float, math.ulp(0), "positive number")
     result.add_argument("--lr", type=rate, default=lr, help="learning rate to start from; it falls to 0")
-    natural = number(int, 0, "an integer of at least 0")
-    result.add_argument("--seed", type=natural, default=0, help="of all that is random")
+    result.add_argument("--seed", type=number(int, 0, "natural number"), default=0, help="of all that is random")
     result.add_argument("--out", type=Path, default=Path("out"), help="folder for checkpoint, curves and graph")
     said = "go on from this checkpoint, by default the one in --out, with the options that it was made with"
     result.add_argument("--resume", nargs="?", const="", metavar="FILE", help=said)
@@ -110,8 +106,7 @@ def fit(
         except (KeyError, ValueError, TypeError) as error:
             raise SystemExit(f"The checkpoint is none of this model: {error}") from error
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "resume", "state")}
-    names = {"checkpoint": "checkpoint.npz", "curves": "training.png", "graph": "graph.svg"}
-    files = {what: options.out / name for what, name in names.items()}
+    checkpoint, curves, graph = (options.out / name for name in ("checkpoint.npz", "training.png", "graph.svg"))
     steps, done = options.epochs * len(train), len(history) * len(train)
     bars = tqdm(total=steps, initial=done, unit="batch", leave=False, disable=None)
     with threadpool_limits(threads), np.errstate(over="ignore", invalid="ignore"), bars as bar, ctrl_c() as pressed:
@@ -140,16 +135,16 @@ def fit(
             bar.write(f"epoch {epoch:{len(str(options.epochs))}}   {'   '.join(said)}")
             state = {name: part.state_dict() for name, part in parts.items()}
             rest = {"options": settings, "random": tg.random.get_state(), "history": history}
-            tg.save({**state, **rest}, files["checkpoint"])
+            tg.save({**state, **rest}, checkpoint)
     stopped = len(history) < options.epochs
     if stopped:
         then = "Go on from the end of the last one with --resume." if history else "None was finished: nothing is kept."
         print(f"Stopped by Ctrl-C in epoch {len(history) + 1} of {options.epochs}. {then}")
     if history:
         x, *more = (a[:1] for a in next(iter(valid)))
-        viz.plot_history(history).savefig(files["curves"], dpi=150)
-        viz.draw(loss(tg.Tensor(x, name="x"), *more)).save(files["graph"])
-        print("\n".join(f"{what:10} {path}" for what, path in files.items()))
+        viz.plot_history(history).savefig(curves, dpi=150)
+        viz.draw(loss(tg.Tensor(x, name="x"), *more)).save(graph)
+        print(f"checkpoint {checkpoint}\ncurves     {curves}\ngraph      {graph}")
     return INTERRUPTED if stopped else 0
 
 
