@@ -184,9 +184,9 @@ def test_an_lstm_solves_the_adding_problem(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_window_s_targets_follow_its_characters() -> None:
-    x, y = gpt.Windows(np.arange(100), 8, 5).batch(range(5))
+    x, y = gpt.Excerpts(np.arange(100), 8, 5).batch(range(5))
     assert x.shape == y.shape == (5, 8) and np.array_equal(y, x + 1)
-    starts = gpt.Windows(np.arange(10), 8, 5).batch(range(200))[0][:, 0]
+    starts = gpt.Excerpts(np.arange(10), 8, 5).batch(range(200))[0][:, 0]
     assert set(starts.tolist()) == {0, 1}  # no window reaches beyond the text
 
 

@@ -85,7 +85,7 @@ def test_a_gpt_follows_pytorch_s_loss_over_100_steps(page: dict[str, Any]) -> No
     losses = curves(
         gpt.GPT(**sizes),
         page["TorchGPT"](**sizes),
-        tg.data.DataLoader(gpt.Windows(codes, 16, 800), 8),
+        tg.data.DataLoader(gpt.Excerpts(codes, 16, 800), 8),
         lambda scores, y: tg.cross_entropy(np.swapaxes(scores, 1, 2), y),
         lambda scores, y: torch.nn.functional.cross_entropy(scores.transpose(1, 2), y),
         lr=0.003,

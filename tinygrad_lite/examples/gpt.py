@@ -32,8 +32,8 @@ class GPT(nn.Module):
         return self.out(self.blocks(self.token(x) + self.position(np.arange(length)), later))
 
 
-class Windows(tg.data.Dataset):
-    """As many windows of a text as asked, from random places: x (T,) characters by number, y those that follow each."""
+class Excerpts(tg.data.Dataset):
+    """As many excerpts of a text as asked, from random places: x (T,) characters by number, y those that follow each."""
 
     def __init__(self, text: Any, length: int, examples: int) -> None:
         self.text, self.length, self.examples = text, length, examples
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"argument --text: has {len(text):,} characters; needs {10 * size + 10:,} or more")
     held_out = [codes[cut + i : cut + i + blocks * size].reshape(blocks, size) for i in (0, 1)]
     valid = tg.data.batches(*held_out, shuffle=False)
-    train = Windows(codes[:cut], size, options.steps * options.batch_size)
+    train = Excerpts(codes[:cut], size, options.steps * options.batch_size)
     loader = tg.data.DataLoader(train, options.batch_size)
     model = GPT(len(alphabet), size, options.width, options.heads, options.layers)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
