@@ -33,7 +33,7 @@ class GPT(nn.Module):
 
 
 class Excerpts(tg.data.Dataset):
-    """As many excerpts of a text as asked, from random places: x (T,) characters by number, y those that follow each."""
+    """As many excerpts of a text as asked, from random places: x (T,) characters by number, y the one after each."""
 
     def __init__(self, text: Any, length: int, examples: int) -> None:
         self.text, self.length, self.examples = text, length, examples
