@@ -273,7 +273,7 @@ def test_random_split_and_torch_s_agree_on_sizes() -> None:
         assert [len(part) for part in random_split(range(n), lengths)] == [len(part) for part in theirs]
 
 
-@pytest.mark.parametrize("lengths", [[5, 6], [0.5, 0.6], [-1, 11], [5.0, 5.0], 10, [[5], [5]]])
+@pytest.mark.parametrize("lengths", [[5, 6], [0.5, 0.6], [-1, 11], [5.0, 5.0], 10, [[5], [5]], "abc", None, [np.nan]])
 def test_lengths_that_do_not_add_up_are_refused(lengths: Any) -> None:
     with pytest.raises(ValueError, match=r"random_split: lengths must add up to 10, or to 1 as shares, got "):
         random_split(range(10), lengths)

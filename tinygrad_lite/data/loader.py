@@ -86,7 +86,7 @@ def random_split(
     if counts.dtype.kind == "f" and math.isclose(np.sum(counts), 1):
         counts = np.floor(counts * n).astype(int)
         counts[: n - np.sum(counts)] += 1
-    if np.ndim(counts) != 1 or np.any(counts < 0) or counts.dtype.kind not in "iu" or np.sum(counts) != n:
+    if counts.dtype.kind not in "iu" or np.ndim(counts) != 1 or np.any(counts < 0) or np.sum(counts) != n:
         raise ValueError(f"random_split: lengths must add up to {n}, or to 1 as shares, got {lengths!r}")
     order = (_generator("random_split", generator) or random.generator).permutation(n)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]
