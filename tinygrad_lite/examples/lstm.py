@@ -52,7 +52,7 @@ class Adding(tg.data.Dataset):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, report, write; returns the exit status."""
-    parser = training.parser("tinygrad_lite.examples.lstm", __doc__, epochs=10, batch_size=32, lr=0.01)
+    parser = training.parser("tinygrad_lite.examples.lstm", __doc__, epochs=15, batch_size=32, lr=0.01)
     parser.add_argument("--length", type=training.number(int, 2, "length of at least 2"), default=100, help="T")
     parser.add_argument("--hidden", type=training.POSITIVE, default=32, help="numbers in the LSTM's state")
     parser.add_argument("--steps", type=training.POSITIVE, default=100, help="batches in an epoch")
