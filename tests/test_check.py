@@ -121,6 +121,10 @@ class TestDetectAnomaly:
         with pytest.raises(FloatingPointError, match=r"exp: its value is inf in 1 of 2"), tg.detect_anomaly():
             np.exp(x)
 
+    def test_a_function_that_calls_the_op_puts_its_name_before_it(self) -> None:
+        with pytest.raises(FloatingPointError, match=r"^linear: matmul: its value is nan"), tg.detect_anomaly():
+            tg.nn.Linear(2, 1)(np.full((1, 2), np.nan))
+
     def test_the_gradient_of_the_root_of_0_points_to_the_forward_line(self) -> None:
         x = tg.Tensor([4.0, 0.0], requires_grad=True)
         with tg.detect_anomaly():

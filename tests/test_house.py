@@ -23,7 +23,7 @@ ROWS = [
     "onnx sklearn",
     "kernels fast",
     "__init__",
-    "exercises viz __main__",
+    "exercises viz examples __main__",
 ]
 RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}

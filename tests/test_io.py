@@ -1,13 +1,14 @@
-"""Weights in files."""
+"""States in files."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import os
 import re
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite import io
+from tinygrad_lite import io, nn
 
 STATE: dict[str, Any] = {
     "0.weight": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -62,7 +63,7 @@ def test_numpy_reads_it_and_equal_weights_are_equal_files(tmp_path: Path) -> Non
 
 
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"save: '.*w.pkl' must end in .npz or .safetensors"):
+    with pytest.raises(ValueError, match=r"save: '.*w.pkl' must end in .npz, .safetensors, .pt or .pth"):
         tg.save(STATE, tmp_path / "w.pkl")
     with pytest.raises(ValueError, match="load: 'w' must end in"):
         tg.load("w")
@@ -71,7 +72,7 @@ def test_another_suffix_is_refused(tmp_path: Path) -> None:
 def test_objects_are_neither_written_nor_read_and_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     tg.save({"x": np.ones(3)}, path)
-    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+    with pytest.raises(ValueError, match="got a ndarray: it holds objects"):
         tg.save({"x": np.array([object()])}, path)
     assert np.array_equal(tg.load(path)["x"], np.ones(3))
     assert [p.name for p in tmp_path.iterdir()] == ["w.npz"]
@@ -140,27 +141,39 @@ def test_of_several_writers_the_last_one_wins_and_every_file_read_is_whole(tmp_p
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_writer_that_is_killed_leaves_the_file_before(tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    tg.save({"x": np.zeros(3)}, path)
-    code = "import sys, numpy as np, tinygrad_lite as tg\nprint('go', flush=True)\n"
-    code += "while True: tg.save({'x': np.ones(200_000)}, sys.argv[1])"
-    for pause in np.random.default_rng(0).uniform(0, 0.02, 5):
-        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
-        assert writer.stdout is not None and writer.stdout.readline()
-        time.sleep(pause)
-        writer.kill()
-        writer.communicate()
-        x = tg.load(path)["x"]
-        assert np.all(x == 0) or (np.all(x == 1) and x.shape == (200_000,))
+KILLING = """
+import os, signal, sys, time
+import numpy as np, tinygrad_lite as tg
+path, rng = sys.argv[1], np.random.default_rng(0)
+for i in range(50):
+    writer = os.fork()
+    if not writer:
+        for value in range(10**9):
+            tg.save({"x": np.full(50_000, value), "epoch": value}, path)
+    time.sleep(rng.uniform(0, 0.05))
+    os.kill(writer, signal.SIGKILL)
+    os.waitpid(writer, 0)
+    state = tg.load(path)
+    assert state["x"].shape == (50_000,) and np.all(state["x"] == state["epoch"])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("suffix", suffixes())
+def test_a_writer_that_is_killed_fifty_times_always_leaves_a_whole_file(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"w{suffix}"
+    tg.save({"x": np.full(50_000, -1), "epoch": -1}, path)
+    done = subprocess.run([sys.executable, "-c", KILLING, str(path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob(".*.part"))) > 5  # so many were in the middle of a file
 
 
 @pytest.mark.parametrize("suffix", suffixes())
 def test_a_mutated_file_is_read_or_named(tmp_path: Path, suffix: str) -> None:
     path, rng = tmp_path / f"w{suffix}", np.random.default_rng(0)
-    tg.save({"weight": np.arange(6.0).reshape(2, 3), "bias": np.ones(3, np.float32), "n": np.int64(3)}, path)
+    tg.save({"model": {"weight": np.arange(6.0).reshape(2, 3)}, "n": np.int64(3), "at": (1, "a")}, path)
     good, refused = path.read_bytes(), 0
-    for i in range(1000):
+    for i in range(2000):
         mutated = bytearray(good)
         if i % 3 == 0:
             del mutated[rng.integers(len(good)) :]
@@ -177,8 +190,28 @@ def test_a_mutated_file_is_read_or_named(tmp_path: Path, suffix: str) -> None:
             said = f"load: '.*' (is damaged, or is no {suffix} file of arrays of numbers|has .* bytes and unpacks to)"
             assert re.match(said, str(error))
         else:
-            assert all(a.dtype.kind in "biufc" for a in read.values())
-    assert refused > 300
+            assert isinstance(read, dict)
+    assert refused > 600
+
+
+@pytest.mark.parametrize(
+    "tree",
+    ["", "[", "3", "[]", '{"array": "y"}', '{"array": []}', '{"dict": [[[], 1]]}', '{"dict": 3}', '{"dict": [[1]]}',
+     "{}", '{"a": 1, "b": 2}', "[" * 100_000, "9" * 10_000, "\\xff"],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", suffixes())
+def test_a_tree_that_fits_no_state_is_refused(tmp_path: Path, suffix: str, tree: str) -> None:
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", npy("(1,)"))
+            archive.writestr(io.TREE, tree)
+    else:
+        header = {"x": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, "__metadata__": {io.TREE: tree}}
+        content = json.dumps(header).encode()
+        path.write_bytes(len(content).to_bytes(8, "little") + content + b"1")
+    with pytest.raises(ValueError, match=rf"^load: '.*w{suffix}' is damaged"):
+        tg.load(path)
 
 
 def npy(shape: str, descr: str = "'<f8'", data: bytes = bytes(8)) -> bytes:
@@ -243,16 +276,105 @@ def test_what_is_loaded_may_be_written_to_and_keeps_fortran_order(tmp_path: Path
     assert read["turned"].flags.f_contiguous and all(a.flags.writeable for a in read.values())
 
 
+# --------------------------------------------------------------------------------------------------------- checkpoints
+
+
+CHECKPOINT: dict[Any, Any] = {
+    "model": {"0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "0": {"weight": np.ones(2)}},
+    "model.0": np.zeros(1),
+    "random": tg.random.get_state(),
+    "epoch": 3,
+    "large": 2**200,
+    "numbers": [0.1, -1e-300, float("inf"), True, None],
+    "betas": (0.9, 0.999),
+    "text": 'a "letter" ✓\n\0',
+    "": {},
+    7: {0: {"mean": np.float16(0.5)}, 1: ()},
+}
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, (np.ndarray, np.generic)):
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+@pytest.mark.parametrize("suffix", [*suffixes(), ".pt"])
+def test_a_nested_state_comes_back_as_it_was(tmp_path: Path, suffix: str) -> None:
+    if suffix == ".pt":
+        pytest.importorskip("torch")
+    path = tmp_path / f"checkpoint{suffix}"
+    tg.save(CHECKPOINT, path)
+    assert same(CHECKPOINT, tg.load(path))
+    tg.save(tg.load(path), path)
+    assert same(CHECKPOINT, tg.load(path))
+    tg.save({"x": np.ones(2), "n": np.nan}, path)
+    assert np.isnan(tg.load(path)["n"])
+
+
+def test_others_find_the_arrays_of_a_nested_state_under_dotted_names(tmp_path: Path) -> None:
+    state: dict[str, Any] = {"model": nn.Linear(2, 3).state_dict(), "epoch": 1}
+    tg.save(state, tmp_path / "c.npz")
+    with np.load(tmp_path / "c.npz") as file:
+        assert np.array_equal(file["model.weight"], state["model"]["weight"])
+    safetensors = pytest.importorskip("safetensors.numpy")
+    tg.save(state, tmp_path / "c.safetensors")
+    assert set(safetensors.load_file(tmp_path / "c.safetensors")) == {"model.weight", "model.bias"}
+
+
+def test_a_missing_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModuleNotFoundError, match=r"torch is missing: pip install torch, or use .npz"):
+        tg.save(STATE, tmp_path / "w.pt")
+    (tmp_path / "w.pt").write_bytes(b"")
+    with pytest.raises(ModuleNotFoundError, match=r"torch is missing"):
+        tg.load(tmp_path / "w.pt")
+    assert [p.name for p in tmp_path.iterdir()] == ["w.pt"]
+
+
+def test_torch_reads_our_files_and_we_read_its(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    theirs, ours = torch.nn.Linear(3, 2).half().bfloat16(), nn.Linear(3, 2)
+    torch.save({"state": theirs.state_dict(), "epoch": 2, "half": torch.ones(2).half()}, tmp_path / "a.pt")
+    read = tg.load(tmp_path / "a.pt")
+    assert read["epoch"] == 2 and read["half"].dtype == np.float16 and read["state"]["weight"].dtype == np.float32
+    ours.load_state_dict(read["state"])
+    assert np.array_equal(ours.weight.data, theirs.weight.detach().float().numpy())
+    tg.save(ours.state_dict(), tmp_path / "b.pth")
+    theirs.load_state_dict(torch.load(tmp_path / "b.pth", weights_only=True))
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file(theirs.state_dict(), tmp_path / "c.safetensors")
+    assert np.array_equal(tg.load(tmp_path / "c.safetensors")["bias"], ours.state_dict()["bias"])
+    tg.save(ours.state_dict(), tmp_path / "c.safetensors")
+    torch.nn.Linear(3, 2).load_state_dict(safetensors.load_file(tmp_path / "c.safetensors"))
+
+
+def test_a_torch_file_with_code_or_damage_is_refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "w.pt"
+    torch.save(torch.nn.Linear(2, 2), path)  # a pickled object
+    whole = path.read_bytes()
+    torch.save([torch.ones(2)], path)
+    for content in (whole, path.read_bytes(), b"", b"hello", whole[:-90]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"^load: '.*w.pt' is damaged, or is no .pt file of arrays of numbers$"):
+            tg.load(path)
+
+
 @pytest.mark.parametrize(
     ("state", "path", "error", "said"),
     [
-        ({"model": {"w": np.ones(2)}}, "w.npz", ValueError, "save: 'model' is a dict, and a nested state can't be"),
-        ({"x": "text"}, "w.npz", ValueError, "save: 'x' must be an array of numbers, got a str: it has dtype <U4"),
-        ({"x": None}, "w.npz", ValueError, "'x' must be an array of numbers, got a NoneType: Object arrays cannot be"),
-        ({"x": [[1], [1, 2]]}, "w.npz", ValueError, "'x' must be an array of numbers, got a list"),
-        ({"x": np.zeros(2, "M8[s]")}, "w.npz", ValueError, "'x' must be an array of numbers, got a ndarray"),
+        ({"x": len}, "w.npz", ValueError, "save: 'x' must be numbers, strings, arrays .*, got a builtin_function_or"),
+        ({"m": {"x": {1, 2}}}, "w.npz", ValueError, r"save: 'm.x' must be numbers, .*, got a set: it holds objects"),
+        ({"x": np.array(["a"])}, "w.npz", ValueError, "'x' must be numbers, .*, got a ndarray: it has dtype <U1"),
+        ({"x": np.zeros(2, "M8[s]")}, "w.npz", ValueError, "'x' must be numbers, .*, got a ndarray: it has dtype"),
         ({"x": np.zeros(2, "c16")}, "w.safetensors", ValueError, "'x' has dtype complex128, which .safetensors has no"),
-        ({3: np.ones(2)}, "w.npz", TypeError, "save: a name must be a string, got 3"),
+        ({"x": np.zeros(2, "c16")}, "w.pt", ValueError, "'x' has dtype complex128, which .pt has no place for: use"),
+        ({1.5: np.ones(2)}, "w.npz", TypeError, "save: a name must be a string or an integer, got 1.5"),
         ({"": np.ones(2)}, "w.npz", ValueError, "save: an array can't have the name ''"),
         ({"a\0b": np.ones(2)}, "w.npz", ValueError, "save: an array can't have the name"),
         ({"__metadata__": np.ones(2)}, "w.npz", ValueError, "save: an array can't have the name"),

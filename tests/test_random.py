@@ -82,3 +82,21 @@ def test_importing_the_library_loads_nothing_heavy_beside_numpy() -> None:
     }
     assert "tinygrad_lite.graph" in loaded
     assert not loaded & heavy
+
+
+def test_a_state_that_is_set_repeats_what_followed_it() -> None:
+    tg.manual_seed(3)
+    tg.random.generator.standard_normal(3)
+    state = tg.random.get_state()
+    first = tg.random.generator.standard_normal(5)
+    assert not np.array_equal(tg.random.generator.standard_normal(5), first)
+    tg.random.set_state(state)
+    assert np.array_equal(tg.random.generator.standard_normal(5), first)
+
+
+@pytest.mark.parametrize("state", [None, {}, {"bit_generator": "PCG64", "state": {"state": -1}}, "PCG64", 3])
+def test_a_state_of_another_kind_is_refused_and_nothing_changes(state: Any) -> None:
+    before = tg.random.get_state()
+    with pytest.raises(ValueError, match=r"set_state: needs what get_state\(\) gave"):
+        tg.random.set_state(state)
+    assert tg.random.get_state() == before

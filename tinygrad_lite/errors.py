@@ -21,7 +21,9 @@ NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 # What a function raises again under its own name.
 NAMED = (ValueError, TypeError, IndexError, AttributeError, ArithmeticError, MemoryError)
 # The kinds that NumPy raises and that can be raised again with a message of ours, the most special first.
-_KINDS = (np.exceptions.AxisError, np.linalg.LinAlgError, IndexError, ValueError, TypeError, MemoryError)
+_KINDS = (
+    np.exceptions.AxisError, np.linalg.LinAlgError, FloatingPointError, IndexError, ValueError, TypeError, MemoryError,
+)  # fmt: skip
 
 
 def describe(a: Any) -> str:

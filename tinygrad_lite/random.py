@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from .errors import describe
 
 generator: np.random.Generator
 _forks = 0
@@ -54,3 +57,20 @@ def manual_seed(seed: Any) -> None:
     if isinstance(seed, (int, np.integer)) and seed < 0:
         raise ValueError(f"manual_seed: the seed must be at least 0, got {seed}")
     _made().bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
+def get_state() -> dict[str, Any]:
+    """Where the source of random numbers stands: numbers and strings by name, as `tg.save` takes them."""
+    return dict(_made().bit_generator.state)
+
+
+def set_state(state: Mapping[str, Any]) -> None:
+    """Go on from a `get_state`: what follows is the same to the last bit.
+
+    Raises:
+        ValueError: `state` is something else.
+    """
+    try:
+        _made().bit_generator.state = state
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise ValueError(f"set_state: needs what get_state() gave, got {describe(state)}") from error
