@@ -93,6 +93,50 @@ def test_a_model_goes_to_another_dtype_with_its_optimiser() -> None:
 # --------------------------------------------------------------------------------------------- silent mistakes
 
 
+def test_hooks_see_and_replace_what_goes_in_and_what_comes_out() -> None:
+    layer, seen = nn.Identity(), []
+    layer.register_forward_pre_hook(lambda module, args: seen.append(("in", module, args)))
+    doubled = layer.register_forward_pre_hook(lambda module, args: args[0] * 2)  # alone, for a tuple of one
+    added = layer.register_forward_hook(lambda module, args, out: out + args[0])
+    layer.register_forward_hook(lambda module, args, out: seen.append(("out", args, out)), prepend=True)
+    assert layer(3) == 12
+    assert seen == [("in", layer, (3,)), ("out", (6,), 6)]
+    with added:
+        assert layer(3) == 12
+    assert layer(3) == 6
+    doubled.remove(), doubled.remove(), added.remove()
+    assert layer(3) == 3
+
+
+def test_hooks_see_keywords_where_they_ask_for_them() -> None:
+    layer = Net()
+    calls: list[Any] = []
+    layer.forward = lambda x, scale=1: x * scale  # type: ignore[method-assign, assignment]
+    layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {"scale": kwargs["scale"] + 1}), with_kwargs=True)
+    layer.register_forward_pre_hook(lambda m, args, kwargs: calls.append(kwargs), with_kwargs=True)
+    layer.register_forward_hook(lambda m, args, kwargs, out: (args, kwargs, out), with_kwargs=True)
+    assert layer(5, scale=2) == ((5,), {"scale": 3}, 15)
+    assert calls == [{"scale": 3}]
+
+
+def test_a_copy_has_the_hooks_of_its_own_and_a_hooks_ops_lie_in_the_modules_scope() -> None:
+    layer = nn.Linear(2, 2)
+    handle = layer.register_forward_hook(lambda module, args, out: np.exp(out))
+    again = copy.deepcopy(layer)
+    out = layer(np.ones((1, 2)))
+    handle.remove()
+    assert np.array_equal(again(np.ones((1, 2))).data, out.data) and list(layer.state_dict()) == ["weight", "bias"]
+    assert out.scope[1] is layer and out.op.name == "exp"
+    assert np.array_equal(np.exp(layer(np.ones((1, 2))).data), out.data)
+
+
+def test_dtypes_by_name() -> None:
+    layer = nn.BatchNorm1d(3)
+    for cast, dtype in ((layer.double, np.float64), (layer.half, np.float16), (layer.float, np.float32)):
+        assert cast() is layer and layer.running_mean.dtype == layer.weight.dtype == dtype
+        assert layer.num_batches_tracked.dtype == np.int64
+
+
 def test_a_weight_that_is_a_result_is_refused() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:
