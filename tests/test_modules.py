@@ -104,14 +104,17 @@ def test_hooks_see_and_replace_what_goes_in_and_what_comes_out() -> None:
     with added:
         assert layer(3) == 12
     assert layer(3) == 6
-    doubled.remove(), doubled.remove(), added.remove()
+    for handle in (doubled, doubled, added):
+        handle.remove()
     assert layer(3) == 3
 
 
 def test_hooks_see_keywords_where_they_ask_for_them() -> None:
-    layer = Net()
-    calls: list[Any] = []
-    layer.forward = lambda x, scale=1: x * scale  # type: ignore[method-assign, assignment]
+    class Scale(nn.Module):
+        def forward(self, x: Any, scale: float = 1) -> Any:
+            return x * scale
+
+    layer, calls = Scale(), []
     layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {"scale": kwargs["scale"] + 1}), with_kwargs=True)
     layer.register_forward_pre_hook(lambda m, args, kwargs: calls.append(kwargs), with_kwargs=True)
     layer.register_forward_hook(lambda m, args, kwargs, out: (args, kwargs, out), with_kwargs=True)
@@ -131,7 +134,7 @@ def test_a_copy_has_the_hooks_of_its_own_and_a_hooks_ops_lie_in_the_modules_scop
 
 
 def test_dtypes_by_name() -> None:
-    layer = nn.BatchNorm1d(3)
+    layer: Any = nn.BatchNorm1d(3)
     for cast, dtype in ((layer.double, np.float64), (layer.half, np.float16), (layer.float, np.float32)):
         assert cast() is layer and layer.running_mean.dtype == layer.weight.dtype == dtype
         assert layer.num_batches_tracked.dtype == np.int64
@@ -491,7 +494,7 @@ def test_inside_checkpoint_a_batch_is_counted_once() -> None:
     states = []
     for wrap in (lambda f: f, tg.checkpoint):
         tg.manual_seed(0)
-        layer = nn.BatchNorm1d(3)
+        layer: Any = nn.BatchNorm1d(3)
         net = nn.Sequential(nn.Linear(3, 3), layer)
         wrap(net)(tg.Tensor(x, requires_grad=True)).sum().backward()
         states.append(layer.state_dict())
@@ -500,7 +503,7 @@ def test_inside_checkpoint_a_batch_is_counted_once() -> None:
 
 
 def test_an_empty_batch_is_not_counted() -> None:
-    layer = nn.BatchNorm1d(3)
+    layer: Any = nn.BatchNorm1d(3)
     layer(np.ones((0, 3), np.float32))
     assert np.array_equal(layer.state_dict()["running_mean"], np.zeros(3))
     assert layer.state_dict()["num_batches_tracked"] == 0
