@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
+from ..settings import Probability
 from ..values import Array
 from .activation import softmax
 from .indexing import detached
@@ -43,7 +44,7 @@ def _dropped(x: Array, p: float, shape: tuple[int, ...]) -> Array:
     return x * (_kept(shape, p) * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(shape, dtype))
 
 
-def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
+def dropout(x: Array, p: Probability = 0.5, training: bool = True) -> Array:
     """x with each element set to 0 with probability p, and the others divided by 1 - p, so that the mean stays.
 
     Args:
@@ -67,21 +68,21 @@ def _channels(name: str, x: Array, n: int) -> tuple[int, ...]:
     return (*shape[:lead], *(1,) * (len(shape) - lead))
 
 
-def dropout1d(x: Array, p: float = 0.5, training: bool = True) -> Array:
+def dropout1d(x: Array, p: Probability = 0.5, training: bool = True) -> Array:
     """`dropout` of whole channels of x (N, C, W) or (C, W): Tompson et al. (2015)."""
     _check_probability("dropout1d", p)
     shape = _channels("dropout1d", x, 1)
     return _dropped(x, p, shape) if training and p else x
 
 
-def dropout2d(x: Array, p: float = 0.5, training: bool = True) -> Array:
+def dropout2d(x: Array, p: Probability = 0.5, training: bool = True) -> Array:
     """`dropout` of whole channels of x (N, C, H, W), or as in torch (N, C, W): Tompson et al. (2015)."""
     _check_probability("dropout2d", p)
     shape = _channels("dropout2d", x, 2)
     return _dropped(x, p, shape) if training and p else x
 
 
-def dropout3d(x: Array, p: float = 0.5, training: bool = True) -> Array:
+def dropout3d(x: Array, p: Probability = 0.5, training: bool = True) -> Array:
     """`dropout` of whole channels of x (N, C, D, H, W) or (C, D, H, W): Tompson et al. (2015)."""
     _check_probability("dropout3d", p)
     shape = _channels("dropout3d", x, 3)
@@ -97,7 +98,7 @@ def _alpha_dropped(x: Array, p: float, shape: tuple[int, ...]) -> Array:
     return x * (kept * dtype.type(scale)) + (scale * ALPHA * (~kept - p)).astype(dtype)
 
 
-def alpha_dropout(x: Array, p: float = 0.5, training: bool = False) -> Array:
+def alpha_dropout(x: Array, p: Probability = 0.5, training: bool = False) -> Array:
     """x with each element set to selu's lower limit with probability p, then scaled and moved.
 
     Mean 0 and variance 1 stay so: for networks of selu. Klambauer et al., "Self-normalizing neural networks" (2017).
@@ -114,7 +115,7 @@ def alpha_dropout(x: Array, p: float = 0.5, training: bool = False) -> Array:
     return _alpha_dropped(x, p, np.shape(x)) if training and p else x
 
 
-def feature_alpha_dropout(x: Array, p: float = 0.5, training: bool = False) -> Array:
+def feature_alpha_dropout(x: Array, p: Probability = 0.5, training: bool = False) -> Array:
     """`alpha_dropout` of whole channels of x (N, C, …)."""
     _check_probability("feature_alpha_dropout", p)
     if np.ndim(x) < 2:

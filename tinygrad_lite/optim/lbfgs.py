@@ -10,7 +10,7 @@ import numpy as np
 from ..tensor import Tensor
 from ..values import Array
 from .optimizers import Optimizer, Slot
-from .settings import Number, Positive
+from ..settings import Number, Positive
 
 __all__ = ["LBFGS"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from ..dispatch import array_code
 from ..tensor import Tensor, as_value
 from ..values import Array, in_order_of
-from .settings import Below1, Configured, Count, Least1, NotAbove0, Number
+from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Adafactor",

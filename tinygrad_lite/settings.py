@@ -1,6 +1,6 @@
-"""Settings: a class's constructor takes what its main function takes, with that function's defaults.
+"""Settings of layers, optimisers and schedules: each is checked by its annotation, wherever it comes from.
 
-A setting is checked by its annotation, wherever it comes from: a call, an assignment or a file.
+It may come from a call, an assignment or a file.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Share: TypeAlias = float
 Least1: TypeAlias = float
 NotAbove0: TypeAlias = float
 Part: TypeAlias = float
+Probability: TypeAlias = float
 Count: TypeAlias = int
 Positive: TypeAlias = int
 
@@ -35,9 +36,14 @@ RANGES: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
     "Share": ("a number from 0 to 1", float, lambda v: 0 <= v <= 1),
     "Part": ("a number above 0 and of at most 1", float, lambda v: 0 < v <= 1),
     "float": ("a finite number", float, lambda v: -math.inf < v < math.inf),
-    "Count": ("an integer of at least 0", int, lambda v: isinstance(v, (int, np.integer)) and v >= 0),
-    "Positive": ("an integer of at least 1", int, lambda v: isinstance(v, (int, np.integer)) and v >= 1),
+    "Probability": ("a probability", float, lambda v: 0 <= v <= 1),
+    "Count": ("an integer of at least 0", int, lambda v: _whole(v) and v >= 0),
+    "Positive": ("a positive integer", int, lambda v: _whole(v) and v > 0),
 }
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
@@ -61,7 +67,7 @@ def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
     if optional and value is None:
         return None
     if kind == "bool":
-        if not isinstance(value, (int, float, np.bool_)):
+        if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{name} must be True or False, got {value!r}")
         return bool(value)
     if kind.startswith("Literal["):
