@@ -25,6 +25,7 @@ Part: TypeAlias = float
 Probability: TypeAlias = float
 Count: TypeAlias = int
 Positive: TypeAlias = int
+Depth: TypeAlias = int
 
 # An annotation -> in words, the Python type, and whether a value is that.
 RANGES: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
@@ -39,6 +40,7 @@ RANGES: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
     "Probability": ("a probability", float, lambda v: 0 <= v <= 1),
     "Count": ("an integer of at least 0", int, lambda v: _whole(v) and v >= 0),
     "Positive": ("a positive integer", int, lambda v: _whole(v) and v > 0),
+    "Depth": ("an integer from 1 to 1000", int, lambda v: _whole(v) and 0 < v <= 1000),
 }
 
 

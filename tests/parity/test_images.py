@@ -47,6 +47,18 @@ for n in (1, 2, 3):
     for p in (1.0, 2.0, 3.5):
         sample(f"lp_pool{n}d", rand(2, 3, *size, low=0.1), p, 2, 3, ceil_mode=True)
 
+for modes, size, out in (
+    (("bilinear", "nearest", "bicubic"), (5, 7), (4, 3)),
+    (("bilinear", "nearest"), (4, 5, 3), (3, 4, 2)),
+):
+    n = len(size)
+    for corners in (False, True):
+        sample("affine_grid", rand(2, n, n + 1), (2, 3, *out), corners)
+        for mode, padding_mode in itertools.product(modes, ("zeros", "border", "reflection")):
+            points = rand(2, *out, n, low=-2.5, high=2.5)
+            sample("grid_sample", rand(2, 3, *size), points, mode, padding_mode, corners, second=False)
+sample("channel_shuffle", rand(2, 6, 3, 4), 3)
+
 sample("conv2d", rand(0, 3, 5, 5), rand(4, 3, 3, 3))
 sample("conv2d", rand(2, 2, 6, 5), rand(3, 2, 1, 1), None, (3, 2), (0, 1))
 sample("unfold", rand(2, 3, 5, 6), (2, 3))

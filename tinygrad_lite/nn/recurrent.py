@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..settings import Count, Positive, Probability
+from ..settings import Count, Depth, Positive, Probability
 from ..values import Array
 from . import functional as F
 from .layer import Layer, uniform
@@ -150,7 +150,7 @@ class _Layers(_Recurrent):
     """
 
     def __init__(
-        self, input_size: Positive, hidden_size: Positive, num_layers: Positive = 1, bias: bool = True,
+        self, input_size: Positive, hidden_size: Positive, num_layers: Depth = 1, bias: bool = True,
         batch_first: bool = False, dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
         self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype)
@@ -158,8 +158,6 @@ class _Layers(_Recurrent):
     def _stack(
         self, inputs: int, hidden: int, layers: int, bias: bool, bidirectional: bool, dtype: Any, proj: int = 0
     ) -> None:
-        if layers > 1000:
-            raise ValueError(f"num_layers must be at most 1000, got {layers}")
         self.bidirectional = bidirectional
         for i in range(layers):
             for suffix in self._suffixes(i):
@@ -223,7 +221,7 @@ class RNN(_Layers, of="h ← tanh(x @ weight_ihᵀ + bias_ih + h @ weight_hhᵀ 
     step = staticmethod(rnn_step)
 
     def __init__(
-        self, input_size: Positive, hidden_size: Positive, num_layers: Positive = 1,
+        self, input_size: Positive, hidden_size: Positive, num_layers: Depth = 1,
         nonlinearity: Literal["tanh", "relu"] = "tanh", bias: bool = True, batch_first: bool = False,
         dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
@@ -234,7 +232,7 @@ class LSTM(_Layers, of=str(lstm_step.__doc__).strip() + "\n\n    With proj_size,
     step, gates, states = staticmethod(lstm_step), 4, 2
 
     def __init__(
-        self, input_size: Positive, hidden_size: Positive, num_layers: Positive = 1, bias: bool = True,
+        self, input_size: Positive, hidden_size: Positive, num_layers: Depth = 1, bias: bool = True,
         batch_first: bool = False, dropout: Probability = 0.0, bidirectional: bool = False, proj_size: Count = 0,
         dtype: Any = np.float32,
     ) -> None:  # fmt: skip

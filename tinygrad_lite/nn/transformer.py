@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..settings import Positive, Probability, checked
+from ..settings import Depth, Positive, Probability, checked
 from ..tensor import Tensor
 from ..values import Array
 from . import functional as F
@@ -192,7 +192,7 @@ class _Stack(Module):
     """num_layers copies of a layer one after the other, each with the same weights at first; then `norm`, if given."""
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        checked(f"{type(self).__name__}: num_layers", num_layers, "Positive")
+        checked(f"{type(self).__name__}: num_layers", num_layers, "Depth")
         for name, module in (("the layer", layer), ("norm", norm)):
             if not isinstance(module, Module) and not (module is norm is None):
                 raise TypeError(f"{type(self).__name__}: {name} must be a module, got a {type(module).__name__}")
@@ -234,8 +234,8 @@ class Transformer(Layer):
     """
 
     def __init__(
-        self, d_model: Positive = 512, nhead: Positive = 8, num_encoder_layers: Positive = 6,
-        num_decoder_layers: Positive = 6, dim_feedforward: Positive = 2048, dropout: Probability = 0.1,
+        self, d_model: Positive = 512, nhead: Positive = 8, num_encoder_layers: Depth = 6,
+        num_decoder_layers: Depth = 6, dim_feedforward: Positive = 2048, dropout: Probability = 0.1,
         activation: str | Callable[[Any], Any] = "relu", custom_encoder: Module | None = None,
         custom_decoder: Module | None = None, layer_norm_eps: float = 1e-5, batch_first: bool = False,
         norm_first: bool = False, bias: bool = True, dtype: Any = np.float32,

@@ -45,6 +45,7 @@ def ctc_loss(
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"ctc_loss: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
     logs = log_probs if len(shape) == 3 else np.expand_dims(log_probs, 1)
+    logs = logs * 1.0 if logs.dtype.kind in "biu" else logs
     steps, n, classes = np.shape(logs)
     lengths = _lengths("input_lengths", input_lengths, n, steps)
     sizes = _lengths("target_lengths", target_lengths, n, None)
@@ -80,7 +81,7 @@ def ctc_loss(
 
 def _lengths(name: str, given: Any, n: int, most: int | None) -> Array:
     lengths = np.atleast_1d(np.asarray(detached(given)))
-    if lengths.shape != (n,) or lengths.dtype.kind not in "iu" or np.any(lengths < 0):
+    if lengths.shape != (n,) or (n and lengths.dtype.kind not in "iu") or np.any(lengths < 0):
         raise ValueError(f"ctc_loss: {name} must be {n} integers of at least 0, one for each example, got {given!r}")
     if most is not None and np.any(lengths > most):
         raise ValueError(f"ctc_loss: {name} must be at most the {most} steps of log_probs, got {given!r}")

@@ -213,7 +213,7 @@ def grid_sample(
         at = _inside(at, s, padding_mode, align_corners) if mode != "bicubic" else at
         plain = np.clip(np.nan_to_num(detached(at), nan=-1), -1e9, 1e9)
         if mode == "nearest":
-            each.append([(np.rint(plain).astype(int), 1)])
+            each.append([(np.rint(plain).astype(int), np.ones_like(plain))])
             continue
         first = np.floor(plain).astype(int)
         t = at - first.astype(plain.dtype)
