@@ -38,9 +38,8 @@ def test_it_is_the_sum_over_all_alignments(blank: int, target: list[int], steps:
 def test_gradients_to_second_order() -> None:
     x, targets = RNG.standard_normal((5, 3, 4)), np.array([[1, 1], [2, 3], [1, 0]])
     for reduction in ("mean", "sum", "none"):
-        tg.gradcheck(
-            lambda x, r=reduction: F.ctc_loss(F.log_softmax(x, 2), targets, [5, 4, 3], [2, 2, 0], reduction=r), x, order=2
-        )
+        sizes = ([5, 4, 3], [2, 2, 0], 0, reduction)
+        tg.gradcheck(lambda x, sizes=sizes: F.ctc_loss(F.log_softmax(x, 2), targets, *sizes), x, order=2)
     tg.gradcheck(lambda x: F.ctc_loss(x, targets, [5, 4, 3], [2, 2, 1]), x, order=2)
 
 
@@ -50,7 +49,7 @@ def test_what_no_alignment_is_long_enough_for_has_no_gradient() -> None:
         loss = F.ctc_loss(F.log_softmax(x, 2), [[1, 2], [1, 1]], [1, 3], [2, 2], 0, "none", zero)
         assert loss.dtype == np.float32 and loss.data[0] == (0 if zero else np.inf) and np.isfinite(loss.data[1])
         loss.sum().backward()
-        assert np.all(x.grad.data[:, 0] == 0) and np.all(np.isfinite(x.grad.data))  # type: ignore[union-attr]
+        assert np.all(x.grad.data[:, 0] == 0) and np.all(np.isfinite(x.grad.data))
 
 
 def test_a_class_of_probability_0_is_no_nan() -> None:
@@ -58,7 +57,7 @@ def test_a_class_of_probability_0_is_no_nan() -> None:
     loss = F.ctc_loss(logs, [1], [4], [1])
     np.testing.assert_allclose(loss.data, -np.log(10 / 16))  # 1 on 1, 2, 3 or 4 steps in a row of 4
     loss.backward()
-    assert np.all(np.isfinite(logs.grad.data))  # type: ignore[union-attr]
+    assert np.all(np.isfinite(logs.grad.data))
 
 
 def test_nothing() -> None:
@@ -72,7 +71,7 @@ X, T = np.zeros((5, 2, 4)), [[1, 2], [3, 1]]
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ((X[0, 0], T, [5, 5], [2, 2]), ValueError, r"ctc_loss: log_probs must be \(T, N, C\) or \(T, C\), it has shape \(4"),
+        ((X[0, 0], T, [5, 5], [2, 2]), ValueError, r"ctc_loss: log_probs must be \(T, N, C\) or \(T, C\), it has"),
         ((X, T, [5], [2, 2]), ValueError, "ctc_loss: input_lengths must be 2 integers of at least 0, one for each"),
         ((X, T, [5, 6], [2, 2]), ValueError, r"input_lengths must be at most the 5 steps of log_probs, got \[5, 6\]"),
         ((X, T, [5, 5], [2, 3]), ValueError, r"targets have shape \(2, 2\): they need \(2, 3\) or more, or one after"),

@@ -312,7 +312,10 @@ def test_a_triplet_loss_with_a_distance_of_ones_own() -> None:
     far = X + 0.5
     expected = F.triplet_margin_loss(X, Y, far, 0.8, swap=True)
     np.testing.assert_allclose(F.triplet_margin_with_distance_loss(X, Y, far, margin=0.8, swap=True), expected)
-    distance = lambda a, b: np.sum(np.abs(a - b), axis=-1)
+
+    def distance(a: Any, b: Any) -> Any:
+        return np.sum(np.abs(a - b), axis=-1)
+
     out = F.triplet_margin_with_distance_loss(X, Y, far, distance_function=distance, reduction="none")
     np.testing.assert_allclose(out, np.maximum(0, distance(X, Y) - distance(X, far) + 1))
 
@@ -320,13 +323,13 @@ def test_a_triplet_loss_with_a_distance_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("loss", "error", "said"),
     [
-        (lambda: F.multi_margin_loss(X, TARGET, 3), ValueError, r"multi_margin_loss: p must be 1 or 2 and input \(N, C\)"),
-        (lambda: F.multi_margin_loss(X, TARGET, weight=[1.0]), ValueError, r"weight has shape \(1,\), and must have \(3,\)"),
-        (lambda: F.multi_margin_loss(X, TARGET + 1), IndexError, "multi_margin_loss: target 3 is out of range: input has 3"),
-        (lambda: F.multilabel_margin_loss(X, TARGET), ValueError, r"multilabel_margin_loss: input has shape \(4, 3\) but"),
+        (lambda: F.multi_margin_loss(X, TARGET, 3), ValueError, "multi_margin_loss: p must be 1 or 2 and input"),
+        (lambda: F.multi_margin_loss(X, TARGET, weight=[1.0]), ValueError, r"weight has shape \(1,\), and must have"),
+        (lambda: F.multi_margin_loss(X, TARGET + 1), IndexError, "multi_margin_loss: target 3 is out of range"),
+        (lambda: F.multilabel_margin_loss(X, TARGET), ValueError, r"multilabel_margin_loss: input has shape"),
         (lambda: F.multilabel_margin_loss(X, X), ValueError, "and dtype float64: they need"),
-        (lambda: F.multilabel_margin_loss(X[0], [0, 3, -1]), IndexError, "a target is out of range: input has 3 classes"),
-        (lambda: F.multilabel_soft_margin_loss(X, Y, reduction="most"), ValueError, "multilabel_soft_margin_loss: reduc"),
+        (lambda: F.multilabel_margin_loss(X[0], [0, 3, -1]), IndexError, "a target is out of range: input has 3"),
+        (lambda: F.multilabel_soft_margin_loss(X, Y, reduction="most"), ValueError, "multilabel_soft_margin_loss: re"),
     ],
 )
 def test_margins_that_are_refused(loss: Any, error: Any, said: str) -> None:

@@ -430,6 +430,9 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
 # ------------------------------------------------------------------------------------------------------- messages
 
 
+OTHER: Any = "other"
+
+
 @pytest.mark.parametrize(
     ("use", "error", "said"),
     [
@@ -437,7 +440,7 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
         (lambda: nn.GRU(3, 4, dropout=2), ValueError, "GRU: dropout must be a probability, got 2"),
         (lambda: nn.LSTM(3, 4, 2, False, 0.5), TypeError, "LSTM: batch_first must be True or False, got 0.5"),  # type: ignore[arg-type]
         (lambda: nn.Linear(3, 4, np.float64), TypeError, "Linear: bias must be True or False, got <class"),  # type: ignore[arg-type]
-        (lambda: nn.RNN(3, 4, nonlinearity="gelu"), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu'"),
+        (lambda: nn.RNN(3, 4, nonlinearity=OTHER), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4)(np.ones((5, 2, 4))), ValueError, r"RNN: x has shape \(5, 2, 4\).*input_size=3 along"),
         (lambda: nn.GRUCell(3, 4)(np.ones((2, 3)), np.ones((2, 3))), ValueError, "GRUCell: hx needs 1 state of"),
         (lambda: nn.LSTM(3, 4)(np.ones((5, 2, 3)), np.ones((1, 2, 4))), ValueError, "LSTM: hx needs 2 state"),
@@ -445,15 +448,15 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
         (lambda: nn.AlphaDropout(1.5), ValueError, "AlphaDropout: p must be a probability, got 1.5"),
         (lambda: nn.Dropout2d(0.5)(np.ones(3)), ValueError, r"dropout2d: x must have 4 axes \(N, C, then 2 spatial\)"),
         (lambda: nn.LSTM(3, 4, proj_size=4), ValueError, "LSTM: proj_size must be below hidden_size=4, got 4"),
-        (lambda: nn.EmbeddingBag(3, 4, mode="min"), ValueError, "EmbeddingBag: mode must be 'sum' or 'mean' or 'max'"),
+        (lambda: nn.EmbeddingBag(3, 4, mode=OTHER), ValueError, "EmbeddingBag: mode must be 'sum' or 'mean' or 'max'"),
         (lambda: nn.EmbeddingBag(3, 4, padding_idx=3), ValueError, "EmbeddingBag: padding_idx=3 is none of the 3 rows"),
         (lambda: nn.Softmax2d()(np.ones(3)), ValueError, r"softmax2d: x must be \(N, C, H, W\) or"),
         (lambda: nn.Transformer(6, 4), ValueError, "MultiheadAttention: num_heads=4 must divide embed_dim=6"),
-        (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),
+        (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),
         (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: normalized_shape must be one or more positive"),
-        (lambda: nn.Conv2d(1, 1, 3, padding_mode="zero"), ValueError, "Conv2d: padding_mode must be 'zeros' or 're"),
+        (lambda: nn.Conv2d(1, 1, 3, padding_mode=OTHER), ValueError, "Conv2d: padding_mode must be 'zeros' or 're"),
         (lambda: nn.Linear(True, 2), ValueError, "Linear: in_features must be a positive integer, got True"),
         (lambda: nn.Dropout("0.5"), TypeError, "Dropout: p must be a probability, got '0.5'"),  # type: ignore[arg-type]
         (lambda: nn.Embedding.from_pretrained(np.ones(3)), ValueError, r"from_pretrained: needs \(rows, width\), got"),

@@ -570,7 +570,7 @@ def test_a_rate_that_is_set_by_hand_is_scaled_on() -> None:
     [
         (lambda o: lr_scheduler.StepLR(3, 1), TypeError, "StepLR: needs an optimiser, got a int"),  # type: ignore[arg-type]
         (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size must be a positive integer, got 0"),
-        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2.5), ValueError, "CosineAnnealingLR: T_max must be a positive integer"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2.5), ValueError, "CosineAnnealingLR: T_max must be a positive"),
         (lambda o: lr_scheduler.LinearLR(o, 1.5), ValueError, "LinearLR: start_factor must be a number above 0 and"),
         (lambda o: lr_scheduler.ExponentialLR(o, "a"), TypeError, "ExponentialLR: gamma must be a finite number"),
         (lambda o: lr_scheduler.LambdaLR(o, [max, min]), ValueError, "LambdaLR: lr_lambda needs one value, or 1: one"),

@@ -117,7 +117,7 @@ def test_rrelu_draws_a_slope_for_each_that_is_below_0() -> None:
     assert 0.2 <= slopes.min() < 0.22 and 0.58 < slopes.max() <= 0.6
     np.testing.assert_array_equal(out.data[500:], x.data[500:])
     out.sum().backward()
-    np.testing.assert_allclose(x.grad.data[:500], slopes)  # type: ignore[union-attr]
+    np.testing.assert_allclose(x.grad.data[:500], slopes)
     with pytest.raises(ValueError, match=r"rrelu: lower=0.5 must not be above upper=0.1"):
         F.rrelu(x, 0.5, 0.1)
 
@@ -140,7 +140,7 @@ def test_the_gradient_of_a_hard_choice_is_that_of_a_soft_one() -> None:
         out = F.gumbel_softmax(x, 0.7, hard)
         assert out.dtype == np.float32
         (out * np.arange(4, dtype=np.float32)).sum().backward()
-        found.append(x.grad.data)  # type: ignore[union-attr]
+        found.append(x.grad.data)
     np.testing.assert_allclose(*found)
     with pytest.raises(ValueError, match="gumbel_softmax: tau must be above 0, not 0"):
         F.gumbel_softmax([1.0, 2.0], 0)
@@ -169,7 +169,7 @@ def test_multinomial_draws_in_the_ratio_of_its_input(replacement: bool) -> None:
 @pytest.mark.parametrize(
     ("p", "n", "said"),
     [
-        ([0.0, 0.0], 1, r"multinomial: needs \(n,\) or \(m, n\) finite numbers of at least 0, not all 0; got shape \(2,\)"),
+        ([0.0, 0.0], 1, r"multinomial: needs \(n,\) or \(m, n\) finite numbers of at least 0, not all 0"),
         ([1.0, -1.0], 1, "needs"),
         ([1.0, np.inf], 1, "needs"),
         ([1.0, 0.0, 2.0], 3, "multinomial: num_samples must be from 1 to 2, not 3"),

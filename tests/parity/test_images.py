@@ -20,6 +20,7 @@ def sample(name: str, *args: Any, second: bool = True, **kwargs: Any) -> None:
 
 SIZES = {1: (7,), 2: (7, 6), 3: (5, 6, 5)}
 KERNELS = {1: (3,), 2: (3, 2), 3: (2, 3, 2)}
+MODES_AT = {2: ("bilinear", "nearest", "bicubic"), 3: ("bilinear", "nearest")}
 OPTIONS = list(itertools.product((1, 2), (0, 1), (1, 2), (1, 2)))  # stride, padding, dilation, groups
 
 for n in (1, 2, 3):
@@ -47,16 +48,12 @@ for n in (1, 2, 3):
     for p in (1.0, 2.0, 3.5):
         sample(f"lp_pool{n}d", rand(2, 3, *size, low=0.1), p, 2, 3, ceil_mode=True)
 
-for modes, size, out in (
-    (("bilinear", "nearest", "bicubic"), (5, 7), (4, 3)),
-    (("bilinear", "nearest"), (4, 5, 3), (3, 4, 2)),
-):
-    n = len(size)
-    for corners in (False, True):
-        sample("affine_grid", rand(2, n, n + 1), (2, 3, *out), corners)
-        for mode, padding_mode in itertools.product(modes, ("zeros", "border", "reflection")):
+for n, out in ((2, (4, 3)), (3, (3, 4, 2))):
+    for align in (False, True):
+        sample("affine_grid", rand(2, n, n + 1), (2, 3, *out), align)
+        for mode, padding_mode in itertools.product(MODES_AT[n], ("zeros", "border", "reflection")):
             points = rand(2, *out, n, low=-2.5, high=2.5)
-            sample("grid_sample", rand(2, 3, *size), points, mode, padding_mode, corners, second=False)
+            sample("grid_sample", rand(2, 3, *SIZES[n]), points, mode, padding_mode, align, second=False)
 sample("channel_shuffle", rand(2, 6, 3, 4), 3)
 
 sample("conv2d", rand(0, 3, 5, 5), rand(4, 3, 3, 3))

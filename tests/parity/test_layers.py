@@ -118,14 +118,15 @@ case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, padding_idx=2)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, scale_grad_by_freq=True, padding_idx=-1, second=False)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=1.0, second=False)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=0.8, norm_type=1.0, second=False)
-for mode in ("sum", "mean", "max"):
-    bag = {"num_embeddings": 5, "embedding_dim": 3, "mode": mode, "second": False}  # PyTorch has no second derivative
+for mode in ("sum", "mean", "max"):  # PyTorch has no second derivative
+    bag: dict[str, Any] = {"num_embeddings": 5, "embedding_dim": 3, "mode": mode, "second": False}
     case("EmbeddingBag", PAIRS, **bag)
     case("EmbeddingBag", PAIRS, padding_idx=2, **bag)
     case("EmbeddingBag", INDICES, np.array([0, 2, 2, 5]), **bag)
     case("EmbeddingBag", INDICES, np.array([0, 3, 7]), include_last_offset=True, padding_idx=1, **bag)
 case("EmbeddingBag", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=1.0, second=False)
 
+LABELS = np.array([[0, 2, -1, 1], [-1, 0, 0, 0], [3, 1, 0, 2]])
 SIGNS, POSITIVE = np.array([1.0, -1, 1]), RNG.uniform(0.1, 0.9, (3, 4))
 for reduction in ("mean", "sum", "none"):
     for name in ("L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss"):
@@ -138,7 +139,7 @@ for reduction in ("mean", "sum", "none"):
     case("TripletMarginLoss", (3, 4), (3, 4), (3, 4), swap=True, reduction=reduction)
     for p in (1, 2):
         case("MultiMarginLoss", (3, 4), np.array([0, 3, 1]), p=p, margin=0.4, reduction=reduction, second=False)
-    case("MultiLabelMarginLoss", (3, 4), np.array([[0, 2, -1, 1], [-1, 0, 0, 0], [3, 1, 0, 2]]), reduction=reduction, second=False)
+    case("MultiLabelMarginLoss", (3, 4), LABELS, reduction=reduction, second=False)
     case("MultiLabelSoftMarginLoss", (3, 4), np.round(POSITIVE), reduction=reduction)
     case("TripletMarginWithDistanceLoss", (3, 4), (3, 4), (3, 4), swap=True, margin=0.7, reduction=reduction)
     case("CosineEmbeddingLoss", (3, 4), (3, 4), SIGNS, margin=0.1, reduction=reduction)
@@ -253,11 +254,11 @@ def test_ctc_loss_agrees(reduction: str, zero_infinity: bool, joined: bool) -> N
     given = np.concatenate([t[:n] for t, n in zip(targets, sizes)]) if joined else targets
     x = rng.standard_normal((12, 4, 5))
     a, b = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    settings = {"reduction": reduction, "zero_infinity": zero_infinity}
+    settings: dict[str, Any] = {"reduction": reduction, "zero_infinity": zero_infinity}
     out = nn.CTCLoss(**settings)(tg.log_softmax(a, 2), given, lengths, sizes)
     logs = torch.log_softmax(b, 2)
     expected = torch.nn.CTCLoss(**settings)(logs, *(torch.tensor(t) for t in (given, lengths, sizes)))
     np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=1e-10)
     out.sum().backward()
     expected.sum().backward()
-    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-8, atol=1e-10)  # type: ignore[union-attr]
+    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-8, atol=1e-10)

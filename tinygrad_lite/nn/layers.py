@@ -227,7 +227,8 @@ class Embedding(_Rows):
 
     def __init__(
         self, num_embeddings: Positive, embedding_dim: Positive, padding_idx: int | None = None,
-        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False, dtype: Any = np.float32,
+        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+        dtype: Any = np.float32,
     ) -> None:  # fmt: skip
         self._start(num_embeddings, embedding_dim, padding_idx, dtype)
 

@@ -90,8 +90,8 @@ class _Recurrent(Layer):
     def _expect(self, x: Any, ranks: tuple[int, int]) -> None:
         if np.ndim(x) not in ranks or np.shape(x)[-1] != self.input_size:
             raise ValueError(
-                f"{type(self).__name__}: x has shape {np.shape(x)}, but {ranks[1]} axes, or {ranks[0]} without the axis "
-                f"N, are needed, and input_size={self.input_size} along the last"
+                f"{type(self).__name__}: x has shape {np.shape(x)}, but {ranks[1]} axes, or {ranks[0]} without the "
+                f"axis N, are needed, and input_size={self.input_size} along the last"
             )
 
 

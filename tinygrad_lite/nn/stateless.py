@@ -29,8 +29,8 @@ __all__ = [
     "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
     "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
     "CircularPad1d", "CircularPad2d", "CircularPad3d",
-    "Identity", "Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "Upsample",
-    "UpsamplingNearest2d", "UpsamplingBilinear2d",
+    "Identity", "Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle",
+    "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d",
     "LocalResponseNorm", "CosineSimilarity", "PairwiseDistance",
     "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss", "GaussianNLLLoss", "BCELoss",
     "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "HingeEmbeddingLoss",
@@ -103,7 +103,9 @@ def layer(name: str, function: Callable[Concatenate[Any, Any, P], Any], inputs: 
 @overload
 def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inputs: Literal[3]) -> LayerClass[P]: ...
 @overload
-def layer(name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]) -> LayerClass[P]: ...
+def layer(
+    name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]
+) -> LayerClass[P]: ...
 def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
     """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
     doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
@@ -170,7 +172,7 @@ def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         return function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
-    del pool.__wrapped__  # type: ignore[attr-defined]  # whose signature would be shown
+    del pool.__wrapped__  # whose signature would be shown
     return pool
 
 

@@ -244,13 +244,11 @@ class Transformer(Layer):
         rest = (dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, dtype)
 
         def stack(kind: type[_Stack], layer: type[_Block], number: int) -> _Stack:
-            return kind(layer(d_model, nhead, *rest), number, LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype))
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+            return kind(layer(d_model, nhead, *rest), number, norm)
 
-        self.encoder, self.decoder = custom_encoder, custom_decoder
-        if custom_encoder is None:
-            self.encoder = stack(TransformerEncoder, TransformerEncoderLayer, num_encoder_layers)
-        if custom_decoder is None:
-            self.decoder = stack(TransformerDecoder, TransformerDecoderLayer, num_decoder_layers)
+        self.encoder: Module = custom_encoder or stack(TransformerEncoder, TransformerEncoderLayer, num_encoder_layers)
+        self.decoder: Module = custom_decoder or stack(TransformerDecoder, TransformerDecoderLayer, num_decoder_layers)
         for p in self.parameters():
             if p.ndim > 1:
                 xavier_uniform_(p)

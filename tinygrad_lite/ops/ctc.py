@@ -19,9 +19,9 @@ def ctc_loss(
     """-log of the sum of the probabilities of all alignments with the target.
 
     An alignment is a label or the blank at each step; it spells what remains when repeated labels count once and blanks
-    are left out. Graves et al., "Connectionist temporal classification" (2006). The sum runs step by step over α[s], the
-    probability of having come to place s of the target with blanks around each label: α[s] ← (α[s] + α[s - 1] + α[s - 2])
-    · p, the last only where the label isn't that at s - 2. All is computed as logarithms.
+    are left out. Graves et al., "Connectionist temporal classification" (2006). The sum runs step by step over α[s],
+    the probability of having come to place s of the target with blanks around each label: α[s] ← (α[s] + α[s - 1] +
+    α[s - 2]) · p, the last only where the label isn't that at s - 2. All is computed as logarithms.
 
     Args:
         log_probs: (T, N, C), or (T, C) for one example: log p of each class at each step, as log_softmax gives them.
@@ -60,7 +60,8 @@ def ctc_loss(
     places[:, 1::2] = labels
     skips = np.zeros(places.shape, bool)
     skips[:, 2:] = (places[:, 2:] != blank) & (places[:, 2:] != places[:, :-2])
-    p = np.moveaxis(logs, 1, 0)[np.arange(n)[:, None, None], np.arange(steps)[:, None], places[:, None]]  # (N, T, places)
+    examples = np.arange(n)[:, None, None]
+    p = np.moveaxis(logs, 1, 0)[examples, np.arange(steps)[:, None], places[:, None]]  # (N, T, places)
     never = np.full((n, 2), -np.inf, p.dtype)
     at = np.arange(places.shape[1])
     alpha = np.where(at == 0, 0, -np.inf).astype(p.dtype) + np.zeros((n, 1), p.dtype)  # before the first step

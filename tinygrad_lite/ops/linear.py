@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import check_size
-from ..graph import Node
+from ..tensor import Tensor
 from ..values import Array
 from .indexing import add_at, detached
 
@@ -117,7 +117,7 @@ def _padding_row(name: str, padding_idx: Any, rows: int) -> int:
 
 def _shorten(weight: Any, input: Array, max_norm: float, norm_type: float) -> None:
     """Bring the rows of `weight` at the indices to a norm of at most max_norm."""
-    if not isinstance(weight, Node) or weight.op is not None:
+    if not isinstance(weight, Tensor) or weight.op is not None:
         raise TypeError("max_norm changes the weight, which must be a Tensor that is no result of an op")
     value, which = weight.value.copy(), np.unique(input)
     norms = np.linalg.norm(value[which], norm_type, axis=1, keepdims=True)
@@ -175,7 +175,8 @@ def embedding_bag(
     if mode == "max":
         # Each bag's rows side by side, the last one again where there are fewer
         first = np.cumsum(counts) - counts
-        place = first[:, None] + np.minimum(np.arange(max(counts.max(initial=0), 1)), np.maximum(counts - 1, 0)[:, None])
+        longest = max(counts.max(initial=0), 1)
+        place = first[:, None] + np.minimum(np.arange(longest), np.maximum(counts - 1, 0)[:, None])
         nothing = np.zeros((1, np.shape(weight)[1]), taken.dtype)
         grouped = np.concatenate([taken, nothing])[np.where(counts[:, None] > 0, place, len(bag))]
         best = np.argmax(detached(grouped), axis=1)

@@ -319,8 +319,8 @@ def triplet_margin_with_distance_loss(
 
 
 def _triplet(
-    name: str, anchor: Array, positive: Array, negative: Array, distance: Callable[[Array, Array], Array], margin: float,
-    swap: bool, reduction: str,
+    name: str, anchor: Array, positive: Array, negative: Array, distance: Callable[[Array, Array], Array],
+    margin: float, swap: bool, reduction: str,
 ) -> Array:  # fmt: skip
     _same_shape(name, anchor, positive)
     _same_shape(name, anchor, negative)
@@ -377,7 +377,8 @@ def multi_margin_loss(
     own = np.take_along_axis(input, np.expand_dims(target, axis), axis)
     loss = _positive(margin - own + input) ** p
     loss = loss if weight is None else loss * np.expand_dims(weight[target], axis)
-    return _reduced(name, np.sum(np.where(is_target(shape[-1], target, axis), 0, loss), axis=axis) / shape[-1], reduction)
+    loss = np.where(is_target(shape[-1], target, axis), 0, loss)
+    return _reduced(name, np.sum(loss, axis=axis) / shape[-1], reduction)
 
 
 def multilabel_margin_loss(input: Array, target: Any, reduction: str = "mean") -> Array:

@@ -85,11 +85,16 @@ def taps(old: int, new: int, step: float, cubic: bool, align_corners: bool) -> A
         at = at if cubic else np.maximum(at, 0)
     first = np.floor(at).astype(int)
     t = at - first
-    weights = {-1: keys(1 + t), 0: keys(t), 1: keys(1 - t), 2: keys(2 - t)} if cubic else {0: 1 - t, 1: t}
+    weights = four(t) if cubic else {0: 1 - t, 1: t}
     matrix = np.zeros((new, old))
     for offset, weight in weights.items():
         np.add.at(matrix, (np.arange(new), np.clip(first + offset, 0, old - 1)), weight)
     return matrix
+
+
+def four(t: Array) -> dict[int, Array]:
+    """The weights of the four pixels around a point at t from the second to the third."""
+    return {-1: keys(1 + t), 0: keys(t), 1: keys(1 - t), 2: keys(2 - t)}
 
 
 def keys(d: Array, a: float = -0.75) -> Array:
@@ -135,7 +140,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
     """
     shape = np.shape(x)
     if len(shape) < 3 or not isinstance(groups, (int, np.integer)) or groups < 1 or shape[1] % groups:
-        raise ValueError(f"channel_shuffle: x has shape {shape}: groups={groups} must divide its axis 1, before spatial ones")
+        raise ValueError(f"channel_shuffle: x has shape {shape}: groups={groups} must divide its axis 1 of several")
     x = np.reshape(x, (shape[0], groups, shape[1] // groups, *shape[2:]))
     return np.reshape(np.swapaxes(x, 1, 2), shape)
 
@@ -165,7 +170,8 @@ def affine_grid(theta: Array, size: Any, align_corners: bool = False) -> Array:
     """
     size, n = tuple(size), len(size) - 2
     if n not in (2, 3) or np.shape(theta) != (size[0], n, n + 1):
-        raise ValueError(f"affine_grid: size {size} needs theta ({size[0]}, {n}, {n + 1}), it has shape {np.shape(theta)}")
+        said = f"size {size} needs theta ({size[0]}, {n}, {n + 1}), it has shape {np.shape(theta)}"
+        raise ValueError(f"affine_grid: {said}")
     check_size((size[0], *size[2:], n), theta)
     axes = [np.linspace(-1, 1, m) * (1 if align_corners else (m - 1) / m) if m > 1 else np.zeros(1) for m in size[2:]]
     points = np.stack([*reversed(np.meshgrid(*axes, indexing="ij")), np.ones(size[2:])], axis=-1)
@@ -201,7 +207,7 @@ def grid_sample(
             "(N, H', W', 2), or (N, C, D, H, W) and (N, D', H', W', 3)"
         )
     if mode not in ("bilinear", "nearest", "bicubic") or mode == "bicubic" and n == 3:
-        raise ValueError(f"grid_sample: mode {mode!r} is not for {n} spatial axes; there are bilinear, nearest, bicubic")
+        raise ValueError(f"grid_sample: mode {mode!r} is not for {n} spatial axes; use bilinear, nearest or bicubic")
     if padding_mode not in PADDING_MODES:
         raise ValueError(f"grid_sample: padding_mode must be one of {', '.join(PADDING_MODES)}, not {padding_mode!r}")
     size = np.shape(x)[2:]
@@ -217,7 +223,7 @@ def grid_sample(
             continue
         first = np.floor(plain).astype(int)
         t = at - first.astype(plain.dtype)
-        weights = {-1: keys(1 + t), 0: keys(t), 1: keys(1 - t), 2: keys(2 - t)} if mode == "bicubic" else {0: 1 - t, 1: t}
+        weights = four(t) if mode == "bicubic" else {0: 1 - t, 1: t}
         each.append([(first + offset, weight) for offset, weight in weights.items()])
     examples = np.arange(np.shape(x)[0]).reshape(-1, *(1,) * n)
     pixels = np.moveaxis(x, 1, -1)

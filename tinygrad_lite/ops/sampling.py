@@ -1,7 +1,7 @@
 """What draws random numbers: dropout and its kin, rrelu, gumbel_softmax, multinomial.
 
-All draw from `tinygrad_lite.random.generator` (see `manual_seed`), once, outside every rule: what was drawn is a constant
-of the graph.
+All draw from `tinygrad_lite.random.generator` (see `manual_seed`), once, outside every rule: what was drawn is a
+constant of the graph.
 """
 
 from __future__ import annotations
@@ -162,8 +162,9 @@ def gumbel_softmax(logits: Array, tau: float = 1, hard: bool = False, axis: int 
         return y
     soft = detached(y)
     largest = np.expand_dims(np.argmax(soft, axis), axis)
-    which = np.arange(np.shape(soft)[axis]).reshape([-1 if i == axis % np.ndim(soft) else 1 for i in range(np.ndim(soft))])
-    return (which == largest).astype(soft.dtype) + (y - soft)
+    chosen = np.zeros_like(soft)
+    np.put_along_axis(chosen, largest, 1, axis)
+    return chosen + (y - soft)
 
 
 def multinomial(input: Array, num_samples: int, replacement: bool = False) -> Array:
