@@ -366,7 +366,7 @@ def test_lists_and_dicts_of_modules_and_parameters() -> None:
 
 # ------------------------------------------------------------------------------------- layers made from functions
 
-MADE = [getattr(nn, name) for name in stateless.__all__]
+MADE = [getattr(nn, name) for name in vars(stateless)["__all__"]]
 
 
 @pytest.mark.parametrize("layer", MADE, ids=lambda layer: layer.__name__)

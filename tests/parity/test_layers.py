@@ -262,3 +262,26 @@ def test_ctc_loss_agrees(reduction: str, zero_infinity: bool, joined: bool) -> N
     out.sum().backward()
     expected.sum().backward()
     np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", [{}, {"div_value": 2.0, "head_bias": True}], ids=str)
+def test_an_adaptive_softmax_agrees(settings: dict[str, Any]) -> None:
+    sizes = {"in_features": 16, "n_classes": 20, "cutoffs": [4, 9]}
+    ours, theirs = made("AdaptiveLogSoftmaxWithLoss", sizes | settings)
+    x, target = np.random.default_rng(0).standard_normal((7, 16)), np.array([0, 19, 4, 3, 9, 8, 1])
+    a, b = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    (output, loss), (expected, wanted) = ours(a, target), theirs(b, torch.tensor(target))
+    np.testing.assert_allclose(output.data, expected.detach().numpy(), rtol=1e-10)
+    np.testing.assert_allclose(loss.data, wanted.detach().numpy(), rtol=1e-10)
+    loss.backward()
+    wanted.backward()
+    for p, q in zip([a, *ours.parameters()], [b, *theirs.parameters()]):
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(ours.log_prob(a).data, theirs.log_prob(b).detach().numpy(), rtol=1e-10)
+    assert np.array_equal(ours.predict(a), theirs.predict(b).numpy())
+    np.testing.assert_allclose(ours(a.data[2], 4).output.data, expected.detach().numpy()[2], rtol=1e-10)
+    np.testing.assert_allclose(np.exp(ours.log_prob(x).data).sum(axis=1), 1)
+    with pytest.raises(IndexError, match="AdaptiveLogSoftmaxWithLoss: a target is none of the 20 classes"):
+        ours(x[:1], [20])
+    with pytest.raises(ValueError, match=r"cutoffs must rise from at least 1 to below n_classes=20, got \[4, 20\]"):
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [4, 20])

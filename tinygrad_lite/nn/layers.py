@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from ..ops.windows import Ints, per_axis
 from ..settings import Positive
 from ..tensor import Tensor
 from . import functional as F
+from .containers import ModuleList, Sequential
 from .layer import Layer, constant, uniform
 
 __all__ = [
     "Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
-    "Embedding", "EmbeddingBag", "PReLU",
+    "Embedding", "EmbeddingBag", "PReLU", "AdaptiveLogSoftmaxWithLoss",
 ]  # fmt: skip
 
 PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
@@ -271,3 +272,69 @@ class PReLU(Layer):
 
     def forward(self, x: Any) -> Any:
         return F.prelu(x, self.weight)
+
+
+class ClassLogProbs(NamedTuple):
+    """log p of each target, (N,), and minus their mean."""
+
+    output: Any
+    loss: Any
+
+
+class AdaptiveLogSoftmaxWithLoss(Layer):
+    """log_softmax over very many classes, the rare ones in clusters that have but few numbers to tell them apart by.
+
+    `head` scores the classes below cutoffs[0], and each cluster as one class; tail[i] scores the classes from
+    cutoffs[i] to the next cutoff, in in_features / div_value^(i + 1) dimensions. Number the most frequent classes
+    first. Grave et al., "Efficient softmax approximation for GPUs" (2017).
+
+    A call with x (N, in_features) or (in_features,) and its target classes gives (log p of each target, the loss).
+
+    Raises:
+        ValueError: cutoffs don't rise, or lie outside 1 … n_classes - 1; on a call, shapes that don't fit.
+        IndexError: a target is no class.
+    """
+
+    def __init__(
+        self, in_features: Positive, n_classes: Positive, cutoffs: list[Positive], div_value: float = 4.0,
+        head_bias: bool = False, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        if cutoffs != sorted(set(cutoffs)) or not cutoffs or cutoffs[-1] >= n_classes:
+            raise ValueError(f"cutoffs must rise from at least 1 to below n_classes={n_classes}, got {cutoffs}")
+        self.cutoffs = [*cutoffs, n_classes]
+        self.head = Linear(in_features, cutoffs[0] + len(cutoffs), head_bias, dtype)
+        self.tail = ModuleList()
+        for i, (start, end) in enumerate(zip(self.cutoffs, self.cutoffs[1:])):
+            width = int(in_features // div_value ** (i + 1))
+            self.tail.append(
+                Sequential(Linear(in_features, width, False, dtype), Linear(width, end - start, False, dtype))
+            )
+
+    def forward(self, x: Any, target: Any) -> ClassLogProbs:
+        target = np.asarray(getattr(target, "data", target))
+        if np.shape(x)[:-1] != target.shape or target.ndim > 1:
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)} but target has shape {target.shape}")
+        if np.any((target < 0) | (target >= self.n_classes)):
+            raise IndexError(f"{type(self).__name__}: a target is none of the {self.n_classes} classes")
+        rows, classes = np.reshape(x, (-1, np.shape(x)[-1])), np.reshape(target, -1)
+        head, found, order = F.log_softmax(self.head(rows), 1), [], []
+        for i, (start, end) in enumerate(zip([0, *self.cutoffs], self.cutoffs)):
+            at = np.flatnonzero((classes >= start) & (classes < end))
+            if i:
+                inner = F.log_softmax(self.tail[i - 1](rows[at]), 1)[np.arange(at.size), classes[at] - start]
+                found.append(head[at, self.cutoffs[0] + i - 1] + inner)
+            else:
+                found.append(head[at, classes[at]])
+            order.append(at)
+        output = np.reshape(np.concatenate(found)[np.argsort(np.concatenate(order))], target.shape)
+        return ClassLogProbs(output, -np.mean(output))
+
+    def log_prob(self, x: Any) -> Any:
+        """log p of every class, (N, n_classes)."""
+        head, first = F.log_softmax(self.head(x), 1), self.cutoffs[0]
+        inner = [F.log_softmax(tail(x), 1) + head[:, [first + i]] for i, tail in enumerate(self.tail)]
+        return np.concatenate([head[:, :first], *inner], axis=1)
+
+    def predict(self, x: Any) -> Any:
+        """The likeliest class, (N,)."""
+        return np.argmax(self.log_prob(x), axis=1)

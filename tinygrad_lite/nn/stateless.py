@@ -18,26 +18,6 @@ from . import functional as F
 from .layer import settings_of
 from .module import Module
 
-__all__ = [
-    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "LogSigmoid", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Tanh", "Tanhshrink", "Softplus", "Softsign", "Softshrink", "Hardshrink", "Threshold",
-    "RReLU", "GLU", "Softmax", "Softmax2d", "Softmin", "LogSoftmax",
-    "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout",
-    "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
-    "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
-    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
-    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
-    "CircularPad1d", "CircularPad2d", "CircularPad3d",
-    "Identity", "Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle",
-    "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d",
-    "LocalResponseNorm", "CosineSimilarity", "PairwiseDistance",
-    "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss", "GaussianNLLLoss", "BCELoss",
-    "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "HingeEmbeddingLoss",
-    "MarginRankingLoss", "TripletMarginLoss", "TripletMarginWithDistanceLoss", "CosineEmbeddingLoss", "CTCLoss",
-    "MultiMarginLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
-]  # fmt: skip
-
 P = ParamSpec("P")
 
 
@@ -113,6 +93,11 @@ def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
     return LayerClass(name, (Function,), body | {"trains": "training" in inspect.signature(function).parameters})
 
 
+def layers(name: str, *functions: Callable[Concatenate[Any, P], Any]) -> list[LayerClass[P]]:
+    """The layers `name` for 1, 2 and 3 spatial axes."""
+    return [layer(f"{name}{n}d", function) for n, function in enumerate(functions, 1)]
+
+
 # ---------------------------------------------------------------------------------------------------- activations
 
 ReLU = layer("ReLU", F.relu)
@@ -153,9 +138,7 @@ def softmax2d(x: Array) -> Array:
 
 Softmax2d = layer("Softmax2d", softmax2d)
 Dropout = layer("Dropout", F.dropout)
-Dropout1d = layer("Dropout1d", F.dropout1d)
-Dropout2d = layer("Dropout2d", F.dropout2d)
-Dropout3d = layer("Dropout3d", F.dropout3d)
+Dropout1d, Dropout2d, Dropout3d = layers("Dropout", F.dropout1d, F.dropout2d, F.dropout3d)
 AlphaDropout = layer("AlphaDropout", F.alpha_dropout)
 FeatureAlphaDropout = layer("FeatureAlphaDropout", F.feature_alpha_dropout)
 
@@ -176,24 +159,18 @@ def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
     return pool
 
 
-MaxPool1d = layer("MaxPool1d", _max_pool(F.max_pool1d))
-MaxPool2d = layer("MaxPool2d", _max_pool(F.max_pool2d))
-MaxPool3d = layer("MaxPool3d", _max_pool(F.max_pool3d))
+MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", *map(_max_pool, (F.max_pool1d, F.max_pool2d, F.max_pool3d)))
 MaxUnpool1d = layer("MaxUnpool1d", F.max_unpool1d, 2)
 MaxUnpool2d = layer("MaxUnpool2d", F.max_unpool2d, 2)
 MaxUnpool3d = layer("MaxUnpool3d", F.max_unpool3d, 2)
-AvgPool1d = layer("AvgPool1d", F.avg_pool1d)
-AvgPool2d = layer("AvgPool2d", F.avg_pool2d)
-AvgPool3d = layer("AvgPool3d", F.avg_pool3d)
-LPPool1d = layer("LPPool1d", F.lp_pool1d)
-LPPool2d = layer("LPPool2d", F.lp_pool2d)
-LPPool3d = layer("LPPool3d", F.lp_pool3d)
-AdaptiveAvgPool1d = layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
-AdaptiveAvgPool2d = layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d)
-AdaptiveAvgPool3d = layer("AdaptiveAvgPool3d", F.adaptive_avg_pool3d)
-AdaptiveMaxPool1d = layer("AdaptiveMaxPool1d", F.adaptive_max_pool1d)
-AdaptiveMaxPool2d = layer("AdaptiveMaxPool2d", F.adaptive_max_pool2d)
-AdaptiveMaxPool3d = layer("AdaptiveMaxPool3d", F.adaptive_max_pool3d)
+AvgPool1d, AvgPool2d, AvgPool3d = layers("AvgPool", F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+LPPool1d, LPPool2d, LPPool3d = layers("LPPool", F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = layers(
+    "AdaptiveAvgPool", F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d
+)
+AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = layers(
+    "AdaptiveMaxPool", F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d
+)
 Fold = layer("Fold", F.fold)
 Unfold = layer("Unfold", F.unfold)
 LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
@@ -209,15 +186,6 @@ def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
     return widths
 
 
-def _padding(n: int, mode: str) -> Callable[[Array, int | Sequence[int]], Array]:
-    @implements()
-    def pad(x: Array, padding: int | Sequence[int]) -> Array:
-        return F.pad(x, _frame(n, padding), mode)
-
-    pad.__doc__ = F.pad.__doc__
-    return pad
-
-
 def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
     @implements()
     def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
@@ -227,15 +195,25 @@ def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
     return pad
 
 
-ZeroPad1d, ZeroPad2d, ZeroPad3d = (layer(f"ZeroPad{n}d", _padding(n, "constant")) for n in (1, 2, 3))
-ConstantPad1d, ConstantPad2d, ConstantPad3d = (layer(f"ConstantPad{n}d", _constant(n)) for n in (1, 2, 3))
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (
-    layer(f"ReflectionPad{n}d", _padding(n, "reflect")) for n in (1, 2, 3)
-)
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (
-    layer(f"ReplicationPad{n}d", _padding(n, "replicate")) for n in (1, 2, 3)
-)
-CircularPad1d, CircularPad2d, CircularPad3d = (layer(f"CircularPad{n}d", _padding(n, "circular")) for n in (1, 2, 3))
+def _padding(mode: str) -> list[Callable[[Array, int | Sequence[int]], Array]]:
+    """Of 1, 2 and 3 axes."""
+
+    def of(n: int) -> Callable[[Array, int | Sequence[int]], Array]:
+        @implements()
+        def pad(x: Array, padding: int | Sequence[int]) -> Array:
+            return F.pad(x, _frame(n, padding), mode)
+
+        pad.__doc__ = F.pad.__doc__
+        return pad
+
+    return [of(n) for n in (1, 2, 3)]
+
+
+ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *_padding("constant"))
+ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *map(_constant, (1, 2, 3)))
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *_padding("reflect"))
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *_padding("replicate"))
+CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *_padding("circular"))
 
 # --------------------------------------------------------------------------------------------------------- shapes
 
@@ -317,3 +295,6 @@ MultiMarginLoss = layer("MultiMarginLoss", F.multi_margin_loss, 2)
 MultiLabelMarginLoss = layer("MultiLabelMarginLoss", F.multilabel_margin_loss, 2)
 MultiLabelSoftMarginLoss = layer("MultiLabelSoftMarginLoss", F.multilabel_soft_margin_loss, 2)
 CTCLoss = layer("CTCLoss", F.ctc_loss, 4)
+
+# Every layer. (A type checker would take an __all__ that is computed for an empty one.)
+globals()["__all__"] = [name for name, made in globals().items() if isinstance(made, LayerClass)]

@@ -204,11 +204,10 @@ def _with_indices(n: int) -> Callable[..., Any]:
             flat = flat * size + start + a * d
         return y, flat
 
+    max_pool.op = MAXIMUM[n].op  # type: ignore[attr-defined]  # as the op's own function has it
     max_pool.__name__ = max_pool.__qualname__ = f"max_pool{n}d"
-    max_pool.__doc__ = str(MAXIMUM[n].__doc__).replace(
-        "Returns:", "    return_indices: return also where each maximum is in the flattened size, as `max_unpool` needs"
-        " it.\n\nReturns:",
-    )  # fmt: skip
+    said = "return_indices: return also where each maximum is in the flattened size, as `max_unpool` needs it."
+    max_pool.__doc__ = str(MAXIMUM[n].__doc__).replace("\n\nReturns:", f"\n    {said}\n\nReturns:")
     return max_pool
 
 
