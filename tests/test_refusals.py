@@ -169,8 +169,9 @@ def runs(function: Function, *args: Any) -> bool:
 
 
 # Optimisers, and data.
+OPTIMISERS = ("SGD", "Adam", "AdamW", "Rprop", "ASGD", "Adafactor", "Muon", "LBFGS")
 OTHERS: dict[str, tuple[Function, tuple[Any, ...]]] = {
-    **{name: (getattr(tg.optim, name), ([tg.Tensor(M, requires_grad=True)],)) for name in ("SGD", "Adam", "AdamW")},
+    **{name: (getattr(tg.optim, name), ([tg.Tensor(M, requires_grad=True)],)) for name in OPTIMISERS},
     "split": (tg.data.split, (M, V[:3])),
     "batches": (lambda *args, **kwargs: list(tg.data.batches(*args, **kwargs)), (M,)),
 }

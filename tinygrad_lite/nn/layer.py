@@ -33,13 +33,13 @@ class Layer(Module):
     def extra_repr(self) -> str:
         sizes, settings = [], {}
         for name, p in inspect.signature(type(self)).parameters.items():
-            if name in vars(self):
-                value = vars(self)[name]
+            value = vars(self).get(name, self)
+            if not isinstance(value, Module):
                 if p.default is p.empty:
                     sizes.append("×".join(map(str, value)) if isinstance(value, tuple) else str(value))
                 else:  # a flag, as bias, may have become a tensor or None
                     flag = isinstance(p.default, bool) and not isinstance(value, bool)
-                    settings[name] = value is not None if flag else value
+                    settings[name] = value is not None if flag else getattr(value, "__name__", value)
         return ", ".join([*sizes, *settings_of(self, settings)])
 
 

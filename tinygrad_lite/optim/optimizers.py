@@ -252,9 +252,9 @@ class Slot(dict[str, Any]):
         self["steps"] = int(self["steps"]) + 1
         return int(self["steps"])
 
-    def mean(self, name: str, new: Array, beta: float) -> Array:
-        """The running mean β · mean + (1 - β) · new."""
-        self[name] = beta * self[name] + (1 - beta) * new
+    def mean(self, name: str, new: Array, beta: float, times: Any = 1) -> Array:
+        """The running mean of new · times: β · mean + (1 - β) · new · times, in an order that float16 holds longest."""
+        self[name] = beta * self[name] + (1 - beta) * new * times
         return self[name]
 
 
@@ -324,7 +324,7 @@ class Adam(Optimizer):
             new, slot["mean"], slot["square"] = adam_step(p, g, slot["mean"], slot["square"], beta1, beta2, rate, eps)
             return new
         mean = slot.mean("mean", g, beta1)
-        slot["largest"] = np.maximum(slot["largest"], slot.mean("square", g * g, beta2))
+        slot["largest"] = np.maximum(slot["largest"], slot.mean("square", g, beta2, g))
         return p - rate * mean / (np.sqrt(slot["largest"]) + eps)
 
 
@@ -380,7 +380,7 @@ class NAdam(Optimizer):
         p, g = decayed(p, g, weight_decay, lr, decoupled_weight_decay)
         now, ahead = (beta1 * (1 - 0.5 * 0.96 ** (n * momentum_decay)) for n in (t, t + 1))
         product = slot["product"] = float(slot.get("product", 1.0)) * now
-        mean, square = slot.mean("mean", g, beta1), slot.mean("square", g * g, beta2)
+        mean, square = slot.mean("mean", g, beta1), slot.mean("square", g, beta2, g)
         mixed = (1 - now) / (1 - product) * g + ahead / (1 - product * ahead) * mean
         return p - lr * mixed / (np.sqrt(square / (1 - beta2**t)) + eps)
 
@@ -400,7 +400,7 @@ class RAdam(Optimizer):
     ) -> Array:  # fmt: skip
         (beta1, beta2), t = betas, slot.count()
         p, g = decayed(p, g, weight_decay, lr, decoupled_weight_decay)
-        step, square = lr / (1 - beta1**t) * slot.mean("mean", g, beta1), slot.mean("square", g * g, beta2)
+        step, square = lr / (1 - beta1**t) * slot.mean("mean", g, beta1), slot.mean("square", g, beta2, g)
         left = 1 - beta2**t
         most = 2 / (1 - beta2) - 1
         length = most - 2 * t * beta2**t / left  # of the average behind v̂
@@ -424,7 +424,7 @@ class RMSprop(Optimizer):
         weight_decay: Number = 0.0, momentum: Below1 = 0.0, centered: bool = False,
     ) -> Array:  # fmt: skip
         _, g = decayed(p, g, weight_decay)
-        v = slot.mean("square", g * g, alpha)
+        v = slot.mean("square", g, alpha, g)
         if centered:
             v = v - slot.mean("mean", g, alpha) ** 2
         step = g / (np.sqrt(v) + eps)
@@ -463,8 +463,8 @@ class Adadelta(Optimizer):
         weight_decay: Number = 0.0,
     ) -> Array:  # fmt: skip
         _, g = decayed(p, g, weight_decay)
-        d = np.sqrt(slot["moved"] + eps) / np.sqrt(slot.mean("square", g * g, rho) + eps) * g
-        slot.mean("moved", d * d, rho)
+        d = np.sqrt(slot["moved"] + eps) / np.sqrt(slot.mean("square", g, rho, g) + eps) * g
+        slot.mean("moved", d, rho, d)
         return p - lr * d
 
 
