@@ -481,6 +481,9 @@ def test_an_embedding_of_given_rows_is_frozen() -> None:
     layer = nn.Embedding.from_pretrained(rows)
     assert np.array_equal(layer(np.array([2, 0])).data, rows[[2, 0]]) and list(layer.parameters()) == []
     assert len(list(nn.Embedding.from_pretrained(rows, freeze=False).parameters())) == 1
+    assert nn.Embedding.from_pretrained(rows, True, 1).padding_idx == 1
+    bag = nn.EmbeddingBag.from_pretrained(rows, mode="max")
+    assert np.array_equal(bag(np.array([[0, 2], [1, 0]])).data, rows[[2, 1]])
 
 
 def test_parameters_make_a_vector_through_which_gradients_flow_and_are_set_by_one() -> None:

@@ -207,11 +207,11 @@ class _Rows(Layer):
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype, name="weight")
 
     @classmethod
-    def from_pretrained(cls: type[E_], embeddings: Any, freeze: bool = True, **settings: Any) -> E_:
+    def from_pretrained(cls: type[E_], embeddings: Any, freeze: bool = True, *settings: Any, **named: Any) -> E_:
         """A layer with these rows, frozen by default; all, with the row `padding_idx`, as they are given."""
         if np.ndim(embeddings) != 2:
             raise ValueError(f"{cls.__name__}.from_pretrained: needs (rows, width), got shape {np.shape(embeddings)}")
-        layer = cls(*np.shape(embeddings), **settings)
+        layer = cls(*np.shape(embeddings), *settings, **named)
         layer.weight = Tensor(getattr(embeddings, "data", embeddings), name="weight")
         layer.weight.requires_grad_(not freeze)
         return layer

@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..settings import Number, Positive
 from ..tensor import Tensor
 from ..values import Array
 from .optimizers import Optimizer, Slot
-from ..settings import Number, Positive
 
 __all__ = ["LBFGS"]
 

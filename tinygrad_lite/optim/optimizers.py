@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..dispatch import array_code
+from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number
 from ..tensor import Tensor, as_value
 from ..values import Array, in_order_of
-from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Adafactor",
@@ -25,8 +25,6 @@ __all__ = [
 ]  # fmt: skip
 
 Params = Iterable[Tensor | Mapping[str, Any] | tuple[str, Tensor]]
-
-
 MAXIMIZE: tuple[Parameter, ...] = (Parameter("maximize", Parameter.KEYWORD_ONLY, default=False, annotation="bool"),)
 
 
