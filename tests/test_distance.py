@@ -54,3 +54,13 @@ def test_a_vector_of_zeros_has_a_finite_gradient_in_every_dtype(dtype: Any) -> N
         x = tg.Tensor(zero, requires_grad=True)
         np.sum(f(x)).backward()
         assert x.grad is not None and np.isfinite(x.grad.data).all()
+
+
+def test_pdist() -> None:
+    rows = RNG.standard_normal((4, 3))
+    expected = [np.sum(np.abs(rows[i] - rows[j]) ** 3) ** (1 / 3) for i in range(4) for j in range(i + 1, 4)]
+    np.testing.assert_allclose(F.pdist(rows, 3.0), expected)
+    tg.gradcheck(F.pdist, rows, order=2)
+    assert F.pdist(rows[:1]).shape == (0,)
+    with pytest.raises(ValueError, match=r"pdist: x must be \(N, M\), it has shape \(3,\)"):
+        F.pdist(rows[0])

@@ -79,6 +79,21 @@ CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "interpolate": ([[IMAGE]], {"scale_factor": 2}),
     "pixel_shuffle": ([[[[1, 2]], [[3, 4]], [[5, 6]], [[7, 8]]]], {"upscale_factor": 2}),
     "pixel_unshuffle": ([IMAGE], {"downscale_factor": 2}),
+    "channel_shuffle": ([[[[1], [2], [3], [4]]]], {"groups": 2}),
+    "affine_grid": ([[[[1, 0, 2], [0, 1, 1]]]], {"size": (1, 1, 2, 3)}),
+    "grid_sample": ([[IMAGE], [[[[0, 1], [-1, 0]]]]], {}),
+    "pdist": ([ROWS], {}),
+    "topk": ([ROWS], {"k": 2}),
+    "alpha_dropout": ([ROWS], {"p": 0.0}),
+    "feature_alpha_dropout": ([ROWS], {"p": 0.0}),
+    "multinomial": ([[0, 1, 0]], {"num_samples": 1}),
+    "gumbel_softmax": ([[[1000000, 0, 0]]], {}),
+    "embedding_bag": ([], {"input": [[0, 1], [1, 1]], "weight": ROWS}),
+    "ctc_loss": ([[[[1, 2, 0]], [[2, 1, 1]]]], {"targets": [[1]], "input_lengths": [2], "target_lengths": [1]}),
+    "multi_margin_loss": ([ROWS], {"target": [0, 2]}),
+    "multilabel_margin_loss": ([ROWS], {"target": [[0, -1, 1], [2, 1, -1]]}),
+    "multilabel_soft_margin_loss": ([ROWS, UNIT], {}),
+    "triplet_margin_with_distance_loss": ([ROWS, UNIT, SIGNS], {}),
     "polygamma": ([], {"n": 1, "x": [1, 2, 4]}),
     "xlogy": ([[0, 1, 3], [0, 2, 5]], {}),
     "xlog1py": ([[0, 1, 3], [-1, 2, 5]], {}),
@@ -86,6 +101,8 @@ CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
 for n, size, kernel in ((1, NARROW, [[[1, 2]]]), (2, IMAGE, [[[[1, 2], [0, 1]]]]), (3, CUBE, [[[[[1]]]]])):
     CALLS[f"conv{n}d"] = CALLS[f"conv_transpose{n}d"] = ([size, kernel], {})
     CALLS[f"max_pool{n}d"] = CALLS[f"avg_pool{n}d"] = ([size], {"kernel_size": 2})
+    CALLS[f"max_unpool{n}d"] = ([size], {"indices": np.arange(np.size(size)).reshape(np.shape(size)), "kernel_size": 1})
+    CALLS[f"dropout{n}d"] = ([size], {"p": 1.0})
     CALLS[f"lp_pool{n}d"] = ([size], {"norm_type": 2.0, "kernel_size": 2})
     CALLS[f"adaptive_avg_pool{n}d"] = CALLS[f"adaptive_max_pool{n}d"] = ([size], {"output_size": 2})
 ONE_ARRAY = sorted(FUNCTIONS.keys() - CALLS.keys())  # of any shape, and of a number

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # From the bottom up: each file imports from its own row or from rows before it.
 ROWS = [
-    "errors values mode typography",
+    "errors values mode typography settings",
     "dispatch",
     "graph",
     "tensor random",

@@ -1,4 +1,4 @@
-"""linear, bilinear, embedding, one_hot and dropout."""
+"""linear, bilinear, embedding, bags of embeddings and one_hot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 
 import tinygrad_lite as tg
 import tinygrad_lite.nn.functional as F
-from tinygrad_lite.random import manual_seed
 
 RNG = np.random.default_rng(0)
 
@@ -77,45 +76,48 @@ def test_indices_that_are_refused() -> None:
         F.one_hot(np.zeros(0, int))
 
 
+def test_rows_are_shortened_to_max_norm_in_the_weight_itself() -> None:
+    weight: Any = tg.Tensor([[3.0, 4], [0.3, 0.4], [6, 8]], requires_grad=True)
+    old = weight.data
+    out = F.embedding([0, 1, 0], weight, max_norm=1.0)
+    np.testing.assert_allclose(out.data, [[0.6, 0.8], [0.3, 0.4], [0.6, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(weight.data, [[0.6, 0.8], [0.3, 0.4], [6.0, 8.0]], rtol=1e-6)
+    assert np.array_equal(old[0], [3, 4])
+    with pytest.raises(TypeError, match="embedding: max_norm changes the weight, which must be a Tensor"):
+        F.embedding([0], np.ones((2, 2)), max_norm=1.0)
+
+
+def test_bags_to_second_order() -> None:
+    weight, w = RNG.standard_normal((5, 3)), RNG.standard_normal((3, 4))
+    indices = RNG.integers(0, 5, (3, 4))
+    for mode in ("sum", "mean", "max"):
+        tg.gradcheck(lambda x, mode=mode: F.embedding_bag(indices, x, mode=mode) ** 2, weight, order=2)
+    tg.gradcheck(lambda x, w: F.embedding_bag(indices, x, mode="sum", per_sample_weights=w) ** 2, weight, w, order=2)
+    for mode in ("sum", "mean", "max"):
+        empty = F.embedding_bag(np.zeros(0, int), tg.Tensor(weight), np.array([0, 0]), mode=mode)
+        assert np.array_equal(empty.data, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (([0, 1],), r"embedding_bag: give indices \(bags, n\), or \(total,\) with offsets; input has shape \(2,\)"),
+        (([[0, 1]], [0]), "give indices"),
+        (([0, 1], [1]), r"embedding_bag: offsets must rise from 0 to at most the 2 indices, got \[1\]"),
+        (([0, 1], [0, 3]), "offsets must rise"),
+        (([[0, 1]], None, None, 2.0, False, "most"), "mode must be 'sum', 'mean' or 'max', not 'most'"),
+        (([[0, 1]], None, None, 2.0, False, "mean", [[1.0, 2.0]]), "per_sample_weights must have input's shape"),
+    ],
+)
+def test_bags_that_are_refused(arguments: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        F.embedding_bag(arguments[0], np.ones((3, 2)), *arguments[1:])
+
+
 def test_one_hot() -> None:
     np.testing.assert_array_equal(F.one_hot([[2], [0]]), [[[0, 0, 1]], [[1, 0, 0]]])
     assert F.one_hot(tg.Tensor(np.array([1])), 4).shape == (1, 4)
     assert F.one_hot(np.zeros(0, int), 4).shape == (0, 4)
-
-
-def test_dropout_keeps_the_mean_and_repeats_with_its_seed() -> None:
-    x = tg.Tensor(np.ones(100_000, np.float32), requires_grad=True)
-    manual_seed(3)
-    a = F.dropout(x, 0.25)
-    manual_seed(3)
-    b = F.dropout(x, 0.25)
-    np.testing.assert_array_equal(a.data, b.data)
-    assert a.dtype == np.float32
-    assert set(np.unique(a.data)) == {0, np.float32(1 / 0.75)}
-    assert abs(a.data.mean() - 1) < 0.01  # five standard deviations of the mean
-    a.sum().backward()
-    np.testing.assert_array_equal(x.grad.data, a.data)
-
-
-def test_the_mask_of_dropout_is_the_same_at_second_order() -> None:
-    x = tg.Tensor(np.arange(1.0, 9), requires_grad=True)
-    dropped = F.dropout(x, 0.5)
-    (dropped**3).sum().backward(create_graph=True)
-    first = x.grad
-    assert first is not None
-    np.testing.assert_allclose(first.data, 3 * dropped.data**2 * (dropped.data != 0) * 2)
-    x.zero_grad()
-    first.sum().backward()
-    np.testing.assert_allclose(x.grad.data, 6 * dropped.data * 4 * (dropped.data != 0))
-
-
-def test_dropout_at_its_ends() -> None:
-    x = tg.Tensor(np.ones(3))
-    assert F.dropout(x, 0.0) is x
-    assert F.dropout(x, 0.9, training=False) is x
-    np.testing.assert_array_equal(F.dropout(x, 1.0).data, 0)
-    with pytest.raises(ValueError, match=r"dropout: p must lie in \[0, 1\], not -0.1"):
-        F.dropout(x, -0.1)
 
 
 @pytest.mark.parametrize("size", [3.0, None, "3", np.float64(3)])
@@ -125,9 +127,3 @@ def test_sizes_that_are_no_integers_are_refused(size: Any) -> None:
     if size is not None:
         with pytest.raises(TypeError, match=r"^embedding: padding_idx must be an integer, not "):
             F.embedding([0, 1], np.ones((3, 2)), padding_idx=size)
-
-
-@pytest.mark.parametrize("p", [None, "a", -0.1, 1.1, np.nan])
-def test_a_probability_that_is_none_is_refused(p: Any) -> None:
-    with pytest.raises(ValueError, match=r"^dropout: p must lie in \[0, 1\], not "):
-        F.dropout(np.ones(3), p)

@@ -280,3 +280,58 @@ def test_differences_of_unsigned_integers_have_a_sign() -> None:
     x, y = np.array([1, 200], np.uint8), np.array([3, 100], np.uint8)
     for f in (F.mse_loss, F.l1_loss, F.huber_loss, F.smooth_l1_loss):
         np.testing.assert_allclose(f(x, y), f(x.astype(float), y.astype(float)))
+
+
+# ------------------------------------------------------------------------------------------------- margins of classes
+
+
+def test_margins_of_classes_are_their_definitions() -> None:
+    weight = np.array([1.0, 2.0, 0.5])
+    for p in (1, 2):
+        expected = [
+            sum(weight[y] * max(0, 0.7 - x[y] + x[i]) ** p for i in range(3) if i != y) / 3 for x, y in zip(X, TARGET)
+        ]
+        found = F.multi_margin_loss(X, TARGET, p, 0.7, weight, reduction="none")
+        np.testing.assert_allclose(found, expected)
+        np.testing.assert_allclose(F.multi_margin_loss(X[0], TARGET[0], p, 0.7, weight), expected[0])
+        tg.gradcheck(lambda x, p=p: F.multi_margin_loss(x, TARGET, p, 0.7, weight), X, order=2)
+    labels = np.array([[0, 2, -1], [-1, 0, 0], [1, -1, 2], [2, 1, 0]])
+    chosen = [[0, 2], [], [1], [2, 1, 0]]
+    expected = [
+        sum(max(0, 1 - x[j] + x[i]) for j in of for i in range(3) if i not in of) / 3 for x, of in zip(X, chosen)
+    ]
+    np.testing.assert_allclose(F.multilabel_margin_loss(X, labels, reduction="none"), expected)
+    tg.gradcheck(lambda x: F.multilabel_margin_loss(x, labels), X, order=2)
+    yes = np.array([[1.0, 0, 1], [0, 0, 1], [1, 1, 1], [0, 0, 0]])
+    soft = F.binary_cross_entropy_with_logits(X, yes, weight, reduction="none").mean(axis=1)
+    np.testing.assert_allclose(F.multilabel_soft_margin_loss(X, yes, weight, reduction="none"), soft)
+    tg.gradcheck(lambda x: F.multilabel_soft_margin_loss(x, yes, weight), X, order=2)
+
+
+def test_a_triplet_loss_with_a_distance_of_ones_own() -> None:
+    far = X + 0.5
+    expected = F.triplet_margin_loss(X, Y, far, 0.8, swap=True)
+    np.testing.assert_allclose(F.triplet_margin_with_distance_loss(X, Y, far, margin=0.8, swap=True), expected)
+
+    def distance(a: Any, b: Any) -> Any:
+        return np.sum(np.abs(a - b), axis=-1)
+
+    out = F.triplet_margin_with_distance_loss(X, Y, far, distance_function=distance, reduction="none")
+    np.testing.assert_allclose(out, np.maximum(0, distance(X, Y) - distance(X, far) + 1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "said"),
+    [
+        (lambda: F.multi_margin_loss(X, TARGET, 3), ValueError, "multi_margin_loss: p must be 1 or 2 and input"),
+        (lambda: F.multi_margin_loss(X, TARGET, weight=[1.0]), ValueError, r"weight has shape \(1,\), and must have"),
+        (lambda: F.multi_margin_loss(X, TARGET + 1), IndexError, "multi_margin_loss: target 3 is out of range"),
+        (lambda: F.multilabel_margin_loss(X, TARGET), ValueError, r"multilabel_margin_loss: input has shape"),
+        (lambda: F.multilabel_margin_loss(X, X), ValueError, "and dtype float64: they need"),
+        (lambda: F.multilabel_margin_loss(X[0], [0, 3, -1]), IndexError, "a target is out of range: input has 3"),
+        (lambda: F.multilabel_soft_margin_loss(X, Y, reduction="most"), ValueError, "multilabel_soft_margin_loss: re"),
+    ],
+)
+def test_margins_that_are_refused(loss: Any, error: Any, said: str) -> None:
+    with pytest.raises(error, match=said):
+        loss()

@@ -93,6 +93,53 @@ def test_a_model_goes_to_another_dtype_with_its_optimiser() -> None:
 # --------------------------------------------------------------------------------------------- silent mistakes
 
 
+def test_hooks_see_and_replace_what_goes_in_and_what_comes_out() -> None:
+    layer, seen = nn.Identity(), []
+    layer.register_forward_pre_hook(lambda module, args: seen.append(("in", module, args)))
+    doubled = layer.register_forward_pre_hook(lambda module, args: args[0] * 2)  # alone, for a tuple of one
+    added = layer.register_forward_hook(lambda module, args, out: out + args[0])
+    layer.register_forward_hook(lambda module, args, out: seen.append(("out", args, out)), prepend=True)
+    assert layer(3) == 12
+    assert seen == [("in", layer, (3,)), ("out", (6,), 6)]
+    with added:
+        assert layer(3) == 12
+    assert layer(3) == 6
+    for handle in (doubled, doubled, added):
+        handle.remove()
+    assert layer(3) == 3
+
+
+def test_hooks_see_keywords_where_they_ask_for_them() -> None:
+    class Scale(nn.Module):
+        def forward(self, x: Any, scale: float = 1) -> Any:
+            return x * scale
+
+    layer, calls = Scale(), []
+    layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {"scale": kwargs["scale"] + 1}), with_kwargs=True)
+    layer.register_forward_pre_hook(lambda m, args, kwargs: calls.append(kwargs), with_kwargs=True)
+    layer.register_forward_hook(lambda m, args, kwargs, out: (args, kwargs, out), with_kwargs=True)
+    assert layer(5, scale=2) == ((5,), {"scale": 3}, 15)
+    assert calls == [{"scale": 3}]
+
+
+def test_a_copy_has_the_hooks_of_its_own_and_a_hooks_ops_lie_in_the_modules_scope() -> None:
+    layer = nn.Linear(2, 2)
+    handle = layer.register_forward_hook(lambda module, args, out: np.exp(out))
+    again = copy.deepcopy(layer)
+    out = layer(np.ones((1, 2)))
+    handle.remove()
+    assert np.array_equal(again(np.ones((1, 2))).data, out.data) and list(layer.state_dict()) == ["weight", "bias"]
+    assert out.scope[1] is layer and out.op.name == "exp"
+    assert np.array_equal(np.exp(layer(np.ones((1, 2))).data), out.data)
+
+
+def test_dtypes_by_name() -> None:
+    layer: Any = nn.BatchNorm1d(3)
+    for cast, dtype in ((layer.double, np.float64), (layer.half, np.float16), (layer.float, np.float32)):
+        assert cast() is layer and layer.running_mean.dtype == layer.weight.dtype == dtype
+        assert layer.num_batches_tracked.dtype == np.int64
+
+
 def test_a_weight_that_is_a_result_is_refused() -> None:
     class Scaled(nn.Module):
         def __init__(self) -> None:
@@ -319,13 +366,14 @@ def test_lists_and_dicts_of_modules_and_parameters() -> None:
 
 # ------------------------------------------------------------------------------------- layers made from functions
 
-MADE = [getattr(nn, name) for name in stateless.__all__]
+MADE = [getattr(nn, name) for name in vars(stateless)["__all__"]]
 
 
 @pytest.mark.parametrize("layer", MADE, ids=lambda layer: layer.__name__)
 def test_a_made_layer_has_its_functions_docstring_and_arguments(layer: Any) -> None:
     parameters = list(inspect.signature(layer.function).parameters.values())
-    assert list(inspect.signature(layer).parameters.values()) == parameters[layer.inputs :]
+    expected = [p for p in parameters[layer.inputs :] if p.name != "training"]  # the module's
+    assert list(inspect.signature(layer).parameters.values()) == expected
     assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer.") and len(layer.__doc__) > 30
     assert layer.__module__ == "tinygrad_lite.nn.stateless" and getattr(nn, layer.__name__) is layer
     with pytest.raises(TypeError, match=rf"^{layer.__name__}: .*'inplace'; it takes "):
@@ -382,6 +430,9 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
 # ------------------------------------------------------------------------------------------------------- messages
 
 
+OTHER: Any = "other"
+
+
 @pytest.mark.parametrize(
     ("use", "error", "said"),
     [
@@ -389,17 +440,25 @@ def test_without_running_statistics_each_batch_is_normalised_by_its_own() -> Non
         (lambda: nn.GRU(3, 4, dropout=2), ValueError, "GRU: dropout must be a probability, got 2"),
         (lambda: nn.LSTM(3, 4, 2, False, 0.5), TypeError, "LSTM: batch_first must be True or False, got 0.5"),  # type: ignore[arg-type]
         (lambda: nn.Linear(3, 4, np.float64), TypeError, "Linear: bias must be True or False, got <class"),  # type: ignore[arg-type]
-        (lambda: nn.RNN(3, 4, nonlinearity="gelu"), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu'"),
+        (lambda: nn.RNN(3, 4, nonlinearity=OTHER), ValueError, "RNN: nonlinearity must be 'tanh' or 'relu'"),
         (lambda: nn.RNN(3, 4)(np.ones((5, 2, 4))), ValueError, r"RNN: x has shape \(5, 2, 4\).*input_size=3 along"),
         (lambda: nn.GRUCell(3, 4)(np.ones((2, 3)), np.ones((2, 3))), ValueError, "GRUCell: hx needs 1 state of"),
         (lambda: nn.LSTM(3, 4)(np.ones((5, 2, 3)), np.ones((1, 2, 4))), ValueError, "LSTM: hx needs 2 state"),
         (lambda: nn.MultiheadAttention(6, 4), ValueError, "MultiheadAttention: num_heads=4 must divide embed_dim=6"),
+        (lambda: nn.AlphaDropout(1.5), ValueError, "AlphaDropout: p must be a probability, got 1.5"),
+        (lambda: nn.Dropout2d(0.5)(np.ones(3)), ValueError, r"dropout2d: x must have 4 axes \(N, C, then 2 spatial\)"),
+        (lambda: nn.LSTM(3, 4, proj_size=4), ValueError, "LSTM: proj_size must be below hidden_size=4, got 4"),
+        (lambda: nn.EmbeddingBag(3, 4, mode=OTHER), ValueError, "EmbeddingBag: mode must be 'sum' or 'mean' or 'max'"),
+        (lambda: nn.EmbeddingBag(3, 4, padding_idx=3), ValueError, "EmbeddingBag: padding_idx=3 is none of the 3 rows"),
+        (lambda: nn.Softmax2d()(np.ones(3)), ValueError, r"softmax2d: x must be \(N, C, H, W\) or"),
+        (lambda: nn.Transformer(6, 4), ValueError, "MultiheadAttention: num_heads=4 must divide embed_dim=6"),
+        (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),
         (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: normalized_shape must be one or more positive"),
-        (lambda: nn.Conv2d(1, 1, 3, padding_mode="zero"), ValueError, "Conv2d: padding_mode must be 'zeros' or 're"),
+        (lambda: nn.Conv2d(1, 1, 3, padding_mode=OTHER), ValueError, "Conv2d: padding_mode must be 'zeros' or 're"),
         (lambda: nn.Linear(True, 2), ValueError, "Linear: in_features must be a positive integer, got True"),
-        (lambda: nn.Dropout("0.5"), ValueError, "Dropout: p must be a probability, got '0.5'"),  # type: ignore[arg-type]
+        (lambda: nn.Dropout("0.5"), TypeError, "Dropout: p must be a probability, got '0.5'"),  # type: ignore[arg-type]
         (lambda: nn.Embedding.from_pretrained(np.ones(3)), ValueError, r"from_pretrained: needs \(rows, width\), got"),
         (lambda: nn.Flatten(2, 1)(X), ValueError, "start_axis=2 comes after end_axis=1"),
         (lambda: nn.Unflatten(1, (3, 2))(X), ValueError, "its axis 1 can't have the sizes"),
@@ -422,6 +481,9 @@ def test_an_embedding_of_given_rows_is_frozen() -> None:
     layer = nn.Embedding.from_pretrained(rows)
     assert np.array_equal(layer(np.array([2, 0])).data, rows[[2, 0]]) and list(layer.parameters()) == []
     assert len(list(nn.Embedding.from_pretrained(rows, freeze=False).parameters())) == 1
+    assert nn.Embedding.from_pretrained(rows, True, 1).padding_idx == 1
+    bag = nn.EmbeddingBag.from_pretrained(rows, mode="max")
+    assert np.array_equal(bag(np.array([[0, 2], [1, 0]])).data, rows[[2, 1]])
 
 
 def test_parameters_make_a_vector_through_which_gradients_flow_and_are_set_by_one() -> None:
@@ -447,7 +509,7 @@ def test_inside_checkpoint_a_batch_is_counted_once() -> None:
     states = []
     for wrap in (lambda f: f, tg.checkpoint):
         tg.manual_seed(0)
-        layer = nn.BatchNorm1d(3)
+        layer: Any = nn.BatchNorm1d(3)
         net = nn.Sequential(nn.Linear(3, 3), layer)
         wrap(net)(tg.Tensor(x, requires_grad=True)).sum().backward()
         states.append(layer.state_dict())
@@ -456,7 +518,7 @@ def test_inside_checkpoint_a_batch_is_counted_once() -> None:
 
 
 def test_an_empty_batch_is_not_counted() -> None:
-    layer = nn.BatchNorm1d(3)
+    layer: Any = nn.BatchNorm1d(3)
     layer(np.ones((0, 3), np.float32))
     assert np.array_equal(layer.state_dict()["running_mean"], np.zeros(3))
     assert layer.state_dict()["num_batches_tracked"] == 0

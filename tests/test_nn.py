@@ -257,7 +257,7 @@ def test_the_repr_is_a_tree_with_parameter_counts() -> None:
             "  3: BatchNorm2d(4)  8 parameters",
             "  4: LayerNorm(4×5, eps=1e-06)  40 parameters",
             "  5: Embedding(3, 4, padding_idx=0)  12 parameters",
-            "  6: Dropout(0.1)",
+            "  6: Dropout(p=0.1)",
             "  7: Linear(1000, 10)  10,010 parameters",
         ]
     )
@@ -335,7 +335,7 @@ def test_convolutions_pass_on_what_they_were_given(layer: Any, function: Any, se
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        (nn.MaxPool2d(3, 2, 1, 1, True), tg.max_pool2d(X, 3, 2, 1, 1, True)),
+        (nn.MaxPool2d(3, 2, 1, 1, False, True), tg.max_pool2d(X, 3, 2, 1, 1, True)),
         (nn.AvgPool2d(3, 2, 1, True, False), tg.avg_pool2d(X, 3, 2, 1, True, False)),
         (nn.ReLU(), np.maximum(X, 0)),
         (nn.LeakyReLU(0.2), np.where(X > 0, X, np.float32(0.2) * X)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -196,7 +197,7 @@ def test_the_learning_rate_may_change() -> None:
         optimizer.lr = -1
 
 
-P = tg.Tensor([1.0], requires_grad=True)
+P, Q = tg.Tensor([1.0], requires_grad=True), tg.Tensor([[1.0]], requires_grad=True)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +212,15 @@ P = tg.Tensor([1.0], requires_grad=True)
         (lambda: optim.Adam([P], betas=(1, 0.9)), ValueError, r"Adam: betas\[0\] must be"),
         (lambda: optim.Adam([P], betas=(0.9, 1.5)), ValueError, r"betas\[1\] must be"),
         (lambda: optim.AdamW([P], eps=-1), ValueError, "AdamW: eps must be"),
+        (lambda: optim.Rprop([P], etas=(1.5, 2)), ValueError, "Rprop: etas must lie below 1 and above 1"),
+        (lambda: optim.Adafactor([P], beta2_decay=0.8), ValueError, "beta2_decay must be a finite number of at most 0"),
+        (lambda: optim.Adafactor([P], d=0.5), ValueError, "d must be a finite number of at least 1, got 0.5"),
+        (lambda: optim.Muon([P]), ValueError, r"Muon: needs matrices, but a parameter has shape \(1,\): use AdamW"),
+        (lambda: optim.Muon([Q], adjust_lr_fn="most"), ValueError, "adjust_lr_fn must be 'original' or 'match_rms"),
+        (lambda: optim.Muon([Q], ns_steps=-1), ValueError, "Muon: ns_steps must be an integer of at least 0, got -1"),
+        (lambda: optim.LBFGS([{"params": [P]}, {"params": [Q]}]), ValueError, "LBFGS: all parameters must be in one"),
+        (lambda: optim.LBFGS([P], line_search_fn="wolfe"), ValueError, "line_search_fn must be 'strong_wolfe', got"),
+        (lambda: optim.SGD([("p", P), Q]), ValueError, "SGD: give names for all parameters of a group, or for none"),
         (lambda: optim.SGD([]), ValueError, "no parameters were given"),
         (lambda: optim.SGD([P * 2]), ValueError, "parameter 0 is the result of multiply"),
         (lambda: optim.SGD([P, tg.Tensor([1])]), ValueError, "parameter 1 is of dtype int64"),
@@ -226,7 +236,12 @@ def test_what_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
     ("kind", "arguments", "said"),
     [
         (optim.SGD, (tg.nn.ReLU(), 1), r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
-        (optim.SGD, (tg.nn.Linear(1, 1).named_parameters(),), "SGD: parameter 0 is a tuple, not a Tensor; as in model"),
+        (optim.SGD, (tg.nn.Linear(1, 1).named_modules(),), "SGD: parameter 0 is a Linear, not a Tensor; as in model"),
+        (optim.SGD, ([(P, P)],), "SGD: parameter 0 is a tuple, not a Tensor; as in model"),
+        (optim.Adafactor, ([P], 0.1, -0.8, (0.1,)), r"Adafactor: eps must be two numbers, as \(None, 0.001\)"),
+        (optim.Adam, ([P], 0.1, (0.9, "a")), r"Adam: betas\[1\] must be at least 0 and below 1, got 'a'"),
+        (optim.Adam, ([P], 0.1, (0.9, 0.9), 0.1, 0.1, "yes"), "Adam: amsgrad must be True or False, got 'yes'"),
+        (optim.Rprop, ([P], 0.1, 1, 2, 3), "Rprop: too many positional arguments; after params it takes lr=0.01, etas"),
         (optim.SGD, ([P], "0.1"), "SGD: lr must be a finite number of at least 0, got '0.1'"),
         (optim.SGD, ([P], np.ones(2)), "SGD: lr must be a finite number of at least 0, got array"),
         (optim.Adam, ([P], 0.1, 0.9), r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),
@@ -277,15 +292,19 @@ def test_a_state_that_does_not_fit_is_refused(state: Any, error: Any, said: str)
 
 def test_an_optimiser_of_one_s_own() -> None:
     class SignDescent(optim.Optimizer):
-        def update(self, p: Any, g: Any, slot: Any) -> Any:
-            return p - self.lr * np.sign(g)
+        def update(self, p: Any, g: Any, slot: Any, lr: float = 0.1) -> Any:
+            return p - lr * np.sign(g)
 
     p = tg.Tensor([1.0, -1.0], requires_grad=True)
     (3 * p * p).sum().backward()
     SignDescent([p], lr=0.5).step()
     assert np.array_equal(p.data, [0.5, -0.5])
-    with pytest.raises(NotImplementedError, match=r"Optimizer: define update\(p, g, slot\)"):
-        optim.Optimizer([p], lr=1.0).step()
+    with pytest.raises(NotImplementedError, match=r"Optimizer: define update\(p, g, slot, ...\)"):
+        optim.Optimizer([p]).step()
+    with pytest.raises(TypeError, match=r"SignDescent: .*'rate'; after params it takes lr=0.1, maximize=False"):
+        SignDescent([p], rate=0.5)
+    with pytest.raises(TypeError, match="SignDescent: lr must be a finite number, got 'a'"):
+        SignDescent([p], lr="a")
 
 
 # --------------------------------------------------------------------------------------------- settings and groups
@@ -343,10 +362,103 @@ def test_groups_have_settings_of_their_own() -> None:
             optimizer.add_param_group(group)  # type: ignore[arg-type]
 
 
+def test_parameters_may_come_with_names() -> None:
+    layer = tg.nn.Linear(2, 2)
+    optimizer = optim.SGD([{"params": layer.named_parameters()}, {"params": [("other", P)], "lr": 0.5}])
+    assert [group["param_names"] for group in optimizer.param_groups] == [["weight", "bias"], ["other"]]
+    assert optimizer.parameters[:2] == [layer.weight, layer.bias]
+    assert "param_names" not in optim.SGD(layer.parameters()).param_groups[0]
+    optimizer.load_state_dict(optimizer.state_dict())
+
+
+EVERY = [getattr(optim, name) for name in ("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad")]
+EVERY += [optim.Adadelta, optim.Adafactor, optim.Muon, optim.Rprop, optim.ASGD, optim.LBFGS]
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_every_optimiser_goes_on_from_a_file_maybe_in_another_dtype(kind: Any, dtype: Any, tmp_path: Any) -> None:
+    def steps(p: tg.Tensor, optimizer: optim.Optimizer) -> tg.Tensor:
+        def closure() -> Any:
+            optimizer.zero_grad()
+            loss = (p * p).sum() + np.sin(3 * p).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+        return p
+
+    more = {"max_iter": 2, "history_size": 3} if kind is optim.LBFGS else {"weight_decay": 0.1}
+    more |= {"momentum": 0.9} if kind is optim.SGD else {}
+    settings = {"lr": 0.03} | ({} if kind is optim.Rprop else more)
+    p = tg.Tensor(START, requires_grad=True)
+    first = kind([p], **settings)
+    steps(p, first)
+    tg.save(first.state_dict(), tmp_path / "state.npz")
+    q = tg.Tensor(p.data, requires_grad=True, dtype=dtype)
+    second = kind([q])
+    second.load_state_dict(tg.load(tmp_path / "state.npz"))
+    assert all(a.dtype == dtype for a in second.state[q].values() if np.ndim(a))
+    old, loss = q.data, (q * q).sum()
+    a, b = steps(p, first), steps(q, second)
+    assert b.dtype == dtype and not b.data.flags.writeable
+    np.testing.assert_allclose(b.data, a.data, rtol=1e-14 if dtype is np.float64 else 1e-4)
+    b.grad = None
+    loss.backward()
+    assert np.array_equal(b.grad.data, 2 * old)  # an old graph stays right
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("shape", [(), (0, 2), (3, 0)], ids=str)
+def test_every_optimiser_takes_scalars_and_nothing(kind: Any, shape: Any) -> None:
+    if kind is optim.Muon and not shape:
+        pytest.skip("for matrices alone")
+    p = tg.Tensor(np.ones(shape), requires_grad=True)
+    optimizer = kind([p])
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+    assert p.shape == shape and np.all(np.abs(p.data) < 1)
+
+
+def test_lbfgs_finds_a_minimum_and_says_what_it_needs() -> None:
+    p = tg.Tensor([3.0, -2.0], requires_grad=True)
+    q = tg.Tensor(1.0, requires_grad=True)  # no gradient ever
+    optimizer = optim.LBFGS([p, q], line_search_fn="strong_wolfe")
+
+    def closure() -> Any:
+        optimizer.zero_grad()
+        loss = ((p - np.array([1.0, 2.0])) ** 4).sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure) == 16 + 256
+    for _ in range(5):
+        optimizer.step(closure)
+    np.testing.assert_allclose(p.data, [1, 2], atol=0.02)
+    assert q.data == 1
+    with pytest.raises(TypeError, match="LBFGS: step needs a closure"):
+        optimizer.step()
+    with pytest.raises(ValueError, match=r"moves.0 has shape \(5, 4\), needs \(2,\)"):
+        optimizer.load_state_dict(optimizer.state_dict() | {"moves.0": np.ones((5, 4))})
+
+
+def test_a_signature_shows_the_settings() -> None:
+    said = "(params, lr: 'Number' = 0.001, betas: 'tuple[Below1, Below1]' = (0.9, 0.999), eps: 'Number' = 1e-08, "
+    assert str(inspect.signature(optim.AdamW)).startswith(said + "weight_decay: 'Number' = 0.01, amsgrad: 'bool'")
+
+
 def test_inside_update_a_setting_is_its_groups() -> None:
     class Plain(optim.Optimizer):
-        def update(self, p: Any, g: Any, slot: Any) -> Any:
-            return p - self.lr * g
+        def update(self, p: Any, g: Any, slot: Any, lr: float = 0.1) -> Any:
+            return p - lr * g
 
     p, q = (tg.Tensor([1.0], requires_grad=True) for _ in range(2))
     p.grad = q.grad = tg.Tensor([1.0])
@@ -406,6 +518,9 @@ SCHEDULES: dict[str, Any] = {
     "MultiStepLR": lambda o: lr_scheduler.MultiStepLR(o, [2, 7]),
     "CosineAnnealingLR": lambda o: lr_scheduler.CosineAnnealingLR(o, 10),
     "OneCycleLR": lambda o: lr_scheduler.OneCycleLR(o, 0.5, 20),
+    "CyclicLR": lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.5, 4, mode="triangular2"),
+    "MultiplicativeLR": lambda o: lr_scheduler.MultiplicativeLR(o, lambda t: 1 - 1 / (t + 1)),
+    "CosineAnnealingWarmRestarts": lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, 3, 2),
     "SequentialLR": lambda o: lr_scheduler.SequentialLR(
         o, [lr_scheduler.LinearLR(o, 0.1, total_iters=4), lr_scheduler.ExponentialLR(o, 0.9)], [4]
     ),
@@ -454,11 +569,20 @@ def test_a_rate_that_is_set_by_hand_is_scaled_on() -> None:
     ("make", "error", "said"),
     [
         (lambda o: lr_scheduler.StepLR(3, 1), TypeError, "StepLR: needs an optimiser, got a int"),  # type: ignore[arg-type]
-        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size must be an integer of at least 1, got 0"),
-        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2.5), ValueError, "CosineAnnealingLR: T_max must be an integer"),  # type: ignore[arg-type]
-        (lambda o: lr_scheduler.LinearLR(o, 1.5), ValueError, "LinearLR: start_factor must be a number from .* to 1"),
-        (lambda o: lr_scheduler.ExponentialLR(o, "a"), ValueError, "ExponentialLR: gamma must be a number"),  # type: ignore[arg-type]
-        (lambda o: lr_scheduler.LambdaLR(o, [max, min]), ValueError, "LambdaLR: lr_lambda must be a function, or 1 of"),
+        (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "StepLR: step_size must be a positive integer, got 0"),
+        (lambda o: lr_scheduler.CosineAnnealingLR(o, 2.5), ValueError, "CosineAnnealingLR: T_max must be a positive"),
+        (lambda o: lr_scheduler.LinearLR(o, 1.5), ValueError, "LinearLR: start_factor must be a number above 0 and"),
+        (lambda o: lr_scheduler.ExponentialLR(o, "a"), TypeError, "ExponentialLR: gamma must be a finite number"),
+        (lambda o: lr_scheduler.LambdaLR(o, [max, min]), ValueError, "LambdaLR: lr_lambda needs one value, or 1: one"),
+        (lambda o: lr_scheduler.LambdaLR(o, 0.5), TypeError, "LambdaLR: lr_lambda must be a function, got 0.5"),
+        (lambda o: lr_scheduler.StepLR(o), TypeError, "StepLR: missing .*'step_size'; after optimizer it"),
+        (lambda o: lr_scheduler.MultiStepLR(o, 3), TypeError, "MultiStepLR: milestones must be a list, got 3"),
+        (lambda o: lr_scheduler.MultiStepLR(o, [3, -1]), ValueError, r"milestones\[1\] must be an integer"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.2, mode="round"), ValueError, "CyclicLR: mode must be 'triangular'"),
+        (lambda o: lr_scheduler.CyclicLR(o, 0.1, [0.2, 1]), ValueError, "CyclicLR: max_lr needs one value, or 1"),
+        (lambda o: lr_scheduler.CyclicLR(optim.Rprop([P]), 0.1, 1), ValueError, "CyclicLR: Rprop has no momentum"),
+        (lambda o: lr_scheduler.LRScheduler(o), NotImplementedError, r"LRScheduler: define rate\(base, t, ...\)"),
+        (lambda o: lr_scheduler.ChainedScheduler([]), ValueError, "ChainedScheduler: needs at least one scheduler"),
         (lambda o: lr_scheduler.OneCycleLR(o, 0.1), ValueError, "OneCycleLR: give total_steps, or epochs and"),
         (lambda o: lr_scheduler.SequentialLR(o, [], []), ValueError, "SequentialLR: the milestones must rise"),
         (lambda o: lr_scheduler.ReduceLROnPlateau(o, "least"), ValueError, "ReduceLROnPlateau: mode must be 'min' or"),
@@ -469,6 +593,18 @@ def test_a_rate_that_is_set_by_hand_is_scaled_on() -> None:
 def test_a_schedule_that_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
     with pytest.raises(error, match=said):
         make(optim.SGD([P]))
+
+
+def test_a_schedule_of_one_s_own() -> None:
+    class HalfLife(lr_scheduler.LRScheduler):
+        def rate(self, base: float, t: int, steps: int = 10) -> float:
+            return float(base * 0.5 ** (t / steps))
+
+    optimizer = optim.SGD([P], lr=1.0)
+    scheduler = HalfLife(optimizer, steps=2)
+    for _ in range(2):
+        scheduler.step()
+    assert optimizer.lr == 0.5 and scheduler.state_dict() == {"steps": 2, "base_lrs": [1.0], "last_epoch": 2}
 
 
 def test_a_cycle_that_is_over_is_over() -> None:

@@ -86,3 +86,36 @@ def test_unique_knows_nan() -> None:
     x = tg.Tensor([np.nan, 1.0, np.nan])
     np.testing.assert_array_equal(np.unique(x), [1.0, np.nan])
     np.testing.assert_array_equal(np.unique(x, equal_nan=False), [1.0, np.nan, np.nan])
+
+
+# ------------------------------------------------------------------------------------------------------------ topk
+
+
+def test_topk_is_the_ends_of_the_sorted_order_and_hands_its_gradient_back() -> None:
+    for axis in (0, 1, -1):
+        values, indices = tg.topk(X, 2, axis)
+        np.testing.assert_array_equal(values, np.flip(np.sort(X, axis), axis).take([0, 1], axis))
+        np.testing.assert_array_equal(values, np.take_along_axis(X, indices, axis))
+        values, indices = tg.topk(X, 2, axis, largest=False)
+        np.testing.assert_array_equal(values, np.sort(X, axis).take([0, 1], axis))
+        tg.gradcheck(lambda x, axis=axis: tg.topk(x, 2, axis)[0] ** 3, X, order=2)
+
+
+def test_topk_of_ties_nan_nothing_and_numbers() -> None:
+    values, indices = tg.topk([3.0, 1, 3, math.nan, 3], 3)
+    assert indices.tolist() == [3, 0, 2] and values[1:].tolist() == [3, 3]
+    assert tg.topk([3.0, 1, 1, 2], 2, largest=False)[1].tolist() == [1, 2]
+    assert tg.topk(np.array([3, 1, 2], np.uint8), 2)[0].tolist() == [3, 2]
+    assert tg.topk(np.zeros((0, 3)), 2)[0].shape == (0, 2) and tg.topk(X, 0)[0].shape == (2, 3, 0)
+    value, index = tg.topk(tg.Tensor(2.0), 1)
+    assert value.shape == () and index == 0
+    with pytest.raises(ValueError, match="topk: k must be from 0 to the 4 elements along axis -1, not 5"):
+        tg.topk(X, 5)
+
+
+def test_topk_agrees_with_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    for axis in (0, 2):
+        for largest in (True, False):
+            for a, b in zip(tg.topk(X, 2, axis, largest), torch.topk(torch.tensor(X), 2, axis, largest)):
+                np.testing.assert_array_equal(a, b.numpy())

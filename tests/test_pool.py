@@ -26,6 +26,7 @@ from tinygrad_lite.ops.pool import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+    max_unpool2d,
 )
 
 from .cases import rand
@@ -335,3 +336,41 @@ def test_the_norm_of_a_window_of_zeros_has_gradient_zero(p: float) -> None:
     tg.lp_pool1d(alone, p, 2).sum().backward()
     assert x.grad is not None and alone.grad is not None
     np.testing.assert_array_equal(x.grad.data[0, 0], [p == 1, p == 1, *alone.grad.data[0, 0]])
+
+
+# --------------------------------------------------------------------------------------------------- places of maxima
+
+
+def test_indices_say_where_the_maxima_are() -> None:
+    x = rand(2, 3, 6, 7)
+
+    def check(y: Any, at: Any) -> None:
+        taken = np.take_along_axis(x.reshape(2, 3, 42), at.reshape(2, 3, -1), -1)
+        np.testing.assert_array_equal(taken, y.reshape(2, 3, -1))
+
+    for settings in ((2,), (3, 2, 1), (2, 1, 0, 2)):
+        y, at = max_pool2d(x, *settings, return_indices=True)
+        check(y, at)
+        np.testing.assert_array_equal(y, max_pool2d(x, *settings))
+    for output in (2, 4, (3, 7)):
+        check(*adaptive_max_pool2d(x, output, return_indices=True))
+    t = tg.Tensor(x, requires_grad=True)
+    y, at = tg.max_pool2d(t, 2, return_indices=True)
+    assert isinstance(y, tg.Tensor) and y.op is not None and y.op.name == "max_pool2d" and type(at) is np.ndarray
+
+
+def test_unpooling_is_the_pools_adjoint_and_refuses_what_does_not_fit() -> None:
+    x = rand(2, 3, 4, 6)
+    y, at = max_pool2d(x, 2, return_indices=True)
+    out = max_unpool2d(y, at, 2)
+    assert out.shape == x.shape and np.count_nonzero(out) == y.size and set(out.ravel()) <= {0, *x.ravel()}
+    tg.gradcheck(lambda y: max_unpool2d(y, at, 2) ** 2, y, order=2)
+    assert max_unpool2d(y, at, 2, output_size=(5, 7)).shape == (2, 3, 5, 7)
+    for arguments, said in (
+        ((y, at[0], 2), r"max_unpool2d: x has shape \(2, 3, 2, 3\) but indices have shape \(3, 2, 3\)"),
+        ((y, at, 2, None, 0, (6, 6)), r"output_size \(6, 6\) must be \(4, 6\) to within the stride \(2, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            tg.max_unpool2d(*arguments)
+    with pytest.raises(IndexError, match=r"max_unpool2d: .*index 99 is out of bounds"):
+        tg.max_unpool2d(y, np.full(y.shape, 99), 2)

@@ -40,11 +40,11 @@ INDEX = np.array([[0, 1], [1, 0], [0, 1]])
 OF_ONE = """
 celu elu gelu hardshrink hardsigmoid hardswish hardtanh leaky_relu logsigmoid mish relu relu6 selu sigmoid silu softplus
 softshrink softsign tanh tanhshrink softmax log_softmax softmin logsumexp glu erf erfc erfcx erfinv ndtr ndtri log_ndtr
-lgamma digamma entr i0 i0e i1 i1e logit dropout normalize
+lgamma digamma entr i0 i0e i1 i1e logit dropout normalize alpha_dropout feature_alpha_dropout rrelu gumbel_softmax pdist
 """
 OF_TWO = """
 mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div poisson_nll_loss
-cosine_similarity pairwise_distance linear xlogy xlog1py
+cosine_similarity pairwise_distance linear xlogy xlog1py multilabel_soft_margin_loss
 """
 # A valid call of each function: what is positional, in order. Arguments that are left out have a default.
 VALID: dict[str, tuple[Any, ...]] = {
@@ -55,16 +55,23 @@ VALID: dict[str, tuple[Any, ...]] = {
     **{f"{kind}_pool{n}d": (x, 2) for kind in ("avg", "max") for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
     **{f"lp_pool{n}d": (x, 2.0, 2) for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
     **{f"adaptive_{kind}_pool{n}d": (x, 2) for kind in ("avg", "max") for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
+    **{f"max_unpool{n}d": (x, np.arange(x.size).reshape(x.shape) % 6, 1) for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
+    **{f"dropout{n}d": (x,) for n, x in ((1, LINE), (2, IMAGE), (3, BOX))},
+    "affine_grid": (np.ones((2, 2, 3)), (2, 1, 3, 3)),
     "batch_norm": (IMAGE, np.zeros(4), np.ones(4)),
     "bilinear": (M, N, np.ones((2, 4, 4))),
+    "channel_shuffle": (IMAGE, 2),
+    "ctc_loss": (IMAGE[0], CLASSES[None, :1] + np.ones((6, 1), int), np.full(6, 4), np.ones(6, int)),
     "cosine_embedding_loss": (M, N, SIGNS[:, 0]),
     "cross_entropy": (M, CLASSES),
     "cummax": (M, 0),
     "cummin": (M, 0),
     "embedding": (CLASSES, M),
+    "embedding_bag": (INDEX, M),
     "fold": (np.ones((1, 4, 4)), (3, 3), 2),
     "gather": (M, 1, INDEX),
     "gaussian_nll_loss": (M, N, N),
+    "grid_sample": (IMAGE, np.ones((2, 3, 3, 2))),
     "group_norm": (IMAGE, 2),
     "hinge_embedding_loss": (M, SIGNS),
     "index_add": (M, 0, CLASSES, N),
@@ -77,6 +84,9 @@ VALID: dict[str, tuple[Any, ...]] = {
     "margin_ranking_loss": (M, N, SIGNS),
     "masked_fill": (M, M > 0.5, 0.0),
     "masked_select": (M, M > 0.5),
+    "multi_margin_loss": (M, CLASSES),
+    "multilabel_margin_loss": (M, np.array([[0, -1, 1, 2]] * 3)),
+    "multinomial": (V, 2),
     "nll_loss": (M, CLASSES),
     "one_hot": (CLASSES, 4),
     "pad": (M, (1, 1)),
@@ -90,7 +100,9 @@ VALID: dict[str, tuple[Any, ...]] = {
     "scatter_add": (M, 1, INDEX, N[:, :2]),
     "soft_margin_loss": (M, SIGNS),
     "threshold": (M, 0.1, 0.5),
+    "topk": (M, 2),
     "triplet_margin_loss": (M, N, N + 1),
+    "triplet_margin_with_distance_loss": (M, N, N + 1),
     "unfold": (IMAGE, 2),
 }
 
@@ -157,8 +169,9 @@ def runs(function: Function, *args: Any) -> bool:
 
 
 # Optimisers, and data.
+OPTIMISERS = ("SGD", "Adam", "AdamW", "Rprop", "ASGD", "Adafactor", "Muon", "LBFGS")
 OTHERS: dict[str, tuple[Function, tuple[Any, ...]]] = {
-    **{name: (getattr(tg.optim, name), ([tg.Tensor(M, requires_grad=True)],)) for name in ("SGD", "Adam", "AdamW")},
+    **{name: (getattr(tg.optim, name), ([tg.Tensor(M, requires_grad=True)],)) for name in OPTIMISERS},
     "split": (tg.data.split, (M, V[:3])),
     "batches": (lambda *args, **kwargs: list(tg.data.batches(*args, **kwargs)), (M,)),
 }

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.ops.resample import interpolate, pixel_shuffle, pixel_unshuffle
+from tinygrad_lite.ops.resample import (
+    affine_grid,
+    channel_shuffle,
+    grid_sample,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
 
 from .cases import rand
 
@@ -112,3 +119,59 @@ def test_pixel_shuffle_makes_channels_the_pixels_of_a_square() -> None:
 def test_a_wrong_call_is_refused_in_a_sentence(call: Any, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         call()
+
+
+def test_a_channel_shuffle_takes_the_groups_in_turns() -> None:
+    x = np.arange(6.0).reshape(1, 6, 1)
+    assert channel_shuffle(x, 3).ravel().tolist() == [0, 2, 4, 1, 3, 5]
+    with pytest.raises(ValueError, match=r"channel_shuffle: x has shape \(1, 6, 1\): groups=4 must divide its axis 1"):
+        channel_shuffle(x, 4)
+
+
+# ----------------------------------------------------------------------------------------------------- grid_sample
+
+
+@pytest.mark.parametrize("corners", [False, True])
+def test_the_grid_of_the_identity_gives_the_image_itself(corners: bool) -> None:
+    for x, theta in ((rand(2, 3, 4, 5), np.eye(2, 3)), (rand(2, 3, 4, 2, 3), np.eye(3, 4))):
+        grid = affine_grid(np.stack([theta, theta]), x.shape, corners)
+        assert grid.shape == (2, *x.shape[2:], x.ndim - 2)
+        for mode in ("bilinear", "nearest", "bicubic")[: 5 - len(x.shape) + 2]:
+            np.testing.assert_allclose(grid_sample(x, grid, mode, align_corners=corners), x, atol=1e-12)
+    flipped = affine_grid(np.array([[[-1.0, 0, 0], [0, 1, 0]]]), (1, 1, 4, 5), corners)
+    x = rand(1, 1, 4, 5)
+    np.testing.assert_allclose(grid_sample(x, flipped, align_corners=corners), x[..., ::-1], atol=1e-12)
+
+
+def test_what_lies_outside() -> None:
+    x, far = np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[-5.0, 0.0], [9.0, 0.0], [np.nan, 0.0]]]])
+    assert grid_sample(x, far[:, :, :2]).tolist() == [[[[0, 0]]]]
+    assert grid_sample(x, far[:, :, :2], padding_mode="border").tolist() == [[[[1, 4]]]]
+    mirrored = grid_sample(x, np.array([[[[-1 - 2 / 3, 0.0], [1 + 2 / 3, 0.0]]]]), padding_mode="reflection")
+    np.testing.assert_allclose(mirrored, [[[[1.5, 3.0]]]])  # a pixel beyond each edge: a pixel within
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+def test_gradients_of_image_and_grid_to_second_order(padding_mode: str) -> None:
+    x, grid = rand(1, 2, 3, 4), np.random.default_rng(0).uniform(-1.4, 1.4, (1, 2, 3, 2))
+    for mode in ("bilinear", "bicubic"):
+        tg.gradcheck(lambda x, g, mode=mode: grid_sample(x, g, mode, padding_mode) ** 2, x, grid, order=2)
+    tg.gradcheck(lambda x: grid_sample(x, grid, "nearest", padding_mode) ** 2, x, order=2)
+    tg.gradcheck(lambda theta: affine_grid(theta, (1, 1, 2, 3)) ** 2, rand(1, 2, 3), order=2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((np.ones((1, 2, 3, 3)), np.ones((1, 2, 3, 3))), r"grid_sample: x has shape \(1, 2, 3, 3\) and grid \(1"),
+        ((np.ones((1, 2, 3)), np.ones((1, 2, 1))), "they need"),
+        ((np.ones((1, 1, 2, 2, 2)), np.ones((1, 1, 1, 1, 3)), "bicubic"), "mode 'bicubic' is not for 3 spatial axes"),
+        ((np.ones((1, 1, 2, 2)), np.ones((1, 1, 1, 2)), "bilinear", "mirror"), "padding_mode must be one of zeros"),
+        ((np.ones((1, 1, 0, 2)), np.ones((1, 1, 1, 2))), "there is nothing to sample from"),
+    ],
+)
+def test_grids_that_are_refused(arguments: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        grid_sample(*arguments)
+    with pytest.raises(ValueError, match=r"affine_grid: size \(1, 1, 2, 2\) needs theta \(1, 2, 3\), it has"):
+        affine_grid(np.eye(2, 3), (1, 1, 2, 2))

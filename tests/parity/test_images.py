@@ -20,6 +20,7 @@ def sample(name: str, *args: Any, second: bool = True, **kwargs: Any) -> None:
 
 SIZES = {1: (7,), 2: (7, 6), 3: (5, 6, 5)}
 KERNELS = {1: (3,), 2: (3, 2), 3: (2, 3, 2)}
+MODES_AT = {2: ("bilinear", "nearest", "bicubic"), 3: ("bilinear", "nearest")}
 OPTIONS = list(itertools.product((1, 2), (0, 1), (1, 2), (1, 2)))  # stride, padding, dilation, groups
 
 for n in (1, 2, 3):
@@ -46,6 +47,14 @@ for n in (1, 2, 3):
         sample(f"adaptive_max_pool{n}d", rand(2, 3, *size), output)
     for p in (1.0, 2.0, 3.5):
         sample(f"lp_pool{n}d", rand(2, 3, *size, low=0.1), p, 2, 3, ceil_mode=True)
+
+for n, out in ((2, (4, 3)), (3, (3, 4, 2))):
+    for align in (False, True):
+        sample("affine_grid", rand(2, n, n + 1), (2, 3, *out), align)
+        for mode, padding_mode in itertools.product(MODES_AT[n], ("zeros", "border", "reflection")):
+            points = rand(2, *out, n, low=-2.5, high=2.5)
+            sample("grid_sample", rand(2, 3, *SIZES[n]), points, mode, padding_mode, align, second=False)
+sample("channel_shuffle", rand(2, 6, 3, 4), 3)
 
 sample("conv2d", rand(0, 3, 5, 5), rand(4, 3, 3, 3))
 sample("conv2d", rand(2, 2, 6, 5), rand(3, 2, 1, 1), None, (3, 2), (0, 1))

@@ -104,6 +104,29 @@ case("CosineSimilarity", (3, 4, 2), (3, 4, 2), axis=2, eps=1e-3)
 case("PairwiseDistance", (3, 4), (3, 4))
 case("PairwiseDistance", (3, 4), (3, 4), p=3.0, keepdims=True)
 
+case("RReLU", (3, 4), lower=0.3, upper=0.3)
+case("Softmax2d", (2, 3, 4, 5))
+case("Softmax2d", (3, 4, 5))
+case("ChannelShuffle", (2, 6, 4, 5), groups=3)
+case("UpsamplingNearest2d", (2, 3, 4, 5), scale_factor=2)
+case("UpsamplingBilinear2d", (2, 3, 4, 5), size=(7, 3))
+for name in ("Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"):
+    case(name, (2, 3, 4, 5), p=0.0)
+case("Dropout1d", (2, 3, 4), p=0.0)
+INDICES, PAIRS = RNG.integers(0, 5, 7), RNG.integers(0, 5, (3, 4))
+case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, padding_idx=2)
+case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, scale_grad_by_freq=True, padding_idx=-1, second=False)
+case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=1.0, second=False)
+case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=0.8, norm_type=1.0, second=False)
+for mode in ("sum", "mean", "max"):  # PyTorch has no second derivative
+    bag: dict[str, Any] = {"num_embeddings": 5, "embedding_dim": 3, "mode": mode, "second": False}
+    case("EmbeddingBag", PAIRS, **bag)
+    case("EmbeddingBag", PAIRS, padding_idx=2, **bag)
+    case("EmbeddingBag", INDICES, np.array([0, 2, 2, 5]), **bag)
+    case("EmbeddingBag", INDICES, np.array([0, 3, 7]), include_last_offset=True, padding_idx=1, **bag)
+case("EmbeddingBag", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=1.0, second=False)
+
+LABELS = np.array([[0, 2, -1, 1], [-1, 0, 0, 0], [3, 1, 0, 2]])
 SIGNS, POSITIVE = np.array([1.0, -1, 1]), RNG.uniform(0.1, 0.9, (3, 4))
 for reduction in ("mean", "sum", "none"):
     for name in ("L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss"):
@@ -114,7 +137,16 @@ for reduction in ("mean", "sum", "none"):
     case("BCEWithLogitsLoss", (3, 4), POSITIVE, reduction=reduction)
     case("MarginRankingLoss", (3,), (3,), SIGNS, margin=0.5, reduction=reduction)
     case("TripletMarginLoss", (3, 4), (3, 4), (3, 4), swap=True, reduction=reduction)
+    for p in (1, 2):
+        case("MultiMarginLoss", (3, 4), np.array([0, 3, 1]), p=p, margin=0.4, reduction=reduction, second=False)
+    case("MultiLabelMarginLoss", (3, 4), LABELS, reduction=reduction, second=False)
+    case("MultiLabelSoftMarginLoss", (3, 4), np.round(POSITIVE), reduction=reduction)
+    case("TripletMarginWithDistanceLoss", (3, 4), (3, 4), (3, 4), swap=True, margin=0.7, reduction=reduction)
     case("CosineEmbeddingLoss", (3, 4), (3, 4), SIGNS, margin=0.1, reduction=reduction)
+case("MultiMarginLoss", (3, 4), np.array([0, 3, 1]), weight=np.array([1.0, 2, 3, 4]), second=False)
+case("MultiMarginLoss", (4,), np.array(2), second=False)
+case("MultiLabelMarginLoss", (4,), np.array([2, 0, -1, 3]), second=False)
+case("MultiLabelSoftMarginLoss", (3, 4), np.round(POSITIVE), weight=np.array([1.0, 2, 3, 4]))
 case("CrossEntropyLoss", (3, 4), np.array([0, 3, 1]), weight=np.array([1.0, 2, 3, 4]))
 case("CrossEntropyLoss", (3, 4), np.array([0, -1, 1]), ignore_index=-1)
 case("HuberLoss", (3, 4), POSITIVE, delta=0.3)
@@ -185,3 +217,71 @@ def test_a_transposed_convolution_reaches_the_output_size_that_is_asked_for() ->
     said = r"ConvTranspose2d: output_size \(9, 9\) is out of reach: the smallest is \(7, 9\)"
     with pytest.raises(ValueError, match=said):
         ours(x, output_size=(9, 9))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_pool_is_undone_where_its_maxima_were(n: int) -> None:
+    x = np.random.default_rng(n).standard_normal((2, 3, 7, 6, 5)[: n + 2])
+    for settings in ({"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}):
+        ours = getattr(nn, f"MaxPool{n}d")(**settings, return_indices=True), getattr(nn, f"MaxUnpool{n}d")(**settings)
+        theirs = (
+            getattr(torch.nn, f"MaxPool{n}d")(**settings, return_indices=True),
+            getattr(torch.nn, f"MaxUnpool{n}d")(**settings),
+        )
+        a, b = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        (pooled, indices), (expected, places) = ours[0](a), theirs[0](b)
+        assert np.array_equal(indices, places.numpy()) and np.array_equal(pooled.data, expected.detach().numpy())
+        size = x.shape[2:]
+        out, wanted = ours[1](pooled, indices, output_size=size), theirs[1](expected, places, output_size=size)
+        assert np.array_equal(out.data, wanted.detach().numpy())
+        if settings == {"kernel_size": 2}:
+            even = tuple(slice(2 * (k // 2)) for k in size)
+            (pooled, indices), (expected, places) = ours[0](a.data[(..., *even)]), theirs[0](b[(..., *even)])
+            assert np.array_equal(ours[1](pooled, indices), theirs[1](expected, places).detach().numpy())
+    small = getattr(nn, f"AdaptiveMaxPool{n}d")(2, return_indices=True)(x)
+    for got, wanted in zip(small, getattr(torch.nn, f"AdaptiveMaxPool{n}d")(2, return_indices=True)(torch.tensor(x))):
+        assert np.array_equal(got, wanted.numpy())
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("zero_infinity", [False, True])
+@pytest.mark.parametrize("joined", [False, True])
+def test_ctc_loss_agrees(reduction: str, zero_infinity: bool, joined: bool) -> None:
+    """Gradients through log_softmax: PyTorch's of log_probs alone has p(class) added."""
+    rng = np.random.default_rng(0)
+    targets, sizes = rng.integers(1, 5, (4, 5)), np.array([3, 0, 5, 2])
+    lengths = np.array([9, 6, 4 if zero_infinity else 12, 4])  # of the third, 4 steps are too few
+    given = np.concatenate([t[:n] for t, n in zip(targets, sizes)]) if joined else targets
+    x = rng.standard_normal((12, 4, 5))
+    a, b = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    settings: dict[str, Any] = {"reduction": reduction, "zero_infinity": zero_infinity}
+    out = nn.CTCLoss(**settings)(tg.log_softmax(a, 2), given, lengths, sizes)
+    logs = torch.log_softmax(b, 2)
+    expected = torch.nn.CTCLoss(**settings)(logs, *(torch.tensor(t) for t in (given, lengths, sizes)))
+    np.testing.assert_allclose(out.data, expected.detach().numpy(), rtol=1e-10)
+    out.sum().backward()
+    expected.sum().backward()
+    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("settings", [{}, {"div_value": 2.0, "head_bias": True}], ids=str)
+def test_an_adaptive_softmax_agrees(settings: dict[str, Any]) -> None:
+    sizes = {"in_features": 16, "n_classes": 20, "cutoffs": [4, 9]}
+    ours, theirs = made("AdaptiveLogSoftmaxWithLoss", sizes | settings)
+    x, target = np.random.default_rng(0).standard_normal((7, 16)), np.array([0, 19, 4, 3, 9, 8, 1])
+    a, b = tg.Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    (output, loss), (expected, wanted) = ours(a, target), theirs(b, torch.tensor(target))
+    np.testing.assert_allclose(output.data, expected.detach().numpy(), rtol=1e-10)
+    np.testing.assert_allclose(loss.data, wanted.detach().numpy(), rtol=1e-10)
+    loss.backward()
+    wanted.backward()
+    for p, q in zip([a, *ours.parameters()], [b, *theirs.parameters()]):
+        np.testing.assert_allclose(p.grad.data, q.grad.numpy(), rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(ours.log_prob(a).data, theirs.log_prob(b).detach().numpy(), rtol=1e-10)
+    assert np.array_equal(ours.predict(a), theirs.predict(b).numpy())
+    np.testing.assert_allclose(ours(a.data[2], 4).output.data, expected.detach().numpy()[2], rtol=1e-10)
+    np.testing.assert_allclose(np.exp(ours.log_prob(x).data).sum(axis=1), 1)
+    with pytest.raises(IndexError, match="AdaptiveLogSoftmaxWithLoss: a target is none of the 20 classes"):
+        ours(x[:1], [20])
+    with pytest.raises(ValueError, match=r"cutoffs must rise from at least 1 to below n_classes=20, got \[4, 20\]"):
+        nn.AdaptiveLogSoftmaxWithLoss(16, 20, [4, 20])

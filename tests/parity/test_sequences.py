@@ -102,6 +102,71 @@ def test_recurrent_layers(name: str, settings: dict[str, Any], batched: bool, be
     compare(ours, theirs, inputs)
 
 
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_lstm_with_a_projection(batched: bool, begun: bool) -> None:
+    settings = {"proj_size": 2, "num_layers": 2, "bidirectional": True, "batch_first": True}
+    ours, theirs = made("LSTM", 3, 4, **settings)
+    lead = (4, 2) if batched else (4,)
+    inputs = [rand(2, 5, 3) if batched else rand(5, 3)]
+    compare(ours, theirs, [*inputs, (rand(*lead, 2), rand(*lead, 4))] if begun else inputs)
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_each_example_of_a_packed_batch_ends_at_its_length(name: str, batch_first: bool) -> None:
+    ours, theirs = made(name, 3, 4, num_layers=2, bidirectional=True, batch_first=batch_first)
+    x, lengths = rand(6, 3, 3), np.array([3, 6, 1])
+    x = x.swapaxes(0, 1).copy() if batch_first else x
+
+    def run(layer: Any, rnn: Any, x: Any, lengths: Any) -> Any:
+        packed = rnn.pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False)
+        out, last = layer(packed)
+        return *rnn.pad_packed_sequence(out, batch_first, padding_value=0.5, total_length=7), last
+
+    def our(x: Any) -> Any:
+        out, sizes, last = run(ours, nn.utils.rnn, x, lengths)
+        assert np.array_equal(sizes, lengths)
+        return out, last
+
+    def their(x: Any) -> Any:
+        out, _, last = run(theirs, torch.nn.utils.rnn, x, torch.tensor(lengths))
+        return out, last
+
+    our.parameters, our.zero_grad, their.parameters = ours.parameters, ours.zero_grad, theirs.parameters  # type: ignore[attr-defined]
+    compare(our, their, [x], second=False)
+
+
+def test_sequences_are_padded_alike() -> None:
+    given = [rand(n, 2) for n in (3, 1, 4)]
+    ours, theirs, tensors = nn.utils.rnn, torch.nn.utils.rnn, [torch.tensor(a) for a in given]
+    for settings in ({}, {"batch_first": True, "padding_value": 7.0}, {"padding_side": "left"}):
+        expected = theirs.pad_sequence(tensors, **settings).numpy()
+        np.testing.assert_array_equal(ours.pad_sequence(given, **settings), expected)
+    for a, b in zip(ours.unpad_sequence(ours.pad_sequence(given), np.array([3, 1, 4])), given, strict=True):
+        np.testing.assert_array_equal(a, b)
+    padded, lengths = ours.pad_packed_sequence(ours.pack_sequence(given), batch_first=True)
+    np.testing.assert_array_equal(padded, theirs.pad_sequence(tensors, batch_first=True).numpy())
+    assert lengths.tolist() == [3, 1, 4]
+    with pytest.raises(ValueError, match=r"pack_padded_sequence: lengths must be 2 integers from 1 to 5, got \[0, 6\]"):
+        ours.pack_padded_sequence(rand(5, 2, 1), [0, 6])
+    with pytest.raises(ValueError, match="pad_packed_sequence: total_length=3 is less than the longest, 4"):
+        ours.pad_packed_sequence(ours.pack_sequence(given), total_length=3)
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_first": True, "norm_first": True, "activation": "gelu"}], ids=str)
+def test_a_whole_transformer(settings: dict[str, Any]) -> None:
+    ours, theirs = made("Transformer", 4, 2, 2, 1, 6, **settings)
+    ours.eval(), theirs.eval()
+    src, tgt = (rand(2, n, 4) if settings else rand(n, 2, 4) for n in (5, 3))
+    mask = nn.Transformer.generate_square_subsequent_mask(3, np.float64)
+    np.testing.assert_array_equal(mask, torch.nn.Transformer.generate_square_subsequent_mask(3).numpy())
+    compare(ours, theirs, [src, tgt], second=False, tgt_mask=mask)
+    weights = [p for p in nn.Transformer(16, 2, 1, 1, 16).parameters() if p.ndim > 1]
+    for w in weights:
+        assert np.abs(w.data).max() <= math.sqrt(6 / sum(w.shape))
+
+
 def test_a_recurrent_net_of_relus() -> None:
     compare(*made("RNN", 3, 4, nonlinearity="relu"), [rand(5, 2, 3)])
     compare(*made("RNNCell", 3, 4, nonlinearity="relu"), [rand(2, 3)])

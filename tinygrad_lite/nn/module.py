@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -24,6 +24,25 @@ class LoadedKeys(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
+
+
+class Handle:
+    """A hook on a module: `remove()` takes it off again, as does the end of `with handle:`."""
+
+    def __init__(self, hooks: list[Handle], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> None:
+        self.hooks, self.hook, self.with_kwargs = hooks, hook, with_kwargs
+        hooks.insert(0 if prepend else len(hooks), self)
+
+    def remove(self) -> None:
+        """Take the hook off; for the second time, nothing."""
+        if self in self.hooks:
+            self.hooks.remove(self)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
 
 
 class Module:
@@ -49,6 +68,8 @@ class Module:
     _unsaved: frozenset[str] = frozenset()  # buffers that are no part of the state
     _trained: frozenset[str] = frozenset()  # what required a gradient at some time
     _calls = 0
+    _pre_hooks: Sequence[Handle] = ()
+    _hooks: Sequence[Handle] = ()
     _marks: dict[str, int] | None = None  # the ages of the results that it kept after KEPT_CALLS calls
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -64,9 +85,36 @@ class Module:
             self._check_growth()
         outer = changed(scope=(MODE.get().scope, self)).scope
         try:
-            return self.forward(*args, **kwargs)
+            for handle in tuple(self._pre_hooks):
+                if handle.with_kwargs:
+                    args, kwargs = handle.hook(self, args, kwargs) or (args, kwargs)
+                elif (new := handle.hook(self, args)) is not None:
+                    args = new if isinstance(new, tuple) else (new,)
+            out = self.forward(*args, **kwargs)
+            for handle in tuple(self._hooks):
+                new = handle.hook(self, args, kwargs, out) if handle.with_kwargs else handle.hook(self, args, out)
+                out = out if new is None else new
+            return out
         finally:
             changed(scope=outer)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call hook(module, args) before each `forward`; what it returns, but for None, takes the arguments' place.
+
+        With `with_kwargs`, hook(module, args, kwargs), which returns both or None. `prepend` puts it before the others.
+        """
+        return Handle(vars(self).setdefault("_pre_hooks", []), hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> Handle:
+        """Call hook(module, args, out) after each `forward`; what it returns, but for None, takes the result's place.
+
+        With `with_kwargs`, hook(module, args, kwargs, out). `prepend` puts it before the others.
+        """
+        return Handle(vars(self).setdefault("_hooks", []), hook, prepend, with_kwargs)
 
     def _check_growth(self) -> None:
         """Warn, once, of a result that is kept from call to call with its whole graph."""
@@ -210,6 +258,14 @@ class Module:
                 t.value, t.grad = as_value(t.value, np.dtype(dtype)), None
         return self
 
+    def half(self: M) -> M:
+        """`to(np.float16)`."""
+        return self.to(np.float16)
+
+    def double(self: M) -> M:
+        """`to(np.float64)`."""
+        return self.to(np.float64)
+
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for t in self.parameters():
@@ -297,6 +353,10 @@ class Module:
     def extra_repr(self) -> str:
         """What stands in the parentheses of this module's line in its repr."""
         return ""
+
+    def float(self: M) -> M:
+        """`to(np.float32)`."""
+        return self.to(np.float32)
 
     def __repr__(self) -> str:
         return "\n".join(self._lines("", set()))

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..ops.windows import Ints
+from ..settings import Positive
 from . import functional as F
-from .layers import Ints, constant, flags, positive
-from .module import Module
-from .stateless import settings_of
+from .layer import Layer, constant
 
 __all__ = [
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
@@ -18,55 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Norm(Module):
-    """What batch and instance norm share: weight and bias, and running statistics."""
-
-    function: ClassVar[Callable[..., Any]]
-    ranks: ClassVar[tuple[int, ...]]  # how many axes an input may have
-
-    def __init_subclass__(cls, axes: int = 0) -> None:
-        if axes:
-            cls.ranks = cls.ranks_of(axes)
-            shape = ("W", "H, W", "D, H, W")[axes - 1]
-            cls.__doc__ = str(cls.__bases__[0].__doc__).replace("...", shape, 1)
-
-    @staticmethod
-    def ranks_of(axes: int) -> tuple[int, ...]:
-        raise NotImplementedError
-
-    def _start(
-        self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, dtype: Any
-    ) -> None:
-        positive(self, num_features=num_features)
-        flags(self, affine=affine, track_running_stats=track)
-        shape = (num_features,)
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.weight = constant(1, shape, dtype, "weight") if affine else None
-        self.bias = constant(0, shape, dtype, "bias") if affine else None
-        self.running_mean = constant(0, shape, dtype, "running_mean", requires_grad=False) if track else None
-        self.running_var = constant(1, shape, dtype, "running_var", requires_grad=False) if track else None
-        counted = constant(0, (), np.int64, "num_batches_tracked", requires_grad=False)
-        self.num_batches_tracked = counted if track else None
-
-    def forward(self, x: Any) -> Any:
-        if np.ndim(x) not in self.ranks:
-            wanted = " or ".join(map(str, self.ranks))
-            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
-        own = self.training or self.running_mean is None
-        state = (self.running_mean, self.running_var, self.weight, self.bias)
-        return type(self).function(x, *state, own, self._momentum(), self.eps)
-
-    def _momentum(self) -> float:
-        """The share of this batch in the running statistics."""
-        return 0.0 if self.momentum is None else self.momentum
-
-    def extra_repr(self) -> str:
-        flags = {"affine": self.weight is not None, "track_running_stats": self.running_mean is not None}
-        settings = {"eps": self.eps, "momentum": self.momentum, **flags}
-        return ", ".join([str(self.num_features), *settings_of(self, settings)])
-
-
-class _BatchNorm(_Norm):
+class _BatchNorm(Layer):
     """`F.batch_norm`: each channel of (N, num_features, ...) with mean 0 and variance 1, then · weight + bias.
 
     Training takes mean and variance from the batch, and `running_mean` and `running_var` follow them by `momentum`, or
@@ -78,37 +30,47 @@ class _BatchNorm(_Norm):
         ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
     """
 
-    function = staticmethod(F.batch_norm)
+    function: ClassVar[Callable[..., Any]] = staticmethod(F.batch_norm)
+    ranks: ClassVar[tuple[int, ...]]  # how many axes an input may have
+
+    def __init_subclass__(cls, axes: int = 0) -> None:
+        if axes:
+            batched = cls.__bases__[0] is _BatchNorm
+            cls.ranks = (axes + 2,) if batched and axes > 1 else (axes + 1, axes + 2)
+            shape = ("W", "H, W", "D, H, W")[axes - 1]
+            cls.__doc__ = str(cls.__bases__[0].__doc__).replace("...", shape, 1)
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = True,
-        track_running_stats: bool = True,
-        dtype: Any = np.float32,
-    ) -> None:
-        self._start(num_features, eps, momentum, affine, track_running_stats, dtype)
-
-    @staticmethod
-    def ranks_of(axes: int) -> tuple[int, ...]:
-        return (2, 3) if axes == 1 else (axes + 2,)
+        self, num_features: Positive, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        shape, track = (num_features,), track_running_stats
+        self.weight = constant(1, shape, dtype, "weight") if affine else None
+        self.bias = constant(0, shape, dtype, "bias") if affine else None
+        self.running_mean = constant(0, shape, dtype, "running_mean", requires_grad=False) if track else None
+        self.running_var = constant(1, shape, dtype, "running_var", requires_grad=False) if track else None
+        counted = constant(0, (), np.int64, "num_batches_tracked", requires_grad=False)
+        self.num_batches_tracked = counted if track else None
 
     def forward(self, x: Any) -> Any:
-        mean, counted = self.running_mean, self.num_batches_tracked
-        if mean is None or counted is None:
-            return super().forward(x)
-        before = mean.data
-        out = super().forward(x)
-        if mean.data is not before:  # an empty batch, or a call made again by checkpoint, moves nothing
-            counted.data = counted.data + 1
+        if np.ndim(x) not in self.ranks:
+            wanted = " or ".join(map(str, self.ranks))
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
+        mean, counted, share = self.running_mean, self.num_batches_tracked, self.momentum
+        own, before = self.training or mean is None, None if mean is None else mean.data
+        if share is None:
+            share = self._mean_share()
+        out = type(self).function(x, mean, self.running_var, self.weight, self.bias, own, share, self.eps)
+        if mean is not None and mean.data is not before:
+            self._count(counted)  # an empty batch, or a call made again by checkpoint, moves nothing
         return out
 
-    def _momentum(self) -> float:
-        if self.momentum is None and self.num_batches_tracked is not None:
-            return float(1 / (self.num_batches_tracked.item() + 1))
-        return super()._momentum()
+    def _mean_share(self) -> float:
+        """The share of this batch in the mean over all."""
+        return 0.0 if self.num_batches_tracked is None else float(1 / (self.num_batches_tracked.item() + 1))
+
+    def _count(self, counted: Any) -> None:
+        counted.data = counted.data + 1
 
 
 class BatchNorm1d(_BatchNorm, axes=1): ...
@@ -120,7 +82,7 @@ class BatchNorm2d(_BatchNorm, axes=2): ...
 class BatchNorm3d(_BatchNorm, axes=3): ...
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_BatchNorm):
     """`F.instance_norm`: each channel of each example of (N, num_features, ...) with mean 0 and variance 1.
 
     Then · weight + bias where `affine`. An input without the axis N is one example. Running statistics are kept only
@@ -133,24 +95,21 @@ class _InstanceNorm(_Norm):
     function = staticmethod(F.instance_norm)
 
     def __init__(
-        self,
-        num_features: int,
-        eps: float = 1e-5,
-        momentum: float | None = 0.1,
-        affine: bool = False,
-        track_running_stats: bool = False,
-        dtype: Any = np.float32,
-    ) -> None:
-        self._start(num_features, eps, momentum, affine, track_running_stats, dtype)
-
-    @staticmethod
-    def ranks_of(axes: int) -> tuple[int, ...]:
-        return (axes + 1, axes + 2)
+        self, num_features: Positive, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
+        track_running_stats: bool = False, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
 
     def forward(self, x: Any) -> Any:
         if np.ndim(x) == self.ranks[0]:
             return np.squeeze(super().forward(np.expand_dims(x, 0)), 0)
         return super().forward(x)
+
+    def _mean_share(self) -> float:
+        return 0.0
+
+    def _count(self, counted: Any) -> None:
+        """PyTorch's instance norms don't."""
 
 
 class InstanceNorm1d(_InstanceNorm, axes=1): ...
@@ -162,16 +121,14 @@ class InstanceNorm2d(_InstanceNorm, axes=2): ...
 class InstanceNorm3d(_InstanceNorm, axes=3): ...
 
 
-def _normalized_shape(layer: Module, normalized_shape: Ints) -> tuple[int, ...]:
+def _shape(normalized_shape: Ints) -> tuple[int, ...]:
     shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
     if not shape or not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in shape):
-        raise ValueError(
-            f"{type(layer).__name__}: normalized_shape must be one or more positive integers, got {normalized_shape!r}"
-        )
+        raise ValueError(f"normalized_shape must be one or more positive integers, got {normalized_shape!r}")
     return shape
 
 
-class LayerNorm(Module):
+class LayerNorm(Layer):
     """`F.layer_norm`: the last axes of (..., *normalized_shape) with mean 0 and variance 1, then · weight + bias.
 
     `normalized_shape` is a tuple, or an integer for the last axis alone; weight and bias have this shape. With
@@ -182,28 +139,18 @@ class LayerNorm(Module):
     """
 
     def __init__(
-        self,
-        normalized_shape: Ints,
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
+        self, normalized_shape: Ints, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
         dtype: Any = np.float32,
-    ) -> None:
-        flags(self, elementwise_affine=elementwise_affine, bias=bias)
-        self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
+    ) -> None:  # fmt: skip
+        self.normalized_shape = _shape(normalized_shape)
         self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
         self.bias = constant(0, self.normalized_shape, dtype, "bias") if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Any:
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        affine = self.weight is not None
-        settings = {"eps": self.eps, "elementwise_affine": affine, "bias": self.bias is not None or not affine}
-        return ", ".join(["×".join(map(str, self.normalized_shape)), *settings_of(self, settings)])
 
-
-class RMSNorm(Module):
+class RMSNorm(Layer):
     """`F.rms_norm`: x / √(mean x² + eps) over the last axes (..., *normalized_shape), then · weight.
 
     eps=None is the smallest that x's dtype tells from 1. With elementwise_affine=False there is no weight.
@@ -213,25 +160,17 @@ class RMSNorm(Module):
     """
 
     def __init__(
-        self,
-        normalized_shape: Ints,
-        eps: float | None = None,
-        elementwise_affine: bool = True,
+        self, normalized_shape: Ints, eps: float | None = None, elementwise_affine: bool = True,
         dtype: Any = np.float32,
-    ) -> None:
-        flags(self, elementwise_affine=elementwise_affine)
-        self.normalized_shape, self.eps = _normalized_shape(self, normalized_shape), eps
+    ) -> None:  # fmt: skip
+        self.normalized_shape = _shape(normalized_shape)
         self.weight = constant(1, self.normalized_shape, dtype, "weight") if elementwise_affine else None
 
     def forward(self, x: Any) -> Any:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        settings = {"eps": self.eps, "elementwise_affine": self.weight is not None}
-        return ", ".join(["×".join(map(str, self.normalized_shape)), *settings_of(self, settings)])
 
-
-class GroupNorm(Module):
+class GroupNorm(Layer):
     """`F.group_norm`: each of num_groups groups of channels of each example with mean 0 and variance 1.
 
     Then · weight + bias, one number a channel; with affine=False there are none. (N, num_channels, ...) to the same.
@@ -241,13 +180,11 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, dtype: Any = np.float32
-    ) -> None:
-        positive(self, num_groups=num_groups, num_channels=num_channels)
-        flags(self, affine=affine)
+        self, num_groups: Positive, num_channels: Positive, eps: float = 1e-5, affine: bool = True,
+        dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
         if num_channels % num_groups:
-            raise ValueError(f"GroupNorm: num_groups={num_groups} must divide num_channels={num_channels}")
-        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+            raise ValueError(f"num_groups={num_groups} must divide num_channels={num_channels}")
         self.weight = constant(1, (num_channels,), dtype, "weight") if affine else None
         self.bias = constant(0, (num_channels,), dtype, "bias") if affine else None
 
@@ -255,7 +192,3 @@ class GroupNorm(Module):
         if np.ndim(x) < 2 or np.shape(x)[1] != self.num_channels:
             raise ValueError(f"GroupNorm: x has shape {np.shape(x)}, but (N, {self.num_channels}, ...) is needed")
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
-
-    def extra_repr(self) -> str:
-        settings = settings_of(self, {"eps": self.eps, "affine": self.weight is not None})
-        return ", ".join([f"{self.num_groups}, {self.num_channels}", *settings])

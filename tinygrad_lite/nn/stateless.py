@@ -10,42 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, 
 
 import numpy as np
 
-from ..errors import describe
+from ..ops.windows import Ints
+from ..settings import checked
 from ..tensor import Tensor, implements
 from ..values import Array
 from . import functional as F
+from .layer import settings_of
 from .module import Module
-
-__all__ = [
-    "ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish", "Sigmoid", "LogSigmoid", "Hardsigmoid",
-    "Hardswish", "Hardtanh", "Tanh", "Tanhshrink", "Softplus", "Softsign", "Softshrink", "Hardshrink", "Threshold",
-    "GLU", "Softmax", "Softmin", "LogSoftmax",
-    "MaxPool1d", "MaxPool2d", "MaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d",
-    "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d",
-    "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d",
-    "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "ConstantPad1d", "ConstantPad2d", "ConstantPad3d",
-    "ReflectionPad1d", "ReflectionPad2d", "ReflectionPad3d", "ReplicationPad1d", "ReplicationPad2d", "ReplicationPad3d",
-    "CircularPad1d", "CircularPad2d", "CircularPad3d",
-    "Identity", "Flatten", "Unflatten", "Fold", "Unfold", "PixelShuffle", "PixelUnshuffle", "Upsample",
-    "LocalResponseNorm", "CosineSimilarity", "PairwiseDistance",
-    "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "PoissonNLLLoss", "GaussianNLLLoss", "BCELoss",
-    "BCEWithLogitsLoss", "CrossEntropyLoss", "NLLLoss", "KLDivLoss", "SoftMarginLoss", "HingeEmbeddingLoss",
-    "MarginRankingLoss", "TripletMarginLoss", "CosineEmbeddingLoss",
-]  # fmt: skip
 
 P = ParamSpec("P")
 
 
-def settings_of(layer: Module, settings: dict[str, Any]) -> list[str]:
-    """`name=value` for the settings that aren't their defaults."""
-    usual = {name: p.default for name, p in inspect.signature(type(layer)).parameters.items()}
-    changed = {n: v for n, v in settings.items() if isinstance(v, Tensor) or v != usual.get(n, ())}
-    return [f"{name}={describe(value)}" for name, value in changed.items()]
-
-
 @functools.cache
 def _bound(function: Callable[..., Any], inputs: int) -> inspect.Signature:
-    return inspect.Signature(list(inspect.signature(function).parameters.values())[inputs:])
+    parameters = list(inspect.signature(function).parameters.values())[inputs:]
+    return inspect.Signature([p for p in parameters if p.name != "training"])
 
 
 class LayerClass(type, Generic[P]):
@@ -62,10 +41,14 @@ class LayerClass(type, Generic[P]):
 
 
 class Function(Module):
-    """A function of its inputs. The constructor binds its other arguments, which are attributes of these names."""
+    """A function of its inputs. The constructor binds its other arguments, which are attributes of these names.
+
+    A function's argument `training` is the module's. A call may give others than those that are bound, by name.
+    """
 
     function: ClassVar[Callable[..., Any]]
     inputs: ClassVar[int]
+    trains: ClassVar[bool]  # whether the function is told if it is in training
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         signature = _bound(type(self).function, self.inputs)
@@ -76,6 +59,8 @@ class Function(Module):
             raise TypeError(f"{type(self).__name__}: {error}; it takes {takes}") from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
+            kind = str(signature.parameters[name].annotation)
+            value = checked(f"{type(self).__name__}: {name}", value, kind) if kind == "Probability" else value
             setattr(self, name, Tensor(value) if isinstance(value, np.ndarray) else value)
 
     @property
@@ -83,8 +68,9 @@ class Function(Module):
         """What is bound, by name."""
         return {name: getattr(self, name) for name in _bound(type(self).function, self.inputs).parameters}
 
-    def forward(self, *inputs: Any) -> Any:
-        return type(self).function(*inputs, **self.settings)
+    def forward(self, *inputs: Any, **more: Any) -> Any:
+        more = {"training": self.training, **more} if self.trains else more
+        return type(self).function(*inputs, **self.settings | more)
 
     def extra_repr(self) -> str:
         return ", ".join(settings_of(self, self.settings))
@@ -96,11 +82,20 @@ def layer(name: str, function: Callable[Concatenate[Any, P], Any]) -> LayerClass
 def layer(name: str, function: Callable[Concatenate[Any, Any, P], Any], inputs: Literal[2]) -> LayerClass[P]: ...
 @overload
 def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inputs: Literal[3]) -> LayerClass[P]: ...
+@overload
+def layer(
+    name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]
+) -> LayerClass[P]: ...
 def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
     """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
     doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
     body = {"__doc__": doc, "__module__": __name__, "function": staticmethod(function), "inputs": inputs}
-    return LayerClass(name, (Function,), body)
+    return LayerClass(name, (Function,), body | {"trains": "training" in inspect.signature(function).parameters})
+
+
+def layers(name: str, *functions: Callable[Concatenate[Any, P], Any]) -> list[LayerClass[P]]:
+    """The layers `name` for 1, 2 and 3 spatial axes."""
+    return [layer(f"{name}{n}d", function) for n, function in enumerate(functions, 1)]
 
 
 # ---------------------------------------------------------------------------------------------------- activations
@@ -126,28 +121,56 @@ Softsign = layer("Softsign", F.softsign)
 Softshrink = layer("Softshrink", F.softshrink)
 Hardshrink = layer("Hardshrink", F.hardshrink)
 Threshold = layer("Threshold", F.threshold)
+RReLU = layer("RReLU", F.rrelu)
 GLU = layer("GLU", F.glu)
 Softmax = layer("Softmax", F.softmax)
 Softmin = layer("Softmin", F.softmin)
 LogSoftmax = layer("LogSoftmax", F.log_softmax)
 
+
+@implements()
+def softmax2d(x: Array) -> Array:
+    """softmax over the channels of each pixel of (N, C, H, W) or (C, H, W)."""
+    if np.ndim(x) not in (3, 4):
+        raise ValueError(f"x must be (N, C, H, W) or (C, H, W); it has shape {np.shape(x)}")
+    return F.softmax(x, -3)
+
+
+Softmax2d = layer("Softmax2d", softmax2d)
+Dropout = layer("Dropout", F.dropout)
+Dropout1d, Dropout2d, Dropout3d = layers("Dropout", F.dropout1d, F.dropout2d, F.dropout3d)
+AlphaDropout = layer("AlphaDropout", F.alpha_dropout)
+FeatureAlphaDropout = layer("FeatureAlphaDropout", F.feature_alpha_dropout)
+
 # -------------------------------------------------------------------------------------------------------- windows
 
-MaxPool1d = layer("MaxPool1d", F.max_pool1d)
-MaxPool2d = layer("MaxPool2d", F.max_pool2d)
-MaxPool3d = layer("MaxPool3d", F.max_pool3d)
-AvgPool1d = layer("AvgPool1d", F.avg_pool1d)
-AvgPool2d = layer("AvgPool2d", F.avg_pool2d)
-AvgPool3d = layer("AvgPool3d", F.avg_pool3d)
-LPPool1d = layer("LPPool1d", F.lp_pool1d)
-LPPool2d = layer("LPPool2d", F.lp_pool2d)
-LPPool3d = layer("LPPool3d", F.lp_pool3d)
-AdaptiveAvgPool1d = layer("AdaptiveAvgPool1d", F.adaptive_avg_pool1d)
-AdaptiveAvgPool2d = layer("AdaptiveAvgPool2d", F.adaptive_avg_pool2d)
-AdaptiveAvgPool3d = layer("AdaptiveAvgPool3d", F.adaptive_avg_pool3d)
-AdaptiveMaxPool1d = layer("AdaptiveMaxPool1d", F.adaptive_max_pool1d)
-AdaptiveMaxPool2d = layer("AdaptiveMaxPool2d", F.adaptive_max_pool2d)
-AdaptiveMaxPool3d = layer("AdaptiveMaxPool3d", F.adaptive_max_pool3d)
+
+def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The pool with its last two arguments in the order that PyTorch's layer has."""
+
+    @functools.wraps(function)
+    def pool(
+        x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> Any:  # fmt: skip
+        return function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+    del pool.__wrapped__  # whose signature would be shown
+    return pool
+
+
+MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", *map(_max_pool, (F.max_pool1d, F.max_pool2d, F.max_pool3d)))
+MaxUnpool1d = layer("MaxUnpool1d", F.max_unpool1d, 2)
+MaxUnpool2d = layer("MaxUnpool2d", F.max_unpool2d, 2)
+MaxUnpool3d = layer("MaxUnpool3d", F.max_unpool3d, 2)
+AvgPool1d, AvgPool2d, AvgPool3d = layers("AvgPool", F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+LPPool1d, LPPool2d, LPPool3d = layers("LPPool", F.lp_pool1d, F.lp_pool2d, F.lp_pool3d)
+AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d = layers(
+    "AdaptiveAvgPool", F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d
+)
+AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d = layers(
+    "AdaptiveMaxPool", F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d
+)
 Fold = layer("Fold", F.fold)
 Unfold = layer("Unfold", F.unfold)
 LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
@@ -163,15 +186,6 @@ def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
     return widths
 
 
-def _padding(n: int, mode: str) -> Callable[[Array, int | Sequence[int]], Array]:
-    @implements()
-    def pad(x: Array, padding: int | Sequence[int]) -> Array:
-        return F.pad(x, _frame(n, padding), mode)
-
-    pad.__doc__ = F.pad.__doc__
-    return pad
-
-
 def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
     @implements()
     def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
@@ -181,15 +195,25 @@ def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
     return pad
 
 
-ZeroPad1d, ZeroPad2d, ZeroPad3d = (layer(f"ZeroPad{n}d", _padding(n, "constant")) for n in (1, 2, 3))
-ConstantPad1d, ConstantPad2d, ConstantPad3d = (layer(f"ConstantPad{n}d", _constant(n)) for n in (1, 2, 3))
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (
-    layer(f"ReflectionPad{n}d", _padding(n, "reflect")) for n in (1, 2, 3)
-)
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (
-    layer(f"ReplicationPad{n}d", _padding(n, "replicate")) for n in (1, 2, 3)
-)
-CircularPad1d, CircularPad2d, CircularPad3d = (layer(f"CircularPad{n}d", _padding(n, "circular")) for n in (1, 2, 3))
+def _padding(mode: str) -> list[Callable[[Array, int | Sequence[int]], Array]]:
+    """Of 1, 2 and 3 axes."""
+
+    def of(n: int) -> Callable[[Array, int | Sequence[int]], Array]:
+        @implements()
+        def pad(x: Array, padding: int | Sequence[int]) -> Array:
+            return F.pad(x, _frame(n, padding), mode)
+
+        pad.__doc__ = F.pad.__doc__
+        return pad
+
+    return [of(n) for n in (1, 2, 3)]
+
+
+ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *_padding("constant"))
+ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *map(_constant, (1, 2, 3)))
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *_padding("reflect"))
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *_padding("replicate"))
+CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *_padding("circular"))
 
 # --------------------------------------------------------------------------------------------------------- shapes
 
@@ -227,7 +251,24 @@ Flatten = layer("Flatten", flatten)
 Unflatten = layer("Unflatten", unflatten)
 PixelShuffle = layer("PixelShuffle", F.pixel_shuffle)
 PixelUnshuffle = layer("PixelUnshuffle", F.pixel_unshuffle)
+ChannelShuffle = layer("ChannelShuffle", F.channel_shuffle)
 Upsample = layer("Upsample", F.interpolate)
+
+
+@implements()
+def upsample_nearest2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
+    """`interpolate` with mode="nearest"."""
+    return F.interpolate(x, size, scale_factor)
+
+
+@implements()
+def upsample_bilinear2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
+    """`interpolate` with mode="bilinear" and align_corners=True."""
+    return F.interpolate(x, size, scale_factor, "bilinear", True)
+
+
+UpsamplingNearest2d = layer("UpsamplingNearest2d", upsample_nearest2d)
+UpsamplingBilinear2d = layer("UpsamplingBilinear2d", upsample_bilinear2d)
 
 # ------------------------------------------------------------------- of two and three inputs: distances, losses
 
@@ -248,4 +289,12 @@ SoftMarginLoss = layer("SoftMarginLoss", F.soft_margin_loss, 2)
 HingeEmbeddingLoss = layer("HingeEmbeddingLoss", F.hinge_embedding_loss, 2)
 MarginRankingLoss = layer("MarginRankingLoss", F.margin_ranking_loss, 3)
 TripletMarginLoss = layer("TripletMarginLoss", F.triplet_margin_loss, 3)
+TripletMarginWithDistanceLoss = layer("TripletMarginWithDistanceLoss", F.triplet_margin_with_distance_loss, 3)
 CosineEmbeddingLoss = layer("CosineEmbeddingLoss", F.cosine_embedding_loss, 3)
+MultiMarginLoss = layer("MultiMarginLoss", F.multi_margin_loss, 2)
+MultiLabelMarginLoss = layer("MultiLabelMarginLoss", F.multilabel_margin_loss, 2)
+MultiLabelSoftMarginLoss = layer("MultiLabelSoftMarginLoss", F.multilabel_soft_margin_loss, 2)
+CTCLoss = layer("CTCLoss", F.ctc_loss, 4)
+
+# Every layer. (A type checker would take an __all__ that is computed for an empty one.)
+globals()["__all__"] = [name for name, made in globals().items() if isinstance(made, LayerClass)]

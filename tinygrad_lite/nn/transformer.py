@@ -12,19 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from ..settings import Depth, Positive, Probability, checked
 from ..tensor import Tensor
 from ..values import Array
 from . import functional as F
 from .containers import ModuleList
 from .init import xavier_uniform_
-from .layers import Dropout, Linear, constant, flags, positive, probability, uniform
+from .layer import Layer, constant, uniform
+from .layers import Linear
 from .module import Module
 from .normalization import LayerNorm
-from .stateless import settings_of
+from .stateless import Dropout
 
 __all__ = [
     "MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder", "TransformerDecoderLayer",
-    "TransformerDecoder",
+    "TransformerDecoder", "Transformer",
 ]  # fmt: skip
 
 
@@ -40,7 +42,7 @@ def _added(mask: Any, dtype: Any) -> Array | None:
     return mask
 
 
-class MultiheadAttention(Module):
+class MultiheadAttention(Layer):
     """Attention in num_heads parts of embed_dim, each with its own projections (Vaswani et al., 2017).
 
     A call with query (L, N, embed_dim), key (S, N, kdim) and value (S, N, vdim) returns (out (L, N, embed_dim), the
@@ -55,23 +57,12 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self,
-        embed_dim: int,
-        num_heads: int,
-        dropout: float = 0.0,
-        bias: bool = True,
-        kdim: int | None = None,
-        vdim: int | None = None,
-        batch_first: bool = False,
-        dtype: Any = np.float32,
-    ) -> None:
-        kdim, vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
-        positive(self, embed_dim=embed_dim, num_heads=num_heads, kdim=kdim, vdim=vdim)
-        flags(self, bias=bias, batch_first=batch_first)
+        self, embed_dim: Positive, num_heads: Positive, dropout: Probability = 0.0, bias: bool = True,
+        kdim: Positive | None = None, vdim: Positive | None = None, batch_first: bool = False, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
         if embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: num_heads={num_heads} must divide embed_dim={embed_dim}")
-        self.embed_dim, self.num_heads, self.kdim, self.vdim = embed_dim, num_heads, kdim, vdim
-        self.dropout, self.batch_first = probability(self, dropout), batch_first
+            raise ValueError(f"num_heads={num_heads} must divide embed_dim={embed_dim}")
+        self.kdim, self.vdim = kdim, vdim = kdim or embed_dim, vdim or embed_dim
         if kdim == vdim == embed_dim:
             self.in_proj_weight = xavier_uniform_(uniform((3 * embed_dim, embed_dim), 1, dtype, "in_proj_weight"))
         else:
@@ -83,16 +74,9 @@ class MultiheadAttention(Module):
             self.out_proj.bias = constant(0, (embed_dim,), dtype, "bias")
 
     def forward(
-        self,
-        query: Any,
-        key: Any,
-        value: Any,
-        key_padding_mask: Any = None,
-        need_weights: bool = True,
-        attn_mask: Any = None,
-        average_attn_weights: bool = True,
-        is_causal: bool = False,
-    ) -> tuple[Any, Any]:
+        self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
+        attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False,
+    ) -> tuple[Any, Any]:  # fmt: skip
         if is_causal and attn_mask is None:
             raise ValueError("MultiheadAttention: is_causal is a hint about attn_mask: give that, too")
         batched = np.ndim(query) == 3
@@ -136,13 +120,8 @@ class MultiheadAttention(Module):
         n, length, width = np.shape(x)
         return np.swapaxes(np.reshape(x, (n, length, self.num_heads, width // self.num_heads)), 1, 2)
 
-    def extra_repr(self) -> str:
-        names = ("dropout", "batch_first")
-        settings = settings_of(self, {name: getattr(self, name) for name in names})
-        return ", ".join([f"{self.embed_dim}, {self.num_heads}", *settings])
 
-
-class _Block(Module):
+class _Block(Layer):
     """What the layers of encoder and decoder share: attention, then a net of two layers, each added to what went in."""
 
     norms = 2  # how many things are added
@@ -150,23 +129,13 @@ class _Block(Module):
     multihead_attn: MultiheadAttention
 
     def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[[Any], Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        dtype: Any = np.float32,
-    ) -> None:
-        flags(self, bias=bias, batch_first=batch_first, norm_first=norm_first)
+        self, d_model: Positive, nhead: Positive, dim_feedforward: Positive = 2048, dropout: Probability = 0.1,
+        activation: str | Callable[[Any], Any] = "relu", layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
         activations = {"relu": F.relu, "gelu": F.gelu}
         if not callable(activation) and str(activation) not in activations:
-            name = type(self).__name__
-            raise ValueError(f"{name}: activation must be 'relu', 'gelu' or a function, got {activation!r}")
+            raise ValueError(f"activation must be 'relu', 'gelu' or a function, got {activation!r}")
         self.activation = activation if callable(activation) else activations[str(activation)]
         for name in ("self_attn", "multihead_attn")[: self.norms - 1]:
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, dtype=dtype))
@@ -176,7 +145,6 @@ class _Block(Module):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype))
             setattr(self, f"dropout{i}", Dropout(dropout))
         self.dropout = Dropout(dropout)
-        self.norm_first = norm_first
 
     def _add(self, i: int, x: Any, f: Callable[[Any], Any]) -> Any:
         """x + f(norm x), or norm(x + f(x))."""
@@ -210,14 +178,9 @@ class TransformerDecoderLayer(_Block):
     norms = 3
 
     def forward(
-        self,
-        tgt: Any,
-        memory: Any,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
-    ) -> Any:
+        self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None, tgt_is_causal: bool = False, memory_is_causal: bool = False,
+    ) -> Any:  # fmt: skip
         own = {"attn_mask": tgt_mask, "key_padding_mask": tgt_key_padding_mask, "need_weights": False}
         other = {"attn_mask": memory_mask, "key_padding_mask": memory_key_padding_mask, "need_weights": False}
         tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, **own)[0])
@@ -229,7 +192,7 @@ class _Stack(Module):
     """num_layers copies of a layer one after the other, each with the same weights at first; then `norm`, if given."""
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        positive(self, num_layers=num_layers)
+        checked(f"{type(self).__name__}: num_layers", num_layers, "Depth")
         for name, module in (("the layer", layer), ("norm", norm)):
             if not isinstance(module, Module) and not (module is norm is None):
                 raise TypeError(f"{type(self).__name__}: {name} must be a module, got a {type(module).__name__}")
@@ -257,3 +220,47 @@ class TransformerDecoder(_Stack):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__(decoder_layer, num_layers, norm)
+
+
+class Transformer(Layer):
+    """An encoder over src, and a decoder over tgt that attends to what comes out of it (Vaswani et al., 2017).
+
+    src is (S, N, d_model) and tgt (T, N, d_model), or with batch_first N comes first; the result has tgt's shape. Masks
+    are as this file's head says: src_mask (S, S), tgt_mask (T, T), memory_mask (T, S), and for each a key padding mask,
+    (N, S) or (N, T). Weights of more than one axis start as xavier_uniform_ has them.
+
+    Args:
+        custom_encoder, custom_decoder: modules in the places of encoder and decoder.
+    """
+
+    def __init__(
+        self, d_model: Positive = 512, nhead: Positive = 8, num_encoder_layers: Depth = 6,
+        num_decoder_layers: Depth = 6, dim_feedforward: Positive = 2048, dropout: Probability = 0.1,
+        activation: str | Callable[[Any], Any] = "relu", custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None, layer_norm_eps: float = 1e-5, batch_first: bool = False,
+        norm_first: bool = False, bias: bool = True, dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        self.batch_first = batch_first
+        rest = (dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, dtype)
+
+        def stack(kind: type[_Stack], layer: type[_Block], number: int) -> _Stack:
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias, dtype=dtype)
+            return kind(layer(d_model, nhead, *rest), number, norm)
+
+        self.encoder: Module = custom_encoder or stack(TransformerEncoder, TransformerEncoderLayer, num_encoder_layers)
+        self.decoder: Module = custom_decoder or stack(TransformerDecoder, TransformerDecoderLayer, num_decoder_layers)
+        for p in self.parameters():
+            if p.ndim > 1:
+                xavier_uniform_(p)
+
+    def forward(
+        self, src: Any, tgt: Any, src_mask: Any = None, tgt_mask: Any = None, memory_mask: Any = None,
+        src_key_padding_mask: Any = None, tgt_key_padding_mask: Any = None, memory_key_padding_mask: Any = None,
+    ) -> Any:  # fmt: skip
+        memory = self.encoder(src, src_mask, src_key_padding_mask)
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int, dtype: Any = np.float32) -> Array:
+        """(sz, sz): 0 where a step may attend, to itself and those before it, and -∞ elsewhere."""
+        return np.where(np.tri(sz, dtype=bool), 0, -np.inf).astype(dtype)

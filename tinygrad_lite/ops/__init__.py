@@ -3,6 +3,7 @@
 from . import activation as activation
 from . import attention as attention
 from . import conv as conv
+from . import ctc as ctc
 from . import cumulative as cumulative
 from . import distance as distance
 from . import einsum as einsum
@@ -22,6 +23,7 @@ from . import product as product
 from . import ranges as ranges
 from . import reduce as reduce
 from . import resample as resample
+from . import sampling as sampling
 from . import sequence as sequence
 from . import shape as shape
 from . import special as special

@@ -9,7 +9,7 @@ import numpy as np
 from ..values import Array
 from .activation import softmax
 from .indexing import detached
-from .linear import dropout
+from .sampling import dropout
 
 __all__ = ["scaled_dot_product_attention"]
 

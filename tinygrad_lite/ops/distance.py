@@ -6,7 +6,7 @@ import numpy as np
 
 from ..values import Array
 
-__all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
+__all__ = ["cosine_similarity", "normalize", "pairwise_distance", "pdist"]
 
 
 def least(eps: float, x: Array) -> float:
@@ -30,3 +30,15 @@ def cosine_similarity(x1: Array, x2: Array, axis: int = 1, eps: float = 1e-8) ->
 def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Array:
     """‖x1 - x2 + eps‖, the p-norm along the last axis; eps keeps the gradient finite where the two are equal."""
     return np.linalg.norm(x1 - x2 + eps, p, axis=-1, keepdims=keepdims)
+
+
+def pdist(x: Array, p: float = 2.0) -> Array:
+    """‖xᵢ - xⱼ‖ for each pair i < j of the rows of x (N, M), row by row: shape (N · (N - 1) / 2,).
+
+    Raises:
+        ValueError: x has not 2 axes.
+    """
+    if np.ndim(x) != 2:
+        raise ValueError(f"pdist: x must be (N, M), it has shape {np.shape(x)}")
+    i, j = np.triu_indices(np.shape(x)[0], 1)
+    return np.linalg.norm(x[i] - x[j], p, axis=-1)

@@ -208,9 +208,10 @@ def logaddexp2_gradient(g: Array, x: Array, y: Array) -> Array:
 
 def share(x: Array, y: Array, exp: Callable[[Array], Array]) -> Array:
     """eˣ / (eˣ + eʸ), 0 where both are -∞. (eˣ⁻ᵒᵘᵗ would be 1 at x = y = 1e17, where out is x.)"""
-    with np.errstate(over="ignore", invalid="ignore"):
-        part = 1 / (1 + exp(np.where((x == y) & np.isinf(x), 0, y - x)))
-    return np.where((x == -np.inf) & (y == -np.inf), 0, part)
+    with np.errstate(invalid="ignore"):
+        d = np.where((x == y) & np.isinf(x), 0, y - x)
+    e = exp(np.where(d > 0, -d, d))  # of what is not positive, so that no derivative overflows
+    return np.where((x == -np.inf) & (y == -np.inf), 0, np.where(d > 0, e, 1) / (1 + e))
 
 
 @op(np.logaddexp)

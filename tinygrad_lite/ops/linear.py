@@ -1,4 +1,4 @@
-"""Layers that are linear in their input: linear, bilinear, embedding, dropout."""
+"""Layers that are linear in their input: linear, bilinear, embedding and bags of embeddings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import random
 from ..errors import check_size
+from ..tensor import Tensor
 from ..values import Array
-from .indexing import detached
+from .indexing import add_at, detached
 
-__all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
+__all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -75,27 +75,114 @@ def _whole_number(name: str, what: str, value: Any) -> int:
         raise TypeError(f"{name}: {what} must be an integer, not {value!r}") from None
 
 
-def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Array:
+def embedding(
+    input: Any, weight: Array, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+) -> Array:  # fmt: skip
     """The rows of `weight` at the indices: weight[input].
 
     Args:
         input: integers of any shape.
         weight: of shape (rows, width).
         padding_idx: a row that gets no gradient; negative counts from the end.
+        max_norm: the rows at the indices are first scaled down, in `weight` itself, to this norm if theirs is greater.
+        norm_type: which norm that is.
+        scale_grad_by_freq: divide the gradient of a row by how often it is among the indices.
 
     Raises:
         IndexError: an index, or padding_idx, is out of range.
-        TypeError: indices or padding_idx that are not integers.
+        TypeError: indices or padding_idx that are not integers; with max_norm, a weight that is no leaf.
     """
     rows = np.shape(weight)[0]
     input = _whole_numbers("embedding", input, rows, f"weight has {rows} rows")
+    if max_norm is not None:
+        _shorten(weight, input, max_norm, norm_type)
     out = weight[input]
+    if scale_grad_by_freq:
+        counts = np.bincount(input.ravel(), minlength=rows)[input][..., None]
+        moved = out - detached(out)  # 0, with out's gradient
+        out = out + moved * (1 / counts - 1).astype(out.dtype)
     if padding_idx is None:
         return out
-    padding_idx = _whole_number("embedding", "padding_idx", padding_idx)
-    if not -rows <= padding_idx < rows:
-        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range: weight has {rows} rows")
-    return np.where((input == padding_idx % rows)[..., None], detached(weight)[padding_idx], out)
+    padding_idx = _padding_row("embedding", padding_idx, rows)
+    return np.where((input == padding_idx)[..., None], detached(weight)[padding_idx], out)
+
+
+def _padding_row(name: str, padding_idx: Any, rows: int) -> int:
+    row = _whole_number(name, "padding_idx", padding_idx)
+    if not -rows <= row < rows:
+        raise IndexError(f"{name}: padding_idx {padding_idx} is out of range: weight has {rows} rows")
+    return row % rows
+
+
+def _shorten(weight: Any, input: Array, max_norm: float, norm_type: float) -> None:
+    """Bring the rows of `weight` at the indices to a norm of at most max_norm."""
+    if not isinstance(weight, Tensor) or weight.op is not None:
+        raise TypeError("max_norm changes the weight, which must be a Tensor that is no result of an op")
+    value, which = weight.value.copy(), np.unique(input)
+    norms = np.linalg.norm(value[which], norm_type, axis=1, keepdims=True)
+    value[which] *= np.where(norms > max_norm, max_norm / (norms + 1e-7), 1)
+    weight.data = value
+
+
+def embedding_bag(
+    input: Any, weight: Array, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False, mode: str = "mean", per_sample_weights: Array | None = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Array:  # fmt: skip
+    """The sum, mean or maximum of the rows of `weight` in each bag of indices.
+
+    Args:
+        input: integers (bags, n), one bag a row; or (total,), all bags one after the other.
+        weight: of shape (rows, width).
+        offsets: of (total,) indices, where each bag begins; a bag may be empty, and then gives 0.
+        max_norm, norm_type, scale_grad_by_freq: as for `embedding`.
+        mode: "sum", "mean" or "max".
+        per_sample_weights: of input's shape, what each row is multiplied by; for "sum" alone.
+        include_last_offset: whether the last of the offsets is where the last bag ends.
+        padding_idx: a row that counts in no bag.
+
+    Returns:
+        of shape (bags, width).
+
+    Raises:
+        ValueError: shapes or settings that do not fit, or offsets that do not rise from 0.
+        IndexError, TypeError: as for `embedding`.
+    """
+    name = "embedding_bag"
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"{name}: mode must be 'sum', 'mean' or 'max', not {mode!r}")
+    if per_sample_weights is not None and (mode != "sum" or np.shape(per_sample_weights) != np.shape(input)):
+        raise ValueError(f"{name}: per_sample_weights must have input's shape, and are for mode='sum' alone")
+    input, rows = np.asarray(detached(input)), np.shape(weight)[0]
+    if (np.ndim(input) == 1) != (offsets is not None) or np.ndim(input) not in (1, 2):
+        raise ValueError(f"{name}: give indices (bags, n), or (total,) with offsets; input has shape {np.shape(input)}")
+    if offsets is None:
+        starts, total = np.arange(input.shape[0]) * input.shape[1], input.size
+    else:
+        starts, total = _whole_numbers(name, offsets, None, "offsets must not be negative"), input.size
+        starts, ends = (starts[:-1], starts[-1:]) if include_last_offset else (starts, np.array([total]))
+        if np.any(np.diff([0, *starts, *ends]) < 0) or np.any(starts[:1] != 0) or np.any(ends != total):
+            raise ValueError(f"{name}: offsets must rise from 0 to at most the {total} indices, got {offsets!r}")
+    taken = embedding(input.ravel(), weight, None, max_norm, norm_type, scale_grad_by_freq)
+    if per_sample_weights is not None:
+        taken = taken * np.reshape(per_sample_weights, (-1, 1))
+    bag = np.repeat(np.arange(len(starts)), np.diff([*starts, total]))
+    if padding_idx is not None:
+        kept = np.flatnonzero(input.ravel() != _padding_row(name, padding_idx, rows))
+        taken, bag = taken[kept], bag[kept]
+    counts = np.bincount(bag, minlength=len(starts))
+    if mode == "max":
+        # Each bag's rows side by side, the last one again where there are fewer
+        first = np.cumsum(counts) - counts
+        longest = max(counts.max(initial=0), 1)
+        place = first[:, None] + np.minimum(np.arange(longest), np.maximum(counts - 1, 0)[:, None])
+        nothing = np.zeros((1, np.shape(weight)[1]), taken.dtype)
+        grouped = np.concatenate([taken, nothing])[np.where(counts[:, None] > 0, place, len(bag))]
+        best = np.argmax(detached(grouped), axis=1)
+        return np.take_along_axis(grouped, best[:, None], 1)[:, 0]
+    out = add_at(taken, bag, (len(starts), np.shape(weight)[1]))
+    return out / np.maximum(counts, 1)[:, None].astype(out.dtype) if mode == "mean" else out
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Array:
@@ -119,25 +206,3 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
     indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
     check_size((*indices.shape, num_classes), indices)
     return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
-
-
-def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
-    """x with each element set to 0 with probability p, and the others divided by 1 - p, so that the mean stays.
-
-    The mask is drawn once, here, from `tinygrad_lite.random.generator` (see `manual_seed`): a constant of the graph.
-
-    Args:
-        x: of any shape.
-        p: in [0, 1].
-        training: when False, x itself is returned.
-
-    Raises:
-        ValueError: p is not in [0, 1].
-    """
-    if not (isinstance(p, (int, float, np.number)) and 0 <= p <= 1):
-        raise ValueError(f"dropout: p must lie in [0, 1], not {p!r}")
-    if not training or p == 0:
-        return x
-    kept = random.generator.random(np.shape(x), np.float32) >= p
-    dtype = np.result_type(getattr(x, "dtype", np.float64), np.float16)
-    return x * (kept * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(np.shape(x), dtype))

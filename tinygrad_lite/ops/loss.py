@@ -6,7 +6,9 @@ for any other, and for shapes that do not fit. The mean of no elements is nan.
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,8 @@ from .ufuncs import keep
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
     "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
-    "nll_loss", "poisson_nll_loss", "smooth_l1_loss", "soft_margin_loss", "triplet_margin_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "poisson_nll_loss",
+    "smooth_l1_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
 
@@ -296,12 +299,35 @@ def triplet_margin_loss(
 
     `swap` takes the negative's distance to the anchor or to the positive, whichever is nearer (Balntas et al., 2016).
     """
-    _same_shape("triplet_margin_loss", anchor, positive)
-    _same_shape("triplet_margin_loss", anchor, negative)
-    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    name, distance = "triplet_margin_loss", functools.partial(pairwise_distance, p=p, eps=eps)
+    return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    *,
+    distance_function: Callable[[Array, Array], Array] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Array:
+    """`triplet_margin_loss` with a distance of one's own, by default pairwise_distance."""
+    name, distance = "triplet_margin_with_distance_loss", distance_function or pairwise_distance
+    return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _triplet(
+    name: str, anchor: Array, positive: Array, negative: Array, distance: Callable[[Array, Array], Array],
+    margin: float, swap: bool, reduction: str,
+) -> Array:  # fmt: skip
+    _same_shape(name, anchor, positive)
+    _same_shape(name, anchor, negative)
+    far = distance(anchor, negative)
     if swap:
-        far = np.minimum(far, pairwise_distance(positive, negative, p, eps))
-    return _reduced("triplet_margin_loss", _positive(near - far + margin), reduction)
+        far = np.minimum(far, distance(positive, negative))
+    return _reduced(name, _positive(distance(anchor, positive) - far + margin), reduction)
 
 
 def cosine_embedding_loss(
@@ -324,6 +350,74 @@ def cosine_embedding_loss(
     cosine = np.sum(input1 * input2, axis=-1) / (lengths[0] * lengths[1])
     loss = np.where(target == 1, 1 - cosine, 0) + np.where(target == -1, _positive(cosine - margin), 0)
     return _reduced(name, loss, reduction)
+
+
+def multi_margin_loss(
+    input: Array, target: Any, p: int = 1, margin: float = 1.0, weight: Array | None = None, reduction: str = "mean"
+) -> Array:
+    """Σᵢ weight[y] · max(0, margin - input[y] + input[i])ᵖ / C over the classes i ≠ y, for the target class y.
+
+    Args:
+        input: of shape (N, C) or (C,).
+        target: class indices (N,) or ().
+        p: 1 or 2.
+        weight: of shape (C,), how much each class counts.
+
+    Raises:
+        ValueError: shapes that do not fit, another p, an unknown reduction.
+        IndexError: a class index is out of range.
+    """
+    name, shape = "multi_margin_loss", np.shape(input)
+    if p not in (1, 2) or len(shape) not in (1, 2):
+        raise ValueError(f"{name}: p must be 1 or 2 and input (N, C) or (C,); got p={p!r} and shape {shape}")
+    axis = len(shape) - 1
+    if weight is not None and np.shape(weight) != shape[-1:]:
+        raise ValueError(f"{name}: weight has shape {np.shape(weight)}, and must have {shape[-1:]}")
+    target, _ = _class_indices(name, shape, target, axis, -100)
+    own = np.take_along_axis(input, np.expand_dims(target, axis), axis)
+    loss = _positive(margin - own + input) ** p
+    loss = loss if weight is None else loss * np.expand_dims(weight[target], axis)
+    loss = np.where(is_target(shape[-1], target, axis), 0, loss)
+    return _reduced(name, np.sum(loss, axis=axis) / shape[-1], reduction)
+
+
+def multilabel_margin_loss(input: Array, target: Any, reduction: str = "mean") -> Array:
+    """Σ max(0, 1 - input[j] + input[i]) / C over the target's classes j and all others i.
+
+    Args:
+        input: of shape (N, C) or (C,).
+        target: of input's shape: class indices, of which those from the first -1 on don't count.
+
+    Raises:
+        ValueError: shapes that do not fit, an unknown reduction.
+        IndexError: a class index is out of range.
+    """
+    name, shape = "multilabel_margin_loss", np.shape(input)
+    target = np.asarray(detached(target))
+    if target.shape != shape or len(shape) not in (1, 2) or target.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name}: input has shape {shape} but target has shape {target.shape} and dtype {target.dtype}: "
+            "they need (N, C) or (C,), and class indices, then -1"
+        )
+    if np.any((target < -1) | (target >= shape[-1])):
+        raise IndexError(f"{name}: a target is out of range: input has {shape[-1]} classes")
+    counts = np.cumsum(target < 0, axis=-1) == 0
+    classes = np.where(counts, target, 0)
+    among = np.any((classes[..., None] == np.arange(shape[-1])) & counts[..., None], axis=-2)
+    own = np.take_along_axis(input, classes, -1)
+    loss = _positive(1 - np.expand_dims(own, -1) + np.expand_dims(input, -2))  # (…, j, i)
+    loss = np.where(counts[..., :, None] & ~among[..., None, :], loss, 0)
+    return _reduced(name, np.sum(loss, axis=(-2, -1)) / shape[-1], reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
+) -> Array:
+    """The mean over the classes (last axis) of binary_cross_entropy_with_logits; weight of shape (C,)."""
+    name = "multilabel_soft_margin_loss"
+    _same_shape(name, input, target)
+    loss = target * softplus(-1.0 * input, threshold=math.inf) + (1 - target) * softplus(input, threshold=math.inf)
+    return _reduced(name, reduce.mean(_weighted(name, loss, weight), axis=-1), reduction)
 
 
 # --------------------------------------------------------------------------------------------------- distributions

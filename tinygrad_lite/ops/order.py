@@ -15,6 +15,8 @@ from ..values import Array
 from .indexing import detached
 from .reduce import Axis, counted, no_out
 
+__all__ = ["topk"]
+
 
 @array_code
 def argsort(x: Array, axis: int | None) -> Array:
@@ -35,6 +37,29 @@ def sort(a: Array, axis: int | None = -1, kind: Any = None) -> Array:
 def partition(a: Array, kth: Any, axis: int | None = -1) -> Array:
     """The k-th smallest element in its place along `axis`, no smaller ones after it and no greater ones before it."""
     return np.take_along_axis(a, np.argpartition(a, kth, axis), axis)
+
+
+def topk(x: Array, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
+    """The k largest elements along `axis`, and their indices, in descending order; with largest=False the smallest.
+
+    Of equal elements the first comes first. NaN is larger than all others. The order is the same without `sorted`.
+
+    Returns:
+        (values, indices): k long along `axis`. The indices are plain integers.
+
+    Raises:
+        ValueError: there are no k elements along `axis`.
+    """
+    plain = detached(x)
+    n = np.shape(plain)[axis] if np.ndim(plain) else 1
+    if not 0 <= k <= n:
+        raise ValueError(f"topk: k must be from 0 to the {n} elements along axis {axis}, not {k}")
+    if not np.ndim(plain):
+        values, indices = topk(np.reshape(x, 1), k)
+        return (np.reshape(values, ()), np.int64(0)) if k else (values, indices)
+    order = n - 1 - np.flip(argsort(np.flip(plain, axis), axis), axis) if largest else argsort(plain, axis)
+    indices = np.take(order, np.arange(k), axis)
+    return np.take_along_axis(x, indices, axis), indices
 
 
 @implements(np.unique)

@@ -7,6 +7,7 @@ element it came from and to no other; the average shares it equally. Either way 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from ..dispatch import array_code
 from ..errors import check_size
 from ..graph import Rule, op
 from ..values import Array
+from .indexing import detached, scatter
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
     "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
     "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d",
-    "max_pool1d", "max_pool2d", "max_pool3d",
+    "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------------------------- the names that torch has
@@ -92,7 +94,7 @@ def avg_pool1d(
     return avg_pool_nd(1, x, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-max_pool1d, max_pool2d, max_pool3d = (op(linear=True)(over_axes(n, max_pool_nd)) for n in (1, 2, 3))
+MAXIMUM = {n: op(linear=True)(over_axes(n, max_pool_nd)) for n in (1, 2, 3)}
 avg_pool2d, avg_pool3d = (op(linear=True)(over_axes(n, avg_pool_nd)) for n in (2, 3))
 
 # ---------------------------------------------------------------------------- windows, their elements and their sums
@@ -180,7 +182,73 @@ def lowest(dtype: np.dtype[Any]) -> Any:
 # --------------------------------------------------------------------------------------------------- composed of these
 
 AVERAGE = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}
-MAXIMUM = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
+
+
+def _with_indices(n: int) -> Callable[..., Any]:
+    """The op max_pool of n axes, which tells with return_indices also where the maxima are."""
+
+    def max_pool(
+        x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
+        ceil_mode: bool = False, return_indices: bool = False,
+    ) -> Any:  # fmt: skip
+        y = MAXIMUM[n](x, kernel_size, stride, padding, dilation, ceil_mode)
+        if not return_indices:
+            return y
+        windows = pooling(n, x, kernel_size, stride, padding, dilation, ceil_mode)
+        at = np.unravel_index(first_max(detached(x), detached(y), windows), windows.kernel)
+        flat: Any = 0
+        for i, (a, size, s, d, p, m) in enumerate(
+            zip(at, windows.size, windows.stride, windows.dilation, windows.padding, windows.places)
+        ):
+            start = np.arange(m).reshape((-1,) + (1,) * (n - 1 - i)) * s - p
+            flat = flat * size + start + a * d
+        return y, flat
+
+    max_pool.op = MAXIMUM[n].op  # type: ignore[attr-defined]  # as the op's own function has it
+    max_pool.__name__ = max_pool.__qualname__ = f"max_pool{n}d"
+    said = "return_indices: return also where each maximum is in the flattened size, as `max_unpool` needs it."
+    max_pool.__doc__ = str(MAXIMUM[n].__doc__).replace("\n\nReturns:", f"\n    {said}\n\nReturns:")
+    return max_pool
+
+
+POOLS = {n: _with_indices(n) for n in (1, 2, 3)}
+max_pool1d, max_pool2d, max_pool3d = POOLS[1], POOLS[2], POOLS[3]
+
+
+def max_unpool_nd(
+    n: int, x: Array, indices: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0,
+    output_size: Any = None,
+) -> Array:  # fmt: skip
+    """0, but x at the indices: what `max_pool_nd` left of its input. Of several values for one place the last stays.
+
+    Args:
+        x: (N, C, *size), or (C, *size) for one example.
+        indices: of x's shape, in the flattened output, as `max_pool_nd` returns them with return_indices.
+        kernel_size, stride, padding: those of the pool.
+        output_size: the pool's input size, where its stride left a rest; by default there was none.
+
+    Raises:
+        ValueError: shapes that do not fit, or an output_size that the pool would not bring to x's.
+        IndexError: an index is out of range.
+    """
+    check_rank(n, x)
+    kernel, padding = per_axis(kernel_size, n, "kernel_size", 1), per_axis(padding, n, "padding", 0)
+    stride = kernel if stride is None else per_axis(stride, n, "stride", 1)
+    shape = np.shape(x)
+    if np.shape(indices) != shape:
+        raise ValueError(f"x has shape {shape} but indices have shape {np.shape(indices)}: they must be equal")
+    usual = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(shape[-n:], stride, padding, kernel))
+    size = usual if output_size is None else tuple(output_size)[-n:]
+    if len(size) != n or any(abs(a - b) >= s for a, b, s in zip(size, usual, stride)) and size != usual:
+        raise ValueError(f"output_size {output_size} must be {usual} to within the stride {stride}")
+    check_size((*shape[:-n], *size), x)
+    flat = (*shape[:-n], math.prod(shape[-n:]))
+    nothing = np.zeros((*shape[:-n], math.prod(size)), x.dtype)
+    out = scatter(nothing, -1, np.reshape(detached(indices), flat), np.reshape(x, flat))
+    return np.reshape(out, (*shape[:-n], *size))
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = (over_axes(n, max_unpool_nd) for n in (1, 2, 3))
 
 
 def lp_pool_nd(
@@ -220,25 +288,28 @@ def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     return x
 
 
-def adaptive_max_pool_nd(n: int, x: Array, output_size: Any) -> Array:
+def adaptive_max_pool_nd(n: int, x: Array, output_size: Any, return_indices: bool = False) -> Any:
     """The maximum of each of `output_size` windows that cover x (N, C, *size) or (C, *size), whatever its size.
 
     The windows are those of `adaptive_avg_pool_nd`. On a tie the first maximum of a window gets the gradient.
 
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
+        return_indices: return also where each maximum is in the flattened size.
     """
     output = sizes(n, x, output_size, f"adaptive_max_pool{n}d")
     size = np.shape(x)[-n:]
     if not any(s % o for s, o in zip(size, output)):
-        return MAXIMUM[n](x, tuple(s // o for s, o in zip(size, output)))
-    index: list[Array] = []
+        return POOLS[n](x, tuple(s // o for s, o in zip(size, output)), return_indices=return_indices)
+    flat: Any = 0  # (*places, *longest): the elements of each window, in the flattened size
     for i, (s, o) in enumerate(zip(size, output)):
         at, _ = covering(s, o)  # that an element comes twice changes neither the maximum nor where it is first
-        index.append(at.reshape([at.shape[0] if j == i else at.shape[1] if j == n + i else 1 for j in range(2 * n)]))
-    windows = x[(..., *index)]
-    windows = np.reshape(windows, (*np.shape(windows)[:-n], math.prod(np.shape(windows)[-n:])))
-    return np.take_along_axis(windows, np.expand_dims(np.argmax(windows, axis=-1), -1), axis=-1)[..., 0]
+        flat = flat * s + at.reshape([at.shape[j // n] if j % n == i else 1 for j in range(2 * n)])
+    flat = np.reshape(flat, (*output, math.prod(flat.shape[n:])))
+    windows = np.reshape(x, (*np.shape(x)[:-n], math.prod(size)))[..., flat]
+    best = np.expand_dims(np.argmax(detached(windows), axis=-1), -1)
+    y = np.take_along_axis(windows, best, axis=-1)[..., 0]
+    return (y, np.take_along_axis(np.broadcast_to(flat, np.shape(windows)), best, -1)[..., 0]) if return_indices else y
 
 
 lp_pool1d, lp_pool2d, lp_pool3d = (over_axes(n, lp_pool_nd) for n in (1, 2, 3))

@@ -1,45 +1,66 @@
 """Learning rates that change while training: after each `optimizer.step()` (or each epoch) call `scheduler.step()`.
 
-Names, arguments and numbers are PyTorch's. Schedulers may be chained: each multiplies what the others have set.
+Names, arguments and numbers are PyTorch's. Schedulers may be chained: each multiplies what the others have set, but for
+those that say that they set the learning rate themselves.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from ..settings import Above0, Below1, Configured, Count, Number, Part, Positive, Share
 from .optimizers import Optimizer
 
 __all__ = [
-    "LRScheduler", "LambdaLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
-    "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "OneCycleLR", "SequentialLR", "ChainedScheduler",
-    "ReduceLROnPlateau",
+    "LRScheduler", "LambdaLR", "MultiplicativeLR", "StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR",
+    "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SequentialLR",
+    "ChainedScheduler", "ReduceLROnPlateau",
 ]  # fmt: skip
 
 
-class _Stateful:
-    """Public attributes that are numbers, strings or lists of them are the state, as `tg.save` takes it."""
+class _Scheduler(Configured):
+    """Settings are attributes. Public attributes that are numbers, texts or lists of numbers are the state."""
 
-    optimizer: Optimizer
-    schedulers: Sequence[_Stateful] = ()  # inside this one
+    function, first, subject = "setup", 1, "optimizer"
+    each: ClassVar[tuple[str, ...]] = ()  # settings that may be a list, of one for each group
+    schedulers: Sequence[_Scheduler] = ()  # inside this one
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...  # the settings
+
+    def __init__(self, optimizer: Optimizer, *settings: Any, **named: Any) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: needs an optimiser, got a {type(optimizer).__name__}")
         self.optimizer = optimizer
+        bound = self.bound(optimizer, settings, named)
+        for name, value in bound.items():
+            setattr(self, name, value)
+        self.setup(**bound)
+
+    def setup(self, *settings: Any, **named: Any) -> None:
+        """What the constructor does with its settings, which are attributes already."""
+
+    def checked(self, name: str, value: Any) -> Any:
+        """A setting's value, or with one for each group a list of them."""
+        if name not in self.each:
+            return super().checked(name, value)
+        groups = len(self.optimizer.param_groups)
+        values = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+        if len(values) != groups:
+            raise ValueError(f"{type(self).__name__}: {name} needs one value, or {groups}: one for each group")
+        return list(map(super().checked, [name] * groups, values))
 
     def state_dict(self) -> dict[str, Any]:
         """Where this scheduler stands, and its settings (functions aside). The optimiser saves the learning rate."""
-        own = {name: list(a) if isinstance(a, list) else a for name, a in vars(self).items() if self._is_state(name, a)}
+        own = {name: list(a) if isinstance(a, list) else a for name, a in vars(self).items() if _is_state(name, a)}
         return own | {f"{i}.{name}": a for i, s in enumerate(self.schedulers) for name, a in s.state_dict().items()}
-
-    @staticmethod
-    def _is_state(name: str, value: Any) -> bool:
-        return name[0] != "_" and name != "schedulers" and isinstance(value, (int, float, str, list))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a `state_dict`.
@@ -63,42 +84,58 @@ class _Stateful:
         """The learning rate of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
-    def _check(
-        self, name: str, value: Any, least: float = 0, most: float = math.inf, kind: Any = (int, float)
-    ) -> None:
-        if not isinstance(value, (kind, np.number)) or not least <= value <= most:
-            limits = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-            what = "an integer" if kind is int else "a number"
-            raise ValueError(f"{type(self).__name__}: {name} must be {what} {limits}, got {value!r}")
+
+def _is_state(name: str, value: Any) -> bool:
+    numbers = isinstance(value, list) and all(isinstance(x, (int, float)) for x in value)
+    return name[0] != "_" and name != "schedulers" and (numbers or isinstance(value, (int, float, str)))
 
 
-class LRScheduler(_Stateful):
-    """What schedulers share. A subclass defines `factor`, or `rate`: the learning rate after `t` steps.
+class LRScheduler(_Scheduler):
+    """What schedulers share. A subclass defines `rate`, the learning rate after t steps; its settings are rate's.
+
+        class HalfLife(LRScheduler):
+            def rate(self, base, t, steps=10):
+                return base * 0.5 ** (t / steps)
 
     `base_lrs` are the learning rates that the optimiser had before any scheduler.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
-        super().__init__(optimizer)
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
+    function, first = "rate", 3
+    chained = True  # whether it multiplies what others have set
+
+    def setup(self, *settings: Any, **named: Any) -> None:
+        """Keep the first learning rates, and set those of step 0."""
+        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in self.optimizer.param_groups]
         self.last_epoch = -1
         self.step()
 
-    def factor(self, t: int) -> float:
-        """What the first learning rate is multiplied by after t steps."""
-        raise NotImplementedError(f"{type(self).__name__}: define factor(t), or rate(t, base)")
-
-    def rate(self, t: int, base: float, group: int) -> float:
+    def rate(self, base: float, t: int, *settings: Any, **named: Any) -> float:
         """The learning rate of a group after t steps, if it began with `base`."""
-        return base * self.factor(t)
+        raise NotImplementedError(f"{type(self).__name__}: define rate(base, t, ...)")
+
+    def _at(self, t: int, group: int) -> float:
+        settings = {name: getattr(self, name) for name in self.parameters_of}
+        own = {name: settings[name][group] for name in self.each}
+        return float(self.rate(self.base_lrs[group], t, **settings | own))
+
+    def _next(self, lr: float, group: int) -> float:
+        """The learning rate now, after `lr`."""
+        now = self._at(self.last_epoch, group)
+        if not self.chained:
+            return now
+        before = self._at(self.last_epoch - 1, group) if self.last_epoch else self.base_lrs[group]
+        least = getattr(self, "eta_min", 0.0)
+        if lr == before:
+            return now
+        if before == least:
+            return lr + now - before
+        return least + (lr - least) * ((now - least) / (before - least))
 
     def step(self) -> None:
         """One step on."""
         self.last_epoch += 1
-        for i, (group, base) in enumerate(zip(self.optimizer.param_groups, self.base_lrs)):
-            before = self.rate(self.last_epoch - 1, base, i) if self.last_epoch else base
-            now, lr = self.rate(self.last_epoch, base, i), group["lr"]
-            group["lr"] = now if lr == before or not before else lr * (now / before)  # the latter where others set it
+        for i, group in enumerate(self.optimizer.param_groups):
+            group["lr"] = self._next(group["lr"], i)
 
     def restart(self) -> None:
         """Begin again, from the first learning rates."""
@@ -109,137 +146,164 @@ class LRScheduler(_Stateful):
 
 
 class LambdaLR(LRScheduler):
-    """lr = base · lr_lambda(t); for several groups one function for all, or a list of one for each."""
+    """lr = base · lr_lambda(t), whatever others set; one function for all groups, or a list of one for each."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Any) -> None:
-        groups = len(optimizer.param_groups) if isinstance(optimizer, Optimizer) else 0
-        functions = list(lr_lambda) if isinstance(lr_lambda, Sequence) else [lr_lambda] * groups
-        if len(functions) != groups or not all(map(callable, functions)):
-            raise ValueError(f"LambdaLR: lr_lambda must be a function, or {groups} of them, one for each group")
-        self._functions = functions
-        super().__init__(optimizer)
+    each, chained = ("lr_lambda",), False
 
-    def rate(self, t: int, base: float, group: int) -> float:
-        return base * float(self._functions[group](t))
+    def rate(self, base: float, t: int, lr_lambda: Callable[[int], float]) -> float:
+        return base * lr_lambda(t)
+
+
+class MultiplicativeLR(LRScheduler):
+    """The learning rate times lr_lambda(t), at every step t; one function for all groups, or a list of one for each."""
+
+    each = ("lr_lambda",)
+
+    def rate(self, base: float, t: int, lr_lambda: Callable[[int], float]) -> float:
+        return lr_lambda(t)
+
+    def _next(self, lr: float, group: int) -> float:
+        return lr * self._at(self.last_epoch, group) if self.last_epoch else lr
 
 
 class StepLR(LRScheduler):
     """The learning rate times gamma, every step_size steps."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self._check("step_size", step_size, 1, kind=int)
-        self._check("gamma", gamma)
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
-
-    def factor(self, t: int) -> float:
-        return float(self.gamma ** (t // self.step_size))
+    def rate(self, base: float, t: int, step_size: Positive, gamma: Number = 0.1) -> float:
+        return base * gamma ** (t // step_size)
 
 
 class MultiStepLR(LRScheduler):
     """The learning rate times gamma, at each of the milestones."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1) -> None:
-        for milestone in milestones if isinstance(milestones, Sequence) else [milestones]:
-            self._check("a milestone", milestone, kind=int)
-        self._check("gamma", gamma)
-        self.milestones, self.gamma = sorted(milestones), gamma
-        super().__init__(optimizer)
-
-    def factor(self, t: int) -> float:
-        return float(self.gamma ** bisect_right(self.milestones, t))
+    def rate(self, base: float, t: int, milestones: list[Count], gamma: Number = 0.1) -> float:
+        return base * gamma ** bisect_right(sorted(milestones), t)
 
 
 class ConstantLR(LRScheduler):
     """The learning rate times `factor` for the first total_iters steps."""
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5) -> None:
-        self._check("factor", factor, 0, 1)
-        self._check("total_iters", total_iters, kind=int)
-        self.share, self.total_iters = factor, total_iters
-        super().__init__(optimizer)
-
-    def factor(self, t: int) -> float:
-        return self.share if t < self.total_iters else 1.0
+    def rate(self, base: float, t: int, factor: Share = 1.0 / 3, total_iters: Count = 5) -> float:
+        return base * (factor if t < total_iters else 1.0)
 
 
 class LinearLR(LRScheduler):
     """A warm-up: from start_factor to end_factor times the learning rate, in equal steps over total_iters."""
 
-    def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1.0 / 3, end_factor: float = 1.0, total_iters: int = 5
-    ) -> None:
-        self._check("start_factor", start_factor, math.ulp(0), 1)
-        self._check("end_factor", end_factor, 0, 1)
-        self._check("total_iters", total_iters, 1, kind=int)
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer)
-
-    def factor(self, t: int) -> float:
-        return self.start_factor + (self.end_factor - self.start_factor) * min(t, self.total_iters) / self.total_iters
+    def rate(
+        self, base: float, t: int, start_factor: Part = 1.0 / 3, end_factor: Share = 1.0, total_iters: Positive = 5
+    ) -> float:
+        return base * (start_factor + (end_factor - start_factor) * min(t, total_iters) / total_iters)
 
 
 class ExponentialLR(LRScheduler):
     """The learning rate times gamma, every step."""
 
-    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self._check("gamma", gamma)
-        self.gamma = gamma
-        super().__init__(optimizer)
-
-    def factor(self, t: int) -> float:
-        return float(self.gamma**t)
+    def rate(self, base: float, t: int, gamma: Number) -> float:
+        return base * gamma**t
 
 
 class PolynomialLR(LRScheduler):
     """The learning rate times (1 - t / total_iters)^power, and 0 after total_iters."""
 
-    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
-        self._check("total_iters", total_iters, 1, kind=int)
-        self._check("power", power)
-        self.total_iters, self.power = total_iters, power
-        super().__init__(optimizer)
+    def rate(self, base: float, t: int, total_iters: Positive = 5, power: Number = 1.0) -> float:
+        return float(base * (1 - min(t, total_iters) / total_iters) ** power)
 
-    def factor(self, t: int) -> float:
-        return float((1 - min(t, self.total_iters) / self.total_iters) ** self.power)
+
+def _cosine(high: float, low: float, share: float) -> float:
+    """From `high` to `low` along half a cosine."""
+    return low + (high - low) * (1 + math.cos(math.pi * share)) / 2
 
 
 class CosineAnnealingLR(LRScheduler):
     """From the learning rate to eta_min and back along a cosine whose half period is T_max steps."""
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        self._check("T_max", T_max, 1, kind=int)
-        self._check("eta_min", eta_min)
-        self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
-
-    def rate(self, t: int, base: float, group: int) -> float:
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
+    def rate(self, base: float, t: int, T_max: Positive, eta_min: Number = 0.0) -> float:
+        return _cosine(base, eta_min, t / T_max)
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
     """From the learning rate to eta_min along half a cosine of T_0 steps, again and again, each T_mult times longer.
 
-    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
+    Whatever others set. Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017).
     """
 
-    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0) -> None:
-        self._check("T_0", T_0, 1, kind=int)
-        self._check("T_mult", T_mult, 1, kind=int)
-        self._check("eta_min", eta_min)
-        self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
-        super().__init__(optimizer)
+    chained = False
 
-    def rate(self, t: int, base: float, group: int) -> float:
-        length = self.T_0
+    def rate(self, base: float, t: int, T_0: Positive, T_mult: Positive = 1, eta_min: Number = 0.0) -> float:
+        length = T_0
+        if T_mult == 1:
+            t %= length
         while t >= length:
-            t, length = t - length, length * self.T_mult
-            if self.T_mult == 1:
-                t %= length
-        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / length)) / 2
+            t, length = t - length, length * T_mult
+        return _cosine(base, eta_min, t / length)
 
 
-class OneCycleLR(LRScheduler):
+class _Cycle(LRScheduler):
+    """Learning rates up and down, whatever others set; and, with cycle_momentum, the momentum down and up."""
+
+    function, first, chained = "setup", 1, False
+
+    def _begin(self, lrs: list[float]) -> None:
+        """From these learning rates; with a momentum, which may be Adam's β₁."""
+        groups = self.optimizer.param_groups
+        found = next((name for name in ("momentum", "betas") if name in groups[0]), "")
+        self.momentum = found if self.cycle_momentum else ""
+        if self.cycle_momentum and not found:
+            kind = type(self.optimizer).__name__
+            raise ValueError(f"{type(self).__name__}: {kind} has no momentum: give cycle_momentum=False")
+        for group, lr in zip(groups, lrs):
+            group["initial_lr"] = group["lr"] = lr
+        super().setup()
+
+    def _momentum(self, group: int) -> float:
+        raise NotImplementedError
+
+    def step(self) -> None:
+        """One step on."""
+        super().step()
+        for i, group in enumerate(self.optimizer.param_groups if self.momentum else ()):
+            momentum = self._momentum(i)
+            group[self.momentum] = (momentum, group["betas"][1]) if self.momentum == "betas" else momentum
+
+
+class CyclicLR(_Cycle):
+    """From base_lr to max_lr in step_size_up equal steps and back in step_size_down (by default as many), for ever.
+
+    mode="triangular2" halves the height from cycle to cycle, "exp_range" makes it gamma^t; scale_fn, of the cycle's
+    number from 1 on or with scale_mode="iterations" of t, takes their place. With cycle_momentum the momentum (or
+    Adam's β₁) goes from max_momentum to base_momentum and back. Smith, "Cyclical learning rates for training neural
+    networks" (2017).
+    """
+
+    each = ("base_lr", "max_lr", "base_momentum", "max_momentum")
+
+    def setup(
+        self, base_lr: Number, max_lr: Number, step_size_up: Positive = 2000, step_size_down: Positive | None = None,
+        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular", gamma: Number = 1.0,
+        scale_fn: Callable[[float], float] | None = None, scale_mode: Literal["cycle", "iterations"] = "cycle",
+        cycle_momentum: bool = True, base_momentum: Share = 0.8, max_momentum: Share = 0.9,
+    ) -> None:  # fmt: skip
+        self._scale = scale_fn
+        self._begin(self.base_lr)
+
+    def _height(self, t: int) -> Any:
+        up, down = self.step_size_up, self.step_size_down or self.step_size_up
+        cycle, place = divmod(t, up + down)
+        height = place / up if place <= up else (up + down - place) / down
+        if self._scale is not None:
+            return height * self._scale(cycle + 1 if self.scale_mode == "cycle" else t)
+        return height * {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**t}[self.mode]
+
+    def _at(self, t: int, group: int) -> float:
+        return float(self.base_lr[group] + (self.max_lr[group] - self.base_lr[group]) * self._height(t))
+
+    def _momentum(self, group: int) -> float:
+        low, high = self.base_momentum[group], self.max_momentum[group]
+        return float(high - (high - low) * self._height(self.last_epoch))
+
+
+class OneCycleLR(_Cycle):
     """Up from max_lr / div_factor to max_lr over a share pct_start of all steps, then down to almost nothing.
 
     With cycle_momentum the momentum (or Adam's β₁) goes the other way, from max_momentum to base_momentum and back.
@@ -250,69 +314,41 @@ class OneCycleLR(LRScheduler):
         ValueError: a setting is out of its range; or, in `step`, all steps were made.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        max_lr: float | Sequence[float],
-        total_steps: int | None = None,
-        epochs: int | None = None,
-        steps_per_epoch: int | None = None,
-        pct_start: float = 0.3,
-        anneal_strategy: str = "cos",
-        cycle_momentum: bool = True,
-        base_momentum: float = 0.85,
-        max_momentum: float = 0.95,
-        div_factor: float = 25.0,
-        final_div_factor: float = 1e4,
+    each = ("max_lr", "base_momentum", "max_momentum")
+
+    def setup(
+        self, max_lr: Number, total_steps: Positive | None = None, epochs: Positive | None = None,
+        steps_per_epoch: Positive | None = None, pct_start: Share = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos", cycle_momentum: bool = True, base_momentum: Share = 0.85,
+        max_momentum: Share = 0.95, div_factor: Above0 = 25.0, final_div_factor: Above0 = 1e4,
         three_phase: bool = False,
-    ) -> None:
-        _Stateful.__init__(self, optimizer)
+    ) -> None:  # fmt: skip
         if total_steps is None:
             if epochs is None or steps_per_epoch is None:
                 raise ValueError("OneCycleLR: give total_steps, or epochs and steps_per_epoch")
             total_steps = epochs * steps_per_epoch
-        self._check("total_steps", total_steps, 1, kind=int)
-        self._check("pct_start", pct_start, 0, 1)
-        for name, number in (("base_momentum", base_momentum), ("max_momentum", max_momentum)):
-            self._check(name, number, 0, 1)
-        for name, number in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            self._check(name, number, math.ulp(0))
-        if not isinstance(anneal_strategy, str) or anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
-        groups = optimizer.param_groups
-        most = list(max_lr) if isinstance(max_lr, Sequence) else [max_lr] * len(groups)
-        if len(most) != len(groups):
-            raise ValueError(f"OneCycleLR: max_lr must be a number, or {len(groups)} of them, one for each group")
-        found = next((name for name in ("momentum", "betas") if name in groups[0]), "")
-        for rate in most:
-            self._check("max_lr", rate)
-        self.momentum = found if cycle_momentum else ""
-        if cycle_momentum and not self.momentum:
-            raise ValueError(f"OneCycleLR: {type(optimizer).__name__} has no momentum: give cycle_momentum=False")
-        self.total_steps, self.linear = total_steps, anneal_strategy == "linear"
-        up, end = pct_start * total_steps - 1, total_steps - 1
-        down = [(2 * pct_start * total_steps - 2, "least"), (end, "final")] if three_phase else [(end, "final")]
-        self._phases = ((up, "most"), *down)  # when each ends, and where
-        self._lrs = tuple(
-            {"least": m / div_factor, "most": m, "final": m / div_factor / final_div_factor} for m in most
-        )
-        self._momenta = {"least": max_momentum, "most": base_momentum, "final": max_momentum}
-        for group, lrs in zip(groups, self._lrs):
-            group["initial_lr"] = group["lr"] = lrs["least"]
-        super().__init__(optimizer)
+        self.total_steps = total_steps
+        middle = [(2 * pct_start * total_steps - 2, 0)] if three_phase else []
+        self._turns = [(0, 0), (pct_start * total_steps - 1, 1), *middle, (total_steps - 1, 2)]  # when, and where to
+        self._lrs = [(m / div_factor, m, m / div_factor / final_div_factor) for m in self.max_lr]
+        self._begin([first for first, _, _ in self._lrs])
 
-    def _along(self, t: int, at: Mapping[str, float]) -> float:
-        start, name = 0.0, "least"
-        for end, to in self._phases:
-            if t <= end or to == "final":
-                share = (t - start) / (end - start) if end > start else 1.0
-                share = share if self.linear else (1 - math.cos(math.pi * share)) / 2
-                return at[name] + (at[to] - at[name]) * share
-            start, name = end, to
-        raise AssertionError
+    def _along(self, t: int, places: tuple[float, float, float]) -> float:
+        """Where on the way along these three places."""
+        for (start, a), (end, b) in pairwise(self._turns):  # noqa: B007
+            if t <= end:
+                break
+        share = (t - start) / (end - start) if end > start else 1.0
+        if self.anneal_strategy == "linear":
+            return places[a] + (places[b] - places[a]) * share
+        return _cosine(places[a], places[b], share)
 
-    def rate(self, t: int, base: float, group: int) -> float:
+    def _at(self, t: int, group: int) -> float:
         return self._along(t, self._lrs[group])
+
+    def _momentum(self, group: int) -> float:
+        low, high = self.base_momentum[group], self.max_momentum[group]
+        return self._along(self.last_epoch, (high, low, high))
 
     def step(self) -> None:
         """One step on.
@@ -323,28 +359,24 @@ class OneCycleLR(LRScheduler):
         if self.last_epoch + 1 >= self.total_steps:
             raise ValueError(f"OneCycleLR: all {self.total_steps} steps were made: there is no learning rate beyond")
         super().step()
-        for group in self.optimizer.param_groups if self.momentum else ():
-            momentum = self._along(self.last_epoch, self._momenta)
-            group[self.momentum] = (momentum, group["betas"][1]) if self.momentum == "betas" else momentum
 
 
-def _same_optimizer(scheduler: _Stateful) -> None:
+def _same_optimizer(scheduler: _Scheduler) -> None:
     if any(s.optimizer is not scheduler.optimizer for s in scheduler.schedulers):
         raise ValueError(f"{type(scheduler).__name__}: all schedulers must have the same optimiser")
 
 
-class SequentialLR(_Stateful):
+class SequentialLR(_Scheduler):
     """One scheduler after the other; at each of the milestones the next one begins, with the first learning rates.
 
     Raises:
         ValueError: the milestones don't rise or aren't one fewer than the schedulers, or one has another optimiser.
     """
 
-    def __init__(self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int]) -> None:
-        super().__init__(optimizer)
+    def setup(self, schedulers: Sequence[LRScheduler], milestones: list[Count]) -> None:
         if len(milestones) != len(schedulers) - 1 or list(milestones) != sorted(set(milestones)):
             raise ValueError("SequentialLR: the milestones must rise, and be one fewer than the schedulers")
-        self.schedulers, self.milestones, self.last_epoch = list(schedulers), list(milestones), 0
+        self.schedulers, self.milestones, self.last_epoch = list(schedulers), milestones, 0
         _same_optimizer(self)
         schedulers[0].restart()
 
@@ -359,8 +391,10 @@ class SequentialLR(_Stateful):
             scheduler.step()
 
 
-class ChainedScheduler(_Stateful):
+class ChainedScheduler(_Scheduler):
     """Several schedulers at once: their factors are multiplied."""
+
+    subject = "schedulers"
 
     def __init__(self, schedulers: Sequence[LRScheduler]) -> None:
         if not schedulers:
@@ -376,7 +410,7 @@ class ChainedScheduler(_Stateful):
             scheduler.step()
 
 
-class ReduceLROnPlateau(_Stateful):
+class ReduceLROnPlateau(_Scheduler):
     """The learning rate times `factor` once a metric, as the validation loss, has not improved for `patience` steps.
 
         scheduler.step(validation_loss)
@@ -386,55 +420,31 @@ class ReduceLROnPlateau(_Stateful):
     above min_lr, and a change below eps is not made.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        threshold_mode: str = "rel",
-        cooldown: int = 0,
-        min_lr: float | Sequence[float] = 0.0,
-        eps: float = 1e-8,
-    ) -> None:
-        super().__init__(optimizer)
-        for name, number in (("threshold", threshold), ("eps", eps)):
-            self._check(name, number)
-        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < 1:
-            raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and below 1, got {factor!r}")
-        if str(mode) not in ("min", "max") or str(threshold_mode) not in ("rel", "abs"):
-            said = f"got {mode!r} and {threshold_mode!r}"
-            raise ValueError(f"ReduceLROnPlateau: mode must be 'min' or 'max', threshold_mode 'rel' or 'abs': {said}")
-        self._check("patience", patience, kind=int)
-        self._check("cooldown", cooldown, kind=int)
-        groups = len(optimizer.param_groups)
-        self.min_lrs = list(min_lr) if isinstance(min_lr, Sequence) else [min_lr] * groups
-        if len(self.min_lrs) != groups:
-            raise ValueError(f"ReduceLROnPlateau: min_lr must be a number, or {groups} of them, one for each group")
-        self.mode, self.threshold_mode = mode, threshold_mode
-        self.factor, self.patience, self.threshold, self.cooldown, self.eps = factor, patience, threshold, cooldown, eps
-        self.best = math.inf if mode == "min" else -math.inf
-        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+    each = ("min_lr",)
 
-    def _improves(self, value: float) -> bool:
-        if math.isinf(self.best):
-            return value < self.best if self.mode == "min" else value > self.best
-        margin = self.threshold * (self.best if self.threshold_mode == "rel" else 1)
-        return value < self.best - margin if self.mode == "min" else value > self.best + margin
+    def setup(
+        self, mode: Literal["min", "max"] = "min", factor: Below1 = 0.1, patience: Count = 10,
+        threshold: Number = 1e-4, threshold_mode: Literal["rel", "abs"] = "rel", cooldown: Count = 0,
+        min_lr: Number = 0.0, eps: Number = 1e-8,
+    ) -> None:  # fmt: skip
+        self._sign = 1 if mode == "min" else -1
+        self.best = self._sign * math.inf
+        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
 
     def step(self, metrics: Any) -> None:
         """One step on, which ended with this value."""
         value = float(metrics)
         self.last_epoch += 1
-        if self._improves(value):
+        margin = self.threshold * (self.best if self.threshold_mode == "rel" else 1)
+        margin = margin if math.isfinite(margin) else 0
+        if self._sign * value < self._sign * self.best - margin:
             self.best, self.num_bad_epochs = value, 0
         else:
             self.num_bad_epochs += 1
         if self.cooldown_counter > 0:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         if self.num_bad_epochs > self.patience:
-            for group, least in zip(self.optimizer.param_groups, self.min_lrs):
+            for group, least in zip(self.optimizer.param_groups, self.min_lr):
                 new = max(group["lr"] * self.factor, least)
                 if group["lr"] - new > self.eps:
                     group["lr"] = new
