@@ -174,10 +174,9 @@ class Optimizer(Configured):
     def state_dict(self) -> dict[str, Any]:
         """A copy of the settings and of all that is remembered, by name, as `tg.save` takes it.
 
-        `lr` is the first group's, `group1.lr` that of the one after it; `velocity.0` is the first parameter's. None is
-        nan. Settings that are texts are left out: they stay as the constructor got them.
+        `lr` is the first group's, `group1.lr` that of the one after it; `velocity.0` is the first parameter's.
         """
-        settings = {key: _as_numbers(self.param_groups[i][name]) for (i, name), key in self._keys().items()}
+        settings = {key: self.param_groups[i][name] for (i, name), key in self._keys().items()}
         slots = {
             f"{name}.{i}": np.copy(v, order="K")
             for i, p in enumerate(self.parameters)
@@ -187,9 +186,8 @@ class Optimizer(Configured):
 
     def _keys(self) -> dict[tuple[int, str], str]:
         """(group, setting) to its name in the state."""
-        numbers = [name for name, p in self.parameters_of.items() if not str(p.annotation).startswith("Literal")]
         groups = range(len(self.param_groups))
-        return {(i, name): (f"group{i}." if i else "") + name for i in groups for name in numbers}
+        return {(i, name): (f"group{i}." if i else "") + name for i in groups for name in self.parameters_of}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a `state_dict` of the same kind of optimiser over the same parameters, maybe of other dtypes.
@@ -226,17 +224,10 @@ class Optimizer(Configured):
         self.state = state
 
 
-def _as_numbers(value: Any) -> Any:
-    """A setting for a file, which has no None."""
-    return tuple(map(_as_numbers, value)) if isinstance(value, tuple) else math.nan if value is None else value
-
-
 def _plain(value: Any) -> Any:
     """A setting that a file gave as an array."""
     value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 class Slot(dict[str, Any]):
