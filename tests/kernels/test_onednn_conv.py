@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_convolutions_are_as_the_plain_ones(
     as_plain(versions.conv, x, w, b, windows, groups)
     as_plain(versions.conv_input, g, w, None, windows, groups)
     as_plain(versions.conv_input, g, w, bx, windows, groups)
-    as_plain(versions.conv_weight, x, g, windows, groups)
+    as_plain(versions.conv_weight, x, g, windows, groups, terms=n * math.prod(windows.places))
     as_plain(versions.conv, x[0], in_order(w, "backwards"), None, windows, groups)
     as_plain(versions.conv_weight, x[0], g[0], windows, groups)
 
