@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..ops import activation as rules
-from ..ops.special import ndtr
 from ..values import Array
 from .blocks import in_blocks
 
@@ -94,25 +93,12 @@ def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: flo
         np.copyto(gx, g, where=above)
 
 
-def _floats(x: Array) -> bool:
-    return type(x) is np.ndarray and x.dtype.char in "fd" and x.size > 0 < x.ndim
-
-
-def _within(x: Array, end: float) -> Array:
-    """x, held within ±end if it is not already: to look takes half as long."""
-    return x if -end < x.min() and x.max() < end else x.clip(-end, end)
-
-
-def _times(x: Array, within: Array, p: Array, end: float) -> Array:
-    return x * p if within is x else x.clip(-end, np.inf) * p
-
-
-@rules.silu_forward.register
-def silu(x: Array) -> Any:
-    if not _floats(x):
+@rules.gated.register
+def gated(x: Array, gate: Array, end: float) -> Any:
+    """x itself, if it lies within its ends already: to look takes half as long as to clip."""
+    if type(x) is not np.ndarray or not x.size or x.dtype.char not in "fd":
         return NotImplemented
-    s, within = rules.sigmoid(x), _within(x, rules.ENDS_OF_SIGMOID)
-    return _times(x, within, s, rules.ENDS_OF_SIGMOID), within, s
+    return (x * gate, x) if -end < x.min() and x.max() < end else rules.gated.plain(x, gate, end)
 
 
 @in_blocks(rules.silu_gradient, work=2)
@@ -122,14 +108,6 @@ def silu_gradient(gx: Array, g: Array, x: Array, s: Array) -> None:
     gx += 1
     gx *= s
     gx *= g
-
-
-@rules.gelu_forward.register
-def gelu(x: Array) -> Any:
-    if not _floats(x):
-        return NotImplemented
-    p, within = ndtr(x), _within(x, rules.ENDS_OF_NORMAL)
-    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
 
 
 @in_blocks(rules.gelu_gradient, work=3)
@@ -143,18 +121,15 @@ def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
     gx *= g
 
 
-@rules.gelu_tanh_forward.register
-def gelu_tanh(x: Array) -> Any:
-    if not _floats(x):
-        return NotImplemented
-    within = _within(x, rules.ENDS_OF_NORMAL)
-    z = within * within
-    z *= 0.044715
-    z += 1
-    z *= within
-    z *= math.sqrt(8 / math.pi)
-    p = sigmoid(z)
-    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
+@in_blocks(rules.gelu_tanh_gate, work=3)
+def gelu_tanh_gate(p: Array, x: Array) -> None:
+    within = x.clip(-rules.ENDS_OF_NORMAL, rules.ENDS_OF_NORMAL)
+    np.multiply(within, within, out=p)
+    p *= 0.044715
+    p += 1
+    p *= within
+    p *= math.sqrt(8 / math.pi)
+    p[...] = sigmoid(p)
 
 
 @in_blocks(rules.gelu_tanh_gradient, work=3)

@@ -160,8 +160,13 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-# Beyond these σ(x) and Φ(x) are 0 or 1 in any dtype. So x is held within them where 0 · ∞ would be NaN.
-ENDS_OF_SIGMOID, ENDS_OF_NORMAL = 1000, 50
+ENDS_OF_SIGMOID, ENDS_OF_NORMAL = 1000, 50  # beyond these σ(x) and Φ(x) are 0 or 1 in any dtype
+
+
+@array_code
+def gated(x: Array, gate: Array, end: float) -> tuple[Array, Array]:
+    """x · gate, and x held within ±end. Below -end the gate is 0, where x · gate may be -∞ · 0."""
+    return np.clip(x, -end, np.inf) * gate, np.clip(x, -end, end)
 
 
 @forward
@@ -212,13 +217,6 @@ TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigm
 
 
 @array_code
-def silu_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and σ(x)."""
-    s = sigmoid(x)
-    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * s, np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID), s
-
-
-@array_code
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
     return g * (s * (1 + x * (1 - s)))
 
@@ -226,7 +224,8 @@ def silu_gradient(g: Array, x: Array, s: Array) -> Array:
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
-    y, within, s = silu_forward(x)
+    s = sigmoid(x)
+    y, within = gated(x, s, ENDS_OF_SIGMOID)
     return y, (lambda g: silu_gradient(g, within, s),)
 
 
@@ -234,18 +233,8 @@ def silu(x: Array) -> Rule:
 def mish(x: Array) -> Rule:
     """out = x · t, t = tanh(log(1 + eˣ))        ∂L/∂x = g · (t + x · (1 - t²) · σ(x))"""
     t = tanh(softplus(x))
-
-    def slope() -> Array:
-        return t + np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
-
-    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
-
-
-@array_code
-def gelu_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and Φ(x)."""
-    p = ndtr(x)
-    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL), p
+    y, within = gated(x, t, ENDS_OF_SIGMOID)
+    return y, (lambda g: g * (t + within * ((1 - t * t) * sigmoid(x))),)
 
 
 @array_code
@@ -254,11 +243,10 @@ def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
 
 
 @array_code
-def gelu_tanh_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and ½ · (1 + tanh z) = σ(2z)."""
+def gelu_tanh_gate(x: Array) -> Array:
+    """½ · (1 + tanh z) = σ(2z)"""
     c = np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL)
-    p = sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
-    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, c, p
+    return sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
 
 
 @array_code
@@ -276,13 +264,11 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
-    if approximate == "none":
-        y, within, p = gelu_forward(x)
-        return y, (lambda g: gelu_gradient(g, within, p),)
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    y, within, p = gelu_tanh_forward(x)
-    return y, (lambda g: gelu_tanh_gradient(g, within, p),)
+    p, gradient = (ndtr(x), gelu_gradient) if approximate == "none" else (gelu_tanh_gate(x), gelu_tanh_gradient)
+    y, within = gated(x, p, ENDS_OF_NORMAL)
+    return y, (lambda g: gradient(g, within, p),)
 
 
 @forward
