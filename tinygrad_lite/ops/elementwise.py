@@ -186,16 +186,6 @@ def log1p(x: Array) -> Rule:
     return ufuncs.log1p(x), (lambda g: g / (1 + x),)
 
 
-@forward
-def logaddexp_forward(x: Array, y: Array) -> Array:
-    return np.logaddexp(x, y)
-
-
-@forward
-def logaddexp2_forward(x: Array, y: Array) -> Array:
-    return np.logaddexp2(x, y)
-
-
 @array_code
 def logaddexp_gradient(g: Array, x: Array, y: Array) -> Array:
     return g * share(x, y, np.exp)
@@ -219,7 +209,7 @@ def logaddexp(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = logaddexp_forward(x, y)
+    out = ufuncs.logaddexp(x, y)
     return out, (lambda g: logaddexp_gradient(g, x, y), lambda g: logaddexp_gradient(g, y, x))
 
 
@@ -229,7 +219,7 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = logaddexp2_forward(x, y)
+    out = ufuncs.logaddexp2(x, y)
     return out, (lambda g: logaddexp2_gradient(g, x, y), lambda g: logaddexp2_gradient(g, y, x))
 
 
