@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.ops.resample import interpolate, pixel_shuffle, pixel_unshuffle
+from tinygrad_lite.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
 from .cases import rand
 

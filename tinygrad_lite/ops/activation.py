@@ -77,10 +77,7 @@ def prelu(x: Array, weight: Array) -> Array:
     if np.size(weight) != 1:
         channels = np.shape(x)[1] if np.ndim(x) > 1 else None
         if np.shape(weight) != (channels,):
-            raise ValueError(
-                f"prelu: x has shape {np.shape(x)} but weight has shape {np.shape(weight)}: "
-                "weight needs one element, or one for each of x's channels (axis 1)"
-            )
+            raise ValueError("weight needs one element, or one for each of x's channels (axis 1)")
         weight = np.reshape(weight, (-1,) + (1,) * (np.ndim(x) - 2))
     return np.where(x > 0, x, weight * x) if np.ndim(x) else np.where(x > 0, x, np.reshape(weight, ()) * x)
 
@@ -148,7 +145,7 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
         ValueError: λ is negative.
     """
     if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, and is {lambd}")
+        raise ValueError(f"lambd must not be negative, and is {lambd}")
     return x - np.clip(x, -lambd, lambd)
 
 
@@ -265,7 +262,7 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
     if approximate not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
+        raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
     p, gradient = (ndtr(x), gelu_gradient) if approximate == "none" else (gelu_tanh_gate(x), gelu_tanh_gradient)
     y, within = gated(x, p, ENDS_OF_NORMAL)
     return y, (lambda g: gradient(g, within, p),)
@@ -401,6 +398,6 @@ def glu(x: Array, axis: int = -1) -> Array:
         ValueError: x cannot be halved there.
     """
     if not np.ndim(x) or np.shape(x)[axis] % 2:
-        raise ValueError(f"glu: x has shape {np.shape(x)}: it needs an even length along axis {axis} to be halved")
+        raise ValueError(f"x needs an even length along axis {axis} to be halved")
     a, b = np.split(x, 2, axis=axis)
     return a * sigmoid(b)

@@ -27,10 +27,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         ValueError: x's last axis is not as long as weight's.
     """
     if np.ndim(x) < 1 or np.ndim(weight) not in (1, 2) or np.shape(x)[-1] != np.shape(weight)[-1]:
-        raise ValueError(
-            f"linear: x has shape {np.shape(x)} but weight has shape {np.shape(weight)}: "
-            "x's last axis must equal weight's last (weight is (out, in))"
-        )
+        raise ValueError("x's last axis must equal weight's last (weight is (out, in))")
     out = x @ weight.T
     return out if bias is None else out + bias
 
@@ -49,30 +46,20 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
     """
     a, b, w = np.shape(input1), np.shape(input2), np.shape(weight)
     if len(w) != 3 or not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
-        raise ValueError(
-            f"bilinear: input1 has shape {a}, input2 {b} and weight {w}: "
-            "they need (…, in1), (…, in2) and (out, in1, in2)"
-        )
+        raise ValueError("input1, input2 and weight need shapes (…, in1), (…, in2) and (out, in1, in2)")
     out = np.einsum("...i,kij,...j->...k", input1, weight, input2)
     return out if bias is None else out + bias
 
 
-def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
+def _whole_numbers(indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
     indices = np.asarray(detached(indices))
     if indices.dtype.kind not in "iu":
-        raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
+        raise TypeError(f"indices must be integers, not {indices.dtype}")
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
     if wrong.size:
-        raise IndexError(f"{name}: index {wrong[0]} is out of range: {of}")
+        raise IndexError(f"index {wrong[0]} is out of range: {of}")
     return indices
-
-
-def _whole_number(name: str, what: str, value: Any) -> int:
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {what} must be an integer, not {value!r}") from None
 
 
 def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Array:
@@ -88,13 +75,13 @@ def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Arra
         TypeError: indices or padding_idx that are not integers.
     """
     rows = np.shape(weight)[0]
-    input = _whole_numbers("embedding", input, rows, f"weight has {rows} rows")
+    input = _whole_numbers(input, rows, f"weight has {rows} rows")
     out = weight[input]
     if padding_idx is None:
         return out
-    padding_idx = _whole_number("embedding", "padding_idx", padding_idx)
+    padding_idx = index(padding_idx)
     if not -rows <= padding_idx < rows:
-        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range: weight has {rows} rows")
+        raise IndexError(f"padding_idx {padding_idx} is out of range: weight has {rows} rows")
     return np.where((input == padding_idx % rows)[..., None], detached(weight)[padding_idx], out)
 
 
@@ -110,13 +97,13 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
         ValueError: no indices and no num_classes.
         TypeError: indices or num_classes that are not integers.
     """
-    num_classes = _whole_number("one_hot", "num_classes", num_classes)
+    num_classes = index(num_classes)
     if num_classes < 0:
-        indices = _whole_numbers("one_hot", indices, None, "it must not be negative")
+        indices = _whole_numbers(indices, None, "it must not be negative")
         if not indices.size:
-            raise ValueError("one_hot: without any index num_classes cannot be told: give it")
+            raise ValueError("without any index num_classes cannot be told: give it")
         num_classes = int(indices.max()) + 1
-    indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
+    indices = _whole_numbers(indices, num_classes, f"num_classes is {num_classes}")
     check_size((*indices.shape, num_classes), indices)
     return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
 
@@ -135,7 +122,7 @@ def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
         ValueError: p is not in [0, 1].
     """
     if not (isinstance(p, (int, float, np.number)) and 0 <= p <= 1):
-        raise ValueError(f"dropout: p must lie in [0, 1], not {p!r}")
+        raise ValueError(f"p must lie in [0, 1], not {p!r}")
     if not training or p == 0:
         return x
     kept = random.generator.random(np.shape(x), np.float32) >= p

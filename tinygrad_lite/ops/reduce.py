@@ -274,10 +274,7 @@ def average(
     if np.shape(weights) != np.shape(x):
         axes = _axes(axis, np.ndim(x))
         if np.shape(weights) != tuple(np.shape(x)[i] for i in axes):
-            raise ValueError(
-                f"average: weights has shape {np.shape(weights)}, but x has shape {np.shape(x)} and axis is {axis}: "
-                "give weights of x's shape, or of the shape of the axes that are averaged over"
-            )
+            raise ValueError("weights must have x's shape, or the shape of the axes that are averaged over")
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(x))])
     weight = np.sum(np.broadcast_to(weights, np.shape(x)), axis=axis, keepdims=keepdims)
