@@ -53,10 +53,13 @@ def per_axis(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     values = values * n if len(values) == 1 else values
     if len(values) != n or not all(isinstance(v, (int, np.integer)) and v >= least for v in values):
-        raise ValueError(
-            f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis; got {value!r}"
-        )
+        raise ValueError(f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis")
     return tuple(map(int, values))
+
+
+def check_rank(n: int, x: Array) -> None:
+    if np.ndim(x) not in (n + 1, n + 2):
+        raise ValueError(f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example")
 
 
 def slide(
@@ -80,17 +83,14 @@ def _slide(
     span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation))
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise ValueError(f"padding='same' needs stride 1, got stride {stride}; give the padding in integers")
+            raise ValueError(f"padding='same' needs stride 1, not {stride}: give the padding in integers")
         return Windows(size, kernel, stride, dilation, tuple((s - 1) // 2 for s in span), size)
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"padding must be integers, 'same' or 'valid'; got {padding!r}")
     padding = (0,) * n if padding == "valid" else per_axis(padding, n, "padding", 0)
     room = [length + 2 * p - s for length, p, s in zip(size, padding, span)]
     if min(room) < 0:
-        raise ValueError(
-            f"a window of {kernel} with dilation {dilation} spans {span}, which is larger than the input of {size} "
-            f"with padding {padding}: use a smaller window or more padding"
-        )
+        raise ValueError(f"a window of {kernel} spans {span}, larger than the input of {size} with padding {padding}")
     places = [r // s + 1 for r, s in zip(room, stride)]
     if ceil_mode:
         places = [math.ceil(r / s) + 1 for r, s in zip(room, stride)]
