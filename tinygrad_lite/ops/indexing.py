@@ -155,8 +155,6 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
     Raises:
         IndexError: an index is out of range and `mode` is "raise".
     """
-    if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     shape = np.shape(a)
     if axis is None or not shape:
         places = _in_range(indices, prod(shape), mode)
@@ -168,6 +166,8 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
 
 def _in_range(indices: Any, n: int, mode: str) -> Array:
     """Indices into `n` elements, those out of range brought into it as `mode` says."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     indices = np.asarray(detached(indices))
     if mode == "wrap" or not indices.size:  # an empty list makes an array of floats
         return indices.astype(np.intp) % max(n, 1)
@@ -249,8 +249,6 @@ def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     Raises:
         ValueError: an element of `a` is not in 0 … len(choices) - 1, and `mode` is "raise".
     """
-    if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     a = _in_range(a, len(choices), mode)
     a = a.astype(np.intp) if a.dtype == bool else a
     if mode == "raise" and np.any((a < 0) | (a >= len(choices))):
@@ -317,10 +315,7 @@ def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array
     axis = None if axis is None else normalize_axis_index(axis, len(shape))
     if index.ndim != len(shape) or any(i > n for d, (i, n) in enumerate(zip(index.shape, shape)) if d != axis):
         but = "" if axis is None else f" but axis {axis}"
-        raise ValueError(
-            f"index has shape {index.shape} and {of} has shape {shape}: they must have as many axes, "
-            f"and the index must not be longer along any{but}"
-        )
+        raise ValueError(f"the index must have as many axes as {of}, and must not be longer along any{but}")
     return index
 
 

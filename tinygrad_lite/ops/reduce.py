@@ -182,12 +182,8 @@ def var(
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
     no_out(out)
-
-    def closure(g: Array) -> Array:
-        n = counted(x, axis, keepdims, where)
-        return spread(2 * wide(g) / (n - ddof), np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
-
-    return np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where)), (closure,)
+    value = np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
+    return value, (lambda g: variance_gradient(wide(g), x, axis, ddof, keepdims, where),)
 
 
 @op(np.std, linear=False)
@@ -209,17 +205,17 @@ def std(
     value = np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
 
     def closure(g: Array) -> Array:
-        n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
-        return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
+        twice = 2 * np.where(value == 0, 1, wide(value))
+        return variance_gradient(wide(g) / twice, x, axis, ddof, keepdims, where)
 
     return value, (closure,)
 
 
-def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
-    """How far each element is from the mean; 0 for those that a mask keeps out."""
-    d = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
-    return d if where is True else keep(d, where)
+def variance_gradient(g: Array, x: Array, axis: Axis, ddof: int, keepdims: bool, where: Any) -> Array:
+    """g · 2 (x - mean x) / (n - ddof); 0 for what a mask keeps out."""
+    scaled = 2 * g / (counted(x, axis, keepdims, where) - ddof)
+    deviation = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
+    return spread(scaled, np.shape(x), axis, keepdims, where) * (deviation if where is True else keep(deviation, where))
 
 
 # ----------------------------------------------------------------------------------------------------- extremes

@@ -330,10 +330,7 @@ def split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
         ValueError: the axis cannot be divided into so many equal parts.
     """
     if np.ndim(indices_or_sections) == 0 and np.shape(ary)[axis] % int(indices_or_sections):
-        raise ValueError(
-            f"axis {axis} of shape {np.shape(ary)} does not divide into {indices_or_sections} equal parts: "
-            "give the indices to split at, or use np.array_split"
-        )
+        raise ValueError(f"axis {axis} does not divide into equal parts: give indices, or use np.array_split")
     return list(np.array_split(ary, indices_or_sections, axis))
 
 
