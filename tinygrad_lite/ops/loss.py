@@ -115,12 +115,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: f
 
 
 def poisson_nll_loss(
-    input: Array,
-    target: Array,
-    log_input: bool = True,
-    full: bool = False,
-    eps: float = 1e-8,
-    reduction: str = "mean",
+    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Array:
     """The negative log likelihood of counts: e^input - target · input, where the input is the logarithm of the rate.
 
@@ -223,11 +218,7 @@ def logistic_nll(x: Array, y: Array) -> Rule:
 
 
 def binary_cross_entropy_with_logits(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
-    reduction: str = "mean",
-    pos_weight: Array | None = None,
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
 ) -> Array:
     """binary_cross_entropy of sigmoid(input), in the form that never overflows and loses no digits.
 

@@ -91,9 +91,7 @@ def sum(
 
 
 @forward
-def mean_forward(
-    x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Any = True
-) -> Array:
+def mean_forward(x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Array:
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
 
 

@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import math
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -140,18 +139,13 @@ def over_axes(n: int, definition: Callable[Concatenate[int, P], T]) -> Callable[
 
     In its docstring *size, *kernel and *places become the names of the n axes, and `_nd` becomes `2d`.
     """
-    name = _named(definition.__name__, n)
-    assert isinstance(definition, types.FunctionType)
-    # a copy by that name, which Python's own errors show
-    copy = types.FunctionType(definition.__code__, definition.__globals__, name, definition.__defaults__)
-    copy.__qualname__ = name
 
     def bound(*args: P.args, **kwargs: P.kwargs) -> T:
-        return copy(n, *args, **kwargs)  # type: ignore[no-any-return]
+        return definition(n, *args, **kwargs)
 
     first, *others = inspect.signature(definition).parameters.values()
     functools.update_wrapper(bound, definition)
-    bound.__name__ = bound.__qualname__ = name
+    bound.__name__ = bound.__qualname__ = _named(definition.__name__, n)
     bound.__doc__ = _named(inspect.getdoc(definition) or "", n)
     bound.__annotations__ = {k: v for k, v in definition.__annotations__.items() if k != first.name}
     bound.__signature__ = inspect.signature(definition).replace(parameters=others)  # type: ignore[attr-defined]
