@@ -236,12 +236,6 @@ def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
     return np.take(a, np.flatnonzero(condition), axis)
 
 
-@implements(np.extract)
-def extract(condition: Any, arr: Array) -> Array:
-    """The elements of `arr` where `condition` is true, along one axis."""
-    return np.take(arr, np.flatnonzero(detached(condition)))
-
-
 @implements(np.choose)
 def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     """out[i] = choices[a[i]][i], all broadcast against each other.

@@ -220,18 +220,6 @@ def _trace(a: Array, offset: int = 0) -> Array:
     return np.trace(a, offset, -2, -1)
 
 
-@implements(np.linalg.matrix_transpose)
-def _matrix_transpose(x: Array, /) -> Array:
-    """`np.linalg.matrix_transpose`: the last two axes swapped."""
-    return T(x)
-
-
-@implements(np.linalg.diagonal)
-def _diagonal(a: Array, /, *, offset: int = 0) -> Array:
-    """`np.linalg.diagonal`: the diagonal of each matrix of a stack."""
-    return np.diagonal(a, offset, -2, -1)
-
-
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Array, n: int) -> Array:
     """`np.linalg.matrix_power`: a @ a @ … n times, by repeated squaring; of the inverse where n is negative.
