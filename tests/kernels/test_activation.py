@@ -36,7 +36,6 @@ TWO: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.leaky_relu_gradient, (0,)),
     (activation.leaky_relu_gradient, (-0.5,)),
     (activation.leaky_relu_gradient, (1.67,)),
-    (activation.hardtanh_gradient, (-1.0, 1)),
     (activation.sigmoid_gradient, ()),
     (activation.gated, (1000.0,)),
     (activation.gated, (0.5,)),

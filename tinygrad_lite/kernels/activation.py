@@ -45,12 +45,6 @@ def _bent(out: Array, x: Array, slope: float) -> None:
         out += slope
 
 
-@in_blocks(rules.hardtanh_gradient)
-def hardtanh_gradient(gx: Array, g: Array, x: Array, low: float, high: float) -> None:
-    gx[...] = (x > low) & (x < high)
-    gx *= g
-
-
 @in_blocks(rules.sigmoid_forward, work=3)
 def sigmoid(y: Array, x: Array) -> None:
     np.negative(x, out=y)

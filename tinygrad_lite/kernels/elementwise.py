@@ -32,11 +32,7 @@ for _point in [point for point in vars(ufuncs).values() if isinstance(getattr(po
     shared(_point)
 
 
-def _is_power(x: Array, y: Any) -> bool:
-    return type(y) in (int, float) and y not in SHORT_CUTS
-
-
-@in_blocks(rules.power_forward, work=3, when=_is_power)
+@in_blocks(rules.power_forward, work=3, when=lambda x, y: type(y) in (int, float) and y not in SHORT_CUTS)
 def power(out: Array, x: Array, y: float) -> None:
     """xʸ. For a whole number y by products: NumPy's power of float32 takes up to 150 ns an element, and a product ½."""
     if y == y // 1 and abs(y) <= MOST:

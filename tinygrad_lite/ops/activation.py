@@ -82,18 +82,13 @@ def prelu(x: Array, weight: Array) -> Array:
     return np.where(x > 0, x, weight * x) if np.ndim(x) else np.where(x > 0, x, np.reshape(weight, ()) * x)
 
 
-@array_code
-def hardtanh_gradient(g: Array, x: Array, low: float, high: float) -> Array:
-    return g * ((x > low) & (x < high))
-
-
 @op
 def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
     """out = min(max(x, min_val), max_val)        ∂L/∂x = g · [min_val < x < max_val]
 
     The derivative at both corners is 0.
     """
-    return np.clip(x, min_val, max_val), (lambda g: hardtanh_gradient(g, x, min_val, max_val),)
+    return np.clip(x, min_val, max_val), (lambda g: g * ((x > min_val) & (x < max_val)),)
 
 
 def relu6(x: Array) -> Array:
