@@ -325,7 +325,6 @@ def _source(src: Array, index: Any) -> Array:
     return src[tuple(map(slice, _within(index, np.shape(src), "src").shape))]
 
 
-@implements()
 def gather(input: Array, axis: int, index: Any) -> Array:
     """out[i, j] = input[index[i, j], j] for axis 0, and so on for each axis: as `torch.gather`.
 
@@ -342,7 +341,6 @@ def gather(input: Array, axis: int, index: Any) -> Array:
     return np.take(input, _places(input, axis, index))
 
 
-@implements()
 def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
     """`input`, but out[index[i, j], j] = src[i, j] for axis 0, and so on: as `torch.scatter`.
 
@@ -360,7 +358,6 @@ def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
     return _put(input, _places(input, axis, index), _source(src, index) if np.ndim(src) else src)
 
 
-@implements()
 def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
     """`input`, but out[index[i, j], j] += src[i, j] for axis 0, and so on: as `torch.scatter_add`.
 
@@ -370,7 +367,6 @@ def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
     return input + np.reshape(added, np.shape(input))
 
 
-@implements()
 def index_select(input: Array, axis: int, index: Any) -> Array:
     """The slices of `input` along `axis` at the one-dimensional `index`: as `torch.index_select`.
 
@@ -382,7 +378,6 @@ def index_select(input: Array, axis: int, index: Any) -> Array:
     return np.take(input, index, axis)
 
 
-@implements()
 def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: float = 1) -> Array:
     """`input` with alpha · source[i] added to its slice index[i] along `axis`: as `torch.index_add`.
 
@@ -399,13 +394,11 @@ def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: floa
     return input + alpha * add_at(source, (slice(None),) * axis + (index.astype(np.intp),), shape)
 
 
-@implements()
 def masked_fill(input: Array, mask: Any, value: Array) -> Array:
     """`input`, but `value` (a number, or a tensor without axes) where `mask` is true: as `torch.Tensor.masked_fill`."""
     return np.where(detached(mask), value, input)
 
 
-@implements()
 def masked_select(input: Array, mask: Any) -> Array:
     """The elements of `input` where `mask` is true, along one axis, after broadcasting: as `torch.masked_select`."""
     input, mask = np.broadcast_arrays(input, detached(mask))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -187,12 +188,9 @@ def pack(*parts: Array) -> Array:
 
 def unpack(packed: Array, *shapes: Shape) -> list[Array]:
     """The matrices of these shapes that were packed."""
-    parts, start = [], 0
-    for rows, columns in shapes:
-        part = packed[..., start : start + rows * columns]
-        parts.append(np.reshape(part, (*np.shape(packed)[:-1], rows, columns)))
-        start += rows * columns
-    return parts
+    ends = accumulate([rows * columns for rows, columns in shapes], initial=0)
+    stack = np.shape(packed)[:-1]
+    return [np.reshape(packed[..., i:j], (*stack, *shape)) for (i, j), shape in zip(pairwise(ends), shapes)]
 
 
 def mirrored(x: Array) -> Array:
