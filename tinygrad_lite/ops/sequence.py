@@ -121,32 +121,27 @@ def convolve(x: Array, w: Array) -> Rule:
 @implements(np.convolve)
 def _convolve(a: Array, v: Array, mode: Extent = "full") -> Array:
     """`np.convolve` of two sequences: "full", "same" (the middle part, as long as the longer one) or "valid"."""
-    a, v = _sequences(a, v, mode)
-    short, long = sorted((len(a), len(v)))
-    return _middle(convolve(a, v), mode, short, long, (short - 1) // 2)
+    return _convolved(a, v, mode, turn=False)
 
 
 @implements(np.correlate)
 def correlate(a: Array, v: Array, mode: Extent = "valid") -> Array:
     """`np.correlate` of two sequences: outₖ = Σᵢ aᵢ₊ₖ · vᵢ, modes as in np.convolve."""
-    a, v = _sequences(a, v, mode)
-    short, long = sorted((len(a), len(v)))
-    start = short // 2 if len(v) > len(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
-    return _middle(convolve(a, v[::-1]), mode, short, long, start)
+    return _convolved(a, v, mode, turn=True)
 
 
-def _sequences(a: Array, v: Array, mode: str) -> list[Array]:
+def _convolved(a: Array, v: Array, mode: Extent, turn: bool) -> Array:
+    """The part that `mode` names of the full convolution, or with v turned round, of the full correlation."""
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode must be 'full', 'same' or 'valid', not {mode!r}")
-    for x in (a, v):
-        if np.ndim(x) > 1 or np.size(x) == 0:
-            raise ValueError("both must be sequences, not empty")
-    return [x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v)]
-
-
-def _middle(full: Array, mode: Extent, short: int, long: int, start: int) -> Array:
+    if max(np.ndim(a), np.ndim(v)) > 1 or 0 in (np.size(a), np.size(v)):
+        raise ValueError("both must be sequences, not empty")
+    a, v = (x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v))
+    short, long = sorted((len(a), len(v)))
+    full = convolve(a, v[::-1] if turn else v)
     if mode == "full":
         return full
+    start = short // 2 if turn and len(v) > len(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
     return full[start : start + long] if mode == "same" else full[short - 1 : long]
 
 
