@@ -7,6 +7,7 @@ import math
 import operator
 import string
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -209,15 +210,9 @@ def _cross_along(a: Array, b: Array, axis: int = -1) -> Array:
 
 
 @implements(np.trace)
-def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """`np.trace`: the sum of a diagonal."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
-
-
-@implements(np.linalg.trace)
-def _trace(a: Array, offset: int = 0) -> Array:
-    """`np.linalg.trace`: the sum of the diagonal of each matrix of a stack."""
-    return np.trace(a, offset, -2, -1)
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @implements(np.linalg.matrix_power)

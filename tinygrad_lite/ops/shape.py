@@ -490,8 +490,8 @@ def triu(m: Array, k: int = 0) -> Rule:
 
 # These are made of methods and functions that a Tensor has, so they serve a Tensor as they are.
 MADE_OF_OTHERS: list[Callable[..., Any]] = [
-    np.moveaxis, np.rollaxis, np.array_split, np.split, np.vsplit, np.hsplit, np.dsplit, np.extract,
-    np.linalg.diagonal, np.linalg.matrix_transpose, *([np.unstack] if hasattr(np, "unstack") else []),  # NumPy 2.1
+    np.moveaxis, np.rollaxis, np.array_split, np.split, np.vsplit, np.hsplit, np.dsplit, np.extract, np.linalg.diagonal,
+    np.linalg.trace, np.linalg.matrix_transpose, *([np.unstack] if hasattr(np, "unstack") else []),  # NumPy 2.1
 ]  # fmt: skip
 for _function in MADE_OF_OTHERS:
     implements(_function)(unwrap(_function))
