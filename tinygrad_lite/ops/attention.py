@@ -53,10 +53,7 @@ def scaled_dot_product_attention(
         return dropout(softmax(scores), dropout_p) @ value
     allowed = detached(bias) if hasattr(bias, "dtype") else np.asarray(bias)
     if allowed.dtype.kind in "iu":
-        raise TypeError(
-            f"attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend (mask.astype(bool)), "
-            "or floating numbers, which are added to the scores"
-        )
+        raise TypeError(f"attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend, or floats")
     if allowed.dtype == bool:
         bias = np.where(allowed, 0, -np.inf).astype(scores.dtype)
     else:

@@ -44,11 +44,7 @@ def einsum(*operands: Any, optimize: Any = True) -> Rule:
 def _gradient(k: int, arrays: list[Array], inputs: tuple[str, ...], output: str, g: Array) -> Array:
     """∂L/∂(operand k): the same sum of products with g in the place of operand k."""
     x, letters = arrays[k], inputs[k]
-    factors, terms = [g], [output]
-    for i, (array, term) in enumerate(zip(arrays, inputs)):
-        if i != k:
-            factors.append(array)
-            terms.append(term)
+    factors, terms = [g, *arrays[:k], *arrays[k + 1 :]], [output, *inputs[:k], *inputs[k + 1 :]]
     fresh = (c for c in string.ascii_letters if c not in "".join(inputs))
     own = ""
     for c, n in zip(letters, np.shape(x)):
@@ -117,14 +113,11 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     Raises:
         ValueError: the axes of a pair differ in size.
     """
-    axes_a: Any
-    axes_b: Any
     if isinstance(axes, (int, np.integer)):
         if not 0 <= axes <= min(np.ndim(a), np.ndim(b)):
             raise ValueError(f"axes={axes}, but a has {np.ndim(a)} axes and b has {np.ndim(b)}")
-        axes_a, axes_b = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
-    else:
-        axes_a, axes_b = ([axis] if isinstance(axis, (int, np.integer)) else axis for axis in axes)
+        axes = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
+    axes_a, axes_b = ([axis] if isinstance(axis, (int, np.integer)) else axis for axis in axes)
     left = string.ascii_lowercase[: np.ndim(a)]
     right = list(string.ascii_uppercase[: np.ndim(b)])
     if len(axes_a) != len(axes_b):

@@ -145,11 +145,10 @@ def gaussian_nll_loss(
     """
     _same_shape(input, target)
     shape = np.shape(input)
-    if np.shape(var) not in (shape, ()):
-        if np.shape(var) == shape[:-1]:
-            var = np.expand_dims(var, -1)
-        elif np.shape(var) != (*shape[:-1], 1):
-            raise ValueError(f"var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing")
+    if np.shape(var) == shape[:-1] != ():
+        var = np.expand_dims(var, -1)
+    if np.shape(var) not in (shape, (*shape[:-1], 1), ()):
+        raise ValueError(f"var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing")
     plain = detached(var)
     if np.any(plain < 0):
         raise ValueError("var has a negative element")
