@@ -388,14 +388,13 @@ def cross_entropy(
             raise ValueError("targets must be class indices, integers; or probabilities, one for each class")
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / classes
-        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
-        loss = -np.sum(target * logs, axis=axis)
+        loss = -np.sum(target * _weighted(log_softmax(input, axis), column), axis=axis)
         return np.sum(loss) / loss.size if reduction == "mean" else _reduced(loss, reduction)
     target, counts = _class_indices(shape, target, axis, ignore_index)
     share = None if weight is None else weight[target]
     loss = _weighted(softmax_cross_entropy(input, target, axis), share)
     if label_smoothing:
-        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
+        logs = _weighted(log_softmax(input, axis), column)
         loss = (1 - label_smoothing) * loss - (label_smoothing / classes) * np.sum(logs, axis=axis)
     return _reduced_classes(loss, share, counts, reduction)
 

@@ -17,6 +17,7 @@ from ..mode import MODE
 from ..tensor import Tensor
 from ..values import Array, wide
 from .reduce import mean_of
+from .windows import pad_axis
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
@@ -309,8 +310,6 @@ def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 
         raise ValueError(f"size must be positive, not {size}")
     c = np.shape(x)[1]
     before, after = min(size // 2, c), min((size - 1) // 2, c)  # beyond all channels there are only zeros
-    around = [(0, 0)] * np.ndim(x)
-    around[1] = (before, after)
-    squares = np.pad(np.square(x), around)
+    squares = pad_axis(np.square(x), 1, before, after)
     window = sum(squares[:, i : i + c] for i in range(before + 1 + after))
     return x / (k + window * (alpha / size)) ** beta

@@ -10,6 +10,7 @@ import numpy as np
 from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array
+from .windows import pad_axis
 
 Extent = Literal["full", "same", "valid"]
 
@@ -17,9 +18,7 @@ Extent = Literal["full", "same", "valid"]
 @op(linear=True)
 def diff(x: Array, axis: int = -1) -> Rule:
     """out[i] = x[i + 1] - x[i]        ∂L/∂x[i] = g[i - 1] - g[i]"""
-    axis = axis % np.ndim(x)
-    ends = [(1, 1) if i == axis else (0, 0) for i in range(np.ndim(x))]
-    return np.diff(x, axis=axis), (lambda g: -np.diff(np.pad(g, ends), axis=axis),)
+    return np.diff(x, axis=axis), (lambda g: -np.diff(pad_axis(g, axis, 1, 1), axis=axis),)
 
 
 @implements(np.diff)

@@ -129,6 +129,7 @@ def overlap_add(v: Array, windows: Windows) -> Array:
 
 
 def pad_axis(x: Array, axis: int, before: int, after: int) -> Array:
+    """x with zeros before and after it along one axis."""
     pads = [(0, 0)] * np.ndim(x)
     pads[axis] = (before, after)
     return np.pad(x, pads)
