@@ -99,7 +99,11 @@ FORMS = forms(
             (np.stack, C),
         ],
         "vstack": [(lambda x, y: np.vstack([x, y]), (3,), A), (lambda x, y: np.vstack((x, y)), (), ())],
-        "hstack": [(lambda x, y: np.hstack([x, y]), A, (2, 1)), (lambda x, y: np.hstack([x, y]), (2,), ())],
+        "hstack": [
+            (lambda x, y: np.hstack([x, y]), A, (2, 1)),
+            (lambda x, y: np.hstack([x, y]), (2,), ()),
+            (lambda x, y: np.hstack([x, y], dtype=np.float64), (2,), (3,)),
+        ],
         "dstack": [(lambda x, y: np.dstack([x, y]), A, C), (lambda x, y: np.dstack([x, y]), (3,), (3,))],
         "column_stack": [
             (lambda x, y: np.column_stack([x, y]), (2,), A),
@@ -265,6 +269,7 @@ def test_a_view_of_a_tensor_cannot_be_written_to() -> None:
         (lambda t: np.diag(t[None]), ValueError, ["diag", "(1, 2, 3)", "one axis or two"]),
         (lambda t: np.meshgrid(t[0], indexing=ODD), ValueError, ["meshgrid", "'yx'"]),
         (lambda t: np.concatenate([t, t], out=np.empty((4, 3))), TypeError, ["concatenate", "out"]),
+        (lambda t: np.hstack([t, t], dtype=int), TypeError, ["concatenate", "cannot be cast", "'same_kind'"]),
     ],
 )
 def test_an_error_says_what_was_seen(f: Callable[..., Any], kind: type[Exception], words: list[str]) -> None:

@@ -435,20 +435,17 @@ SVDResult: Any = type(np.linalg.svd(np.eye(1)))
 
 
 @implements(np.linalg.svd)
-def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """`np.linalg.svd`: u, the singular values in descending order, and vᵀ; without compute_uv the values alone."""
+def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """`np.linalg.svd`: u, the singular values in descending order, and vᵀ; without compute_uv the values alone.
+
+    `hermitian` changes nothing: what is symmetric has the same decomposition.
+    """
     if not compute_uv:
         full_matrices = False
     decomposed = svd(a, full_matrices)
     s = singular_values(a, decomposed, full_matrices)
     u, _, vt = unpack(decomposed, *_svd_shapes(a, full_matrices))
     return SVDResult(u, s, vt) if compute_uv else s
-
-
-@implements(np.linalg.svdvals)
-def svdvals(a: Array, /) -> Array:
-    """`np.linalg.svdvals`: the singular values in descending order."""
-    return np.linalg.svd(a, compute_uv=False)
 
 
 # --------------------------------------------------------------------------------------------------------------- norms

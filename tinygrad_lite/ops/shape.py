@@ -206,11 +206,18 @@ def concatenate(*arrays: Array, axis: int = 0) -> Rule:
 
 
 @implements(np.concatenate)
-def _concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    """The arrays one after the other along `axis`, flattened before for None."""
+def _concatenate(
+    arrays: Sequence[Array], axis: int | None = 0, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Array:
+    """The arrays one after the other along `axis`, flattened before for None, and cast to `dtype`."""
     if axis is None:
         arrays, axis = [np.ravel(x) for x in arrays], 0
-    return concatenate(*arrays, axis=axis)
+    out = concatenate(*arrays, axis=axis)
+    if dtype is None:
+        return out
+    if not np.can_cast(out.dtype, dtype, casting):
+        raise TypeError(f"{out.dtype} cannot be cast to {dtype} by casting={casting!r}")
+    return astype(out, dtype)
 
 
 @implements(np.stack)
@@ -220,25 +227,6 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     if len(set(shapes)) != 1:
         raise ValueError(f"needs one array at least, and all of one shape, not {', '.join(map(str, shapes)) or 'none'}")
     return concatenate(*[np.expand_dims(x, axis) for x in arrays], axis=axis)
-
-
-@implements(np.vstack)
-def vstack(tup: Sequence[Array]) -> Array:
-    """Along axis 0, where a vector is a row."""
-    return concatenate(*[np.atleast_2d(x) for x in tup])
-
-
-@implements(np.hstack)
-def hstack(tup: Sequence[Array]) -> Array:
-    """Along axis 1, vectors along their only axis."""
-    arrays = [np.atleast_1d(x) for x in tup]
-    return concatenate(*arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1)
-
-
-@implements(np.dstack)
-def dstack(tup: Sequence[Array]) -> Array:
-    """Along axis 2, where a matrix is one layer."""
-    return concatenate(*[np.atleast_3d(x) for x in tup], axis=2)
 
 
 @implements(np.column_stack)
@@ -490,8 +478,9 @@ def triu(m: Array, k: int = 0) -> Rule:
 
 # These are made of methods and functions that a Tensor has, so they serve a Tensor as they are.
 MADE_OF_OTHERS: list[Callable[..., Any]] = [
-    np.moveaxis, np.rollaxis, np.array_split, np.split, np.vsplit, np.hsplit, np.dsplit, np.extract, np.linalg.diagonal,
-    np.linalg.trace, np.linalg.matrix_transpose, *([np.unstack] if hasattr(np, "unstack") else []),  # NumPy 2.1
+    np.moveaxis, np.rollaxis, np.vstack, np.hstack, np.dstack, np.array_split, np.split, np.vsplit, np.hsplit,
+    np.dsplit, np.extract, np.linalg.diagonal, np.linalg.trace, np.linalg.matrix_transpose, np.linalg.svdvals,
+    *([np.unstack] if hasattr(np, "unstack") else []),  # NumPy 2.1
 ]  # fmt: skip
 for _function in MADE_OF_OTHERS:
     implements(_function)(unwrap(_function))
