@@ -74,7 +74,8 @@ def test_logcumsumexp_to_third_order_and_of_one_number() -> None:
 
 def test_accumulate_is_a_running_sum_or_product() -> None:
     for ufunc, running in ((np.add, np.cumsum), (np.multiply, np.cumprod)):
-        np.testing.assert_allclose(ufunc.accumulate(tg.Tensor(X), 1).data, running(X, 1))
+        out: Any = ufunc.accumulate(tg.Tensor(X), 1)
+        np.testing.assert_allclose(out.data, running(X, 1))
         tg.gradcheck(lambda x, f=ufunc: f.accumulate(x, axis=-1), X)
 
 

@@ -93,9 +93,8 @@ def spell(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
         if len(letters) > ndim or (len(letters) < ndim and "..." not in term):
             raise ValueError(f"{term!r} has {len(letters)} letters, but its operand {i} has {ndim} axes")
     under = [ndim - len(letters) for letters, ndim in zip(named, ndims)]  # how many axes `...` stands for
-    further = max(under)
-    fresh = "".join(c for c in string.ascii_letters if c not in subscripts)[:further]
-    inputs = tuple(term.replace("...", fresh[further - n :]) for term, n in zip(terms, under))
+    fresh = "".join(c for c in string.ascii_letters if c not in subscripts)[: max(under)]
+    inputs = tuple(term.replace("...", fresh[len(fresh) - n :]) for term, n in zip(terms, under))
     if not arrow:
         every = "".join(named)
         return inputs, fresh + "".join(c for c in sorted(set(every)) if every.count(c) == 1)

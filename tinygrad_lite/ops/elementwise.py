@@ -19,6 +19,7 @@ from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
 from . import ufuncs
+from .reduce import no_out
 from .ufuncs import keep
 
 # ------------------------------------------------------------------------------------------------------ closures
@@ -513,10 +514,9 @@ def copysign(x: Array, y: Array) -> Rule:
 def _clip(
     x: Array, a_min: Array = None, a_max: Array = None, out: None = None, *, min: Array = None, max: Array = None
 ) -> Any:
-    if out is not None:
-        raise TypeError("clip: out= would cut the graph: write a = np.clip(t, low, high)")
+    no_out(out)
     if (min is not None and a_min is not None) or (max is not None and a_max is not None):
-        raise ValueError("clip: a bound was given twice, as a_min or a_max and as min or max")
+        raise ValueError("a bound was given twice, as a_min or a_max and as min or max")
     return clip(x, min if a_min is None else a_min, max if a_max is None else a_max)
 
 
