@@ -62,9 +62,7 @@ def conv_forward(x: Array, weight: Array, bias: Array | None, windows: Windows, 
     x (N, C, *size) or (C, *size), weight (O, C / groups, *kernel).
     """
     seen, w, out = subscripts(x, windows)
-    axis = out.index("g")
-    v = grouped(view(x, windows), axis, groups)
-    y = ungrouped(np.einsum(f"{seen},{w}->{out}", v, grouped(weight, 0, groups), optimize=True), axis)
+    y = in_groups(groups, view(x, windows), seen, weight, w, out)
     return y if bias is None else y + over_places(bias, windows)
 
 
@@ -72,9 +70,7 @@ def conv_forward(x: Array, weight: Array, bias: Array | None, windows: Windows, 
 def conv_input_forward(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
     """out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]"""
     seen, w, out = subscripts(g, windows)
-    axis = out.index("g")
-    v = np.einsum(f"{out},{w}->{seen}", grouped(g, axis, groups), grouped(weight, 0, groups), optimize=True)
-    x = overlap_add(ungrouped(v, axis), windows)
+    x = overlap_add(in_groups(groups, g, out, weight, w, seen), windows)
     return x if bias is None else x + over_places(bias, windows)
 
 
@@ -82,9 +78,7 @@ def conv_input_forward(g: Array, weight: Array, bias: Array | None, windows: Win
 def conv_weight_forward(x: Array, g: Array, windows: Windows, groups: int) -> Array:
     """out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]"""
     seen, w, out = subscripts(x, windows)
-    axis = out.index("g")
-    v = grouped(view(x, windows), axis, groups)
-    return ungrouped(np.einsum(f"{seen},{out}->{w}", v, grouped(g, axis, groups), optimize=True), 0)
+    return in_groups(groups, view(x, windows), seen, g, out, w)
 
 
 def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
@@ -93,6 +87,12 @@ def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
     axes = len(windows.size)
     batch, places, elements = "n" * (np.ndim(x) - axes - 1), "xyz"[:axes], "ijk"[:axes]
     return f"{batch}gc{places}{elements}", f"goc{elements}", f"{batch}go{places}"
+
+
+def in_groups(groups: int, a: Array, left: str, b: Array, right: str, out: str) -> Array:
+    """np.einsum of a and b, where an axis of channels has two letters: g for its groups, then the channels of one."""
+    a, b = grouped(a, left.index("g"), groups), grouped(b, right.index("g"), groups)
+    return ungrouped(np.einsum(f"{left},{right}->{out}", a, b, optimize=True), out.index("g"))
 
 
 def grouped(a: Array, axis: int, groups: int) -> Array:

@@ -440,8 +440,7 @@ def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitia
 
     `hermitian` changes nothing: what is symmetric has the same decomposition.
     """
-    if not compute_uv:
-        full_matrices = False
+    full_matrices = full_matrices and compute_uv
     decomposed = svd(a, full_matrices)
     s = singular_values(a, decomposed, full_matrices)
     u, _, vt = unpack(decomposed, *_svd_shapes(a, full_matrices))
