@@ -45,13 +45,15 @@ def _bent(out: Array, x: Array, slope: float) -> None:
         out += slope
 
 
-@in_blocks(rules.sigmoid_forward, work=3)
-def sigmoid(y: Array, x: Array) -> None:
+def _sigmoid(y: Array, x: Array) -> None:
     np.negative(x, out=y)
     with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
         np.exp(y, out=y)
     y += 1
     np.divide(1, y, out=y)  # twice as fast as np.reciprocal
+
+
+sigmoid = in_blocks(rules.sigmoid_forward, work=3)(_sigmoid)
 
 
 @in_blocks(rules.sigmoid_gradient, work=2)
@@ -87,12 +89,17 @@ def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: flo
         np.copyto(gx, g, where=above)
 
 
+def _held(x: Array, end: float) -> Array:
+    """x held within ±end: x itself, if it lies there already. To look takes half as long as to clip."""
+    return x if x.size and -end < x.min() and x.max() < end else x.clip(-end, end)
+
+
 @rules.gated.register
 def gated(x: Array, gate: Array, end: float) -> Any:
-    """x itself, if it lies within its ends already: to look takes half as long as to clip."""
-    if type(x) is not np.ndarray or not x.size or x.dtype.char not in "fd":
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return NotImplemented
-    return (x * gate, x) if -end < x.min() and x.max() < end else rules.gated.plain(x, gate, end)
+    within = _held(x, end)
+    return (x if within is x else x.clip(-end, np.inf)) * gate, within
 
 
 @in_blocks(rules.silu_gradient, work=2)
@@ -117,13 +124,13 @@ def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
 
 @in_blocks(rules.gelu_tanh_gate, work=3)
 def gelu_tanh_gate(p: Array, x: Array) -> None:
-    within = x.clip(-rules.ENDS_OF_NORMAL, rules.ENDS_OF_NORMAL)
+    within = _held(x, rules.ENDS_OF_NORMAL)
     np.multiply(within, within, out=p)
     p *= 0.044715
     p += 1
     p *= within
     p *= math.sqrt(8 / math.pi)
-    p[...] = sigmoid(p)
+    _sigmoid(p, p)
 
 
 @in_blocks(rules.gelu_tanh_gradient, work=3)
