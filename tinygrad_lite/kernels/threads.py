@@ -91,7 +91,7 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: needs a positive integer, got {n!r}")
     _pool.threads = n
-    _set_blas(n)
+    _openblas()[1](1 if _quiet else n)
 
 
 _quiet = False  # whether the BLAS has one thread, for good
@@ -105,11 +105,7 @@ def quiet_blas(quiet: bool) -> None:
     """
     global _quiet
     _quiet = quiet
-    _set_blas(_pool.threads)
-
-
-def _set_blas(n: int) -> None:
-    _openblas()[1](1 if _quiet else n)
+    _openblas()[1](1 if quiet else _pool.threads)
 
 
 def awake() -> bool:
