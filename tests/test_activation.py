@@ -165,7 +165,7 @@ def test_prelu_has_one_slope_or_one_a_channel() -> None:
     np.testing.assert_array_equal(F.prelu(x, np.array([0.5])), x / 2)
     assert F.prelu(np.float64(-2), np.array([0.25])) == -0.5
     tg.gradcheck(F.prelu, np.array([[-1.0, 2], [3, -4]]), np.array([0.1, 0.2]))
-    with pytest.raises(ValueError, match=r"prelu: x has shape \(2, 3, 4\) but weight has shape \(4,\)"):
+    with pytest.raises(ValueError, match=r"prelu: weight needs one element, .* weight: shape \(4,\)"):
         F.prelu(x, np.ones(4))
 
 
@@ -173,7 +173,7 @@ def test_glu_halves_its_axis() -> None:
     x = np.arange(8.0).reshape(2, 4)
     np.testing.assert_allclose(F.glu(x), x[:, :2] * logistic(x[:, 2:]))
     np.testing.assert_allclose(F.glu(x, 0), x[:1] * logistic(x[1:]))
-    with pytest.raises(ValueError, match=r"glu: x has shape \(2, 3\): it needs an even length along axis -1"):
+    with pytest.raises(ValueError, match=r"glu: x needs an even length along axis -1 .* \(saw x: shape \(2, 3\)"):
         F.glu(np.ones((2, 3)))
 
 

@@ -67,7 +67,7 @@ def test_a_mask_may_be_a_list_or_a_tensor_and_gets_a_gradient_where_it_is_finite
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"scaled_dot_product_attention: query has shape \(2, 3, 4\), key \(2, 5, 6\)"):
+    with pytest.raises(ValueError, match=r"scaled_dot_product_attention: query, key and .* key: shape \(2, 5, 6\)"):
         attention(Q, V, V)
     with pytest.raises(ValueError, match="scaled_dot_product_attention: give attn_mask or is_causal, not both"):
         attention(Q, K, V, np.ones((3, 5), bool), is_causal=True)

@@ -253,18 +253,18 @@ def test_integers_and_mixed_dtypes() -> None:
     [
         (
             lambda: conv2d(rand(1, 3, 5, 5), rand(4, 2, 3, 3)),
-            r"conv2d: x has 3 channels, but the weight's second axis \(2\)",
+            r"conv2d: x has 3 channels, but weight's second axis \(2\)",
         ),
         (
             lambda: conv2d(rand(1, 1, 2, 5), rand(1, 1, 3, 3)),
-            r"conv2d: .*spans \(3, 3\), which is larger than the input of \(2, 5\)",
+            r"conv2d: .*spans \(3, 3\), larger than the input of \(2, 5\)",
         ),
         (
             lambda: conv2d(rand(1, 4, 5, 5), rand(3, 2, 3, 3), groups=2),
             r"conv2d: groups=2 must divide x's channels \(4\) and .* \(3\)",
         ),
         (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3)), "conv2d: weight must have 4 axes"),
-        (lambda: conv2d(rand(5, 5), rand(4, 3, 3, 3)), "conv2d: x must have 4 axes .* or 3 for one example; it has 2"),
+        (lambda: conv2d(rand(5, 5), rand(4, 3, 3, 3)), r"conv2d: x must have 4 axes .* \(saw x: shape \(5, 5\)"),
         (lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), rand(3)), r"conv2d: bias must have shape \(4,\)"),
         (
             lambda: conv2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3), stride=0),
@@ -289,7 +289,7 @@ def test_integers_and_mixed_dtypes() -> None:
         (lambda: conv1d(rand(1, 3, 5, 5), rand(4, 3, 3)), "conv1d: x must have 3 axes"),
         (
             lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(4, 3, 3, 3)),
-            r"conv_transpose2d: x has 3 channels: the weight's first axis \(4\)",
+            r"conv_transpose2d: x has 3 channels: weight's first axis \(4\)",
         ),
         (
             lambda: conv_transpose2d(rand(1, 3, 5, 5), rand(3, 4, 3, 3), output_padding=1),

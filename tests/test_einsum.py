@@ -126,27 +126,25 @@ def test_many_operands_are_contracted_in_pairs() -> None:
     ("subscripts", "shapes", "message"),
     [
         ("ij,jk", [(2, 3)], "einsum: 'ij,jk' is for 2 operands, 1 were given"),
-        ("ij", [(2,)], "einsum: 'ij' has 2 letters, but its operand 0 has 1 axes; they must match"),
-        ("i", [(2, 3)], "einsum: 'i' has 1 letters, but its operand 0 has 2 axes; they must match"),
-        ("i%->i", [(2, 3)], "einsum: 'i%->i' has '%': only letters, ',', '...' and '->' can stand there"),
+        ("ij", [(2,)], "einsum: 'ij' has 2 letters, but its operand 0 has 1 axes (saw"),
+        ("i", [(2, 3)], "einsum: 'i' has 1 letters, but its operand 0 has 2 axes (saw"),
+        ("i%->i", [(2, 3)], "einsum: '%' in 'i%->i': only letters, ',', '...' and '->' can be there"),
         ("ij->ii", [(2, 3)], "einsum: 'i' in the result of 'ij->ii' must stand there once, and in an operand"),
         ("ij->k", [(2, 3)], "einsum: 'k' in the result of 'ij->k' must stand there once, and in an operand"),
-        ("ij,jk->ik", [(2, 3), (4, 2)], "einsum: 'j' is 3 in one operand but 4 in another; they must be equal, or 1"),
+        ("ij,jk->ik", [(2, 3), (4, 2)], "einsum: 'j' is 3 in one operand but 4 in another: they must be equal, or 1"),
     ],
 )
 def test_errors_say_what_does_not_fit(subscripts: str, shapes: Any, message: str) -> None:
     with pytest.raises(ValueError) as error:
         np.einsum(subscripts, *[tg.Tensor(np.ones(shape)) for shape in shapes])
-    assert str(error.value) == message
+    assert str(error.value).startswith(message)
 
 
 def test_errors_of_tensordot_say_what_does_not_fit() -> None:
     a, b = tg.Tensor(np.ones((2, 3))), np.ones((2, 3))
     with pytest.raises(ValueError) as error:
         np.tensordot(a, b, 1)
-    assert str(error.value) == (
-        "tensordot: a has shape (2, 3) but b has shape (2, 3): a's axis 1 (3) must equal b's axis 0 (2)"
-    )
+    assert str(error.value).startswith("tensordot: a's axis 1 (3) must equal b's axis 0 (2) (saw a: shape (2, 3)")
     with pytest.raises(ValueError, match="tensordot: axes=3, but a has 2 axes and b has 2"):
         np.tensordot(a, b, 3)
     with pytest.raises(ValueError, match="tensordot: axes has 1 axes of a but 2 of b; they must pair up"):

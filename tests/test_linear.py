@@ -18,7 +18,7 @@ def test_linear_is_x_times_the_transposed_weight() -> None:
     np.testing.assert_allclose(F.linear(x, w, b), np.einsum("nti,oi->nto", x, w) + b)
     np.testing.assert_allclose(F.linear(x, w[0]), x @ w[0])
     tg.gradcheck(F.linear, x, w, b)
-    with pytest.raises(ValueError, match=r"linear: x has shape \(2, 5, 3\) but weight has shape \(3, 4\)"):
+    with pytest.raises(ValueError, match=r"linear: x's last axis .* x: shape \(2, 5, 3\) .* weight: shape \(3, 4\)"):
         F.linear(x, w.T)
 
 
@@ -36,7 +36,7 @@ def test_bilinear() -> None:
     np.testing.assert_allclose(F.bilinear(x, y, w, b), expected)
     tg.gradcheck(F.bilinear, x, y, w, b)
     with pytest.raises(
-        ValueError, match=r"bilinear: input1 has shape \(5, 3\), input2 \(5, 2\) and weight \(4, 2, 3\)"
+        ValueError, match=r"bilinear: .* need shapes .* \(saw input1: shape \(5, 3\) .*, weight: shape \(4, 2, 3\)"
     ):
         F.bilinear(x, y, np.swapaxes(w, 1, 2))
 
@@ -101,7 +101,7 @@ def test_bags_to_second_order() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (([0, 1],), r"embedding_bag: give indices \(bags, n\), or \(total,\) with offsets; input has shape \(2,\)"),
+        (([0, 1],), r"embedding_bag: give indices \(bags, n\), or \(total,\) with offsets"),
         (([[0, 1]], [0]), "give indices"),
         (([0, 1], [1]), r"embedding_bag: offsets must rise from 0 to at most the 2 indices, got \[1\]"),
         (([0, 1], [0, 3]), "offsets must rise"),
@@ -122,8 +122,8 @@ def test_one_hot() -> None:
 
 @pytest.mark.parametrize("size", [3.0, None, "3", np.float64(3)])
 def test_sizes_that_are_no_integers_are_refused(size: Any) -> None:
-    with pytest.raises(TypeError, match=r"^one_hot: num_classes must be an integer, not "):
+    with pytest.raises(TypeError, match=r"^one_hot: num_classes must be an integer, got "):
         F.one_hot([0, 1], size)
     if size is not None:
-        with pytest.raises(TypeError, match=r"^embedding: padding_idx must be an integer, not "):
+        with pytest.raises(TypeError, match=r"^embedding: padding_idx must be an integer or None, got "):
             F.embedding([0, 1], np.ones((3, 2)), padding_idx=size)

@@ -103,17 +103,9 @@ def test_logits_and_targets_that_dask_has_not_computed_yet() -> None:
     [
         ((X, [0, 1, 2, 3]), IndexError, "cross_entropy: target 3 is out of range: input has 3 classes, 0 to 2"),
         ((X, [0, 1, 2, -1]), IndexError, "cross_entropy: target -1 is out of range"),
-        (
-            (X, [0, 1, 2]),
-            ValueError,
-            r"cross_entropy: input has shape \(4, 3\) but target has shape \(3,\): class indices",
-        ),
-        (
-            (X, Y[:3]),
-            ValueError,
-            r"cross_entropy: input has shape \(4, 3\) but target has shape \(3, 3\) and dtype float64",
-        ),
-        ((X, TARGET, np.ones(4)), ValueError, r"cross_entropy: weight has shape \(4,\) but input has shape \(4, 3\)"),
+        ((X, [0, 1, 2]), ValueError, r"cross_entropy: class indices need shape \(4,\), .* input: shape \(4, 3\)"),
+        ((X, Y[:3]), ValueError, r"cross_entropy: targets must be .* target: shape \(3, 3\) float64"),
+        ((X, TARGET, np.ones(4)), ValueError, r"cross_entropy: weight needs .* 3 classes .* weight: shape \(4,\)"),
         (
             (X, TARGET, None, -100, "avg"),
             ValueError,
@@ -159,7 +151,7 @@ def test_definitions() -> None:
         np.testing.assert_allclose(f(*arguments, reduction="sum"), expected.sum(), rtol=1e-12, err_msg=name)
         with pytest.raises(ValueError, match=f"{name}: reduction must be 'mean', 'sum' or 'none', not 'max'"):
             f(*arguments, reduction="max")
-        with pytest.raises(ValueError, match=rf"{name}: input1? has shape \(4, 3\) but target has shape \(4, 1\)"):
+        with pytest.raises(ValueError, match=rf"{name}: shapes \(4, 3\) and \(4, 1\) must be equal"):
             f(arguments[0], arguments[1][:, :1], *arguments[2:])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -202,9 +194,7 @@ def test_triplets_and_cosines() -> None:
     target = np.array([1, -1, 1, -1])
     expected = np.where(target == 1, 1 - cosine, np.maximum(0, cosine - 0.2))
     np.testing.assert_allclose(F.cosine_embedding_loss(X, Y, target, margin=0.2, reduction="none"), expected, rtol=1e-9)
-    with pytest.raises(
-        ValueError, match=r"cosine_embedding_loss: input1 has shape \(4, 3\) but target has shape \(3,\)"
-    ):
+    with pytest.raises(ValueError, match=r"cosine_embedding_loss: target has shape \(3,\): it needs one number"):
         F.cosine_embedding_loss(X, Y, target[:3])
     tg.gradcheck(lambda a, p, n: F.triplet_margin_loss(a, p, n, swap=True), a, p, n)
     tg.gradcheck(lambda x, y: F.cosine_embedding_loss(x, y, target), X, Y)
@@ -215,7 +205,7 @@ def test_a_vanishing_variance_is_held_at_eps_and_a_negative_one_refused() -> Non
     assert gradient(lambda v: F.gaussian_nll_loss(np.zeros(1), np.zeros(1), v), np.zeros(1)) == 0.5e6
     with pytest.raises(ValueError, match="gaussian_nll_loss: var has a negative element"):
         F.gaussian_nll_loss(X, Y, -np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"gaussian_nll_loss: input has shape \(4, 3\) but var has shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"gaussian_nll_loss: var has shape \(3,\): it needs \(4, 3\)"):
         F.gaussian_nll_loss(X, Y, np.ones(3))
 
 
@@ -261,11 +251,11 @@ def test_weights_that_would_broadcast_the_loss_are_refused(f: Any) -> None:
     p, y = np.full((3, 1), 0.5), np.ones((3, 1))
     weight: Any
     for weight in (np.ones(3), np.ones((1, 3)), np.ones((3, 3)), np.ones((2, 3, 1)), np.ones(2)):
-        with pytest.raises(ValueError, match=rf"^{f.__name__}: input has shape \(3, 1\) but weight has shape "):
+        with pytest.raises(ValueError, match=rf"^{f.__name__}: weight has shape .* broadcast to the input's, \(3, 1\)"):
             f(p, y, weight)
     for weight in (np.ones(1), np.ones((3, 1)), np.array(2.0), 2.0):
         assert np.shape(f(p, y, weight, reduction="none")) == (3, 1)
-    with pytest.raises(ValueError, match="but pos_weight has shape"):
+    with pytest.raises(ValueError, match="logits: pos_weight has shape"):
         F.binary_cross_entropy_with_logits(p, y, pos_weight=np.ones(3))
 
 
@@ -324,10 +314,10 @@ def test_a_triplet_loss_with_a_distance_of_ones_own() -> None:
     ("loss", "error", "said"),
     [
         (lambda: F.multi_margin_loss(X, TARGET, 3), ValueError, "multi_margin_loss: p must be 1 or 2 and input"),
-        (lambda: F.multi_margin_loss(X, TARGET, weight=[1.0]), ValueError, r"weight has shape \(1,\), and must have"),
+        (lambda: F.multi_margin_loss(X, TARGET, weight=[1.0]), ValueError, r"weight must have shape \(3,\) "),
         (lambda: F.multi_margin_loss(X, TARGET + 1), IndexError, "multi_margin_loss: target 3 is out of range"),
-        (lambda: F.multilabel_margin_loss(X, TARGET), ValueError, r"multilabel_margin_loss: input has shape"),
-        (lambda: F.multilabel_margin_loss(X, X), ValueError, "and dtype float64: they need"),
+        (lambda: F.multilabel_margin_loss(X, TARGET), ValueError, "multilabel_margin_loss: input and target must be"),
+        (lambda: F.multilabel_margin_loss(X, X), ValueError, "the target class indices, then -1 .*float64"),
         (lambda: F.multilabel_margin_loss(X[0], [0, 3, -1]), IndexError, "a target is out of range: input has 3"),
         (lambda: F.multilabel_soft_margin_loss(X, Y, reduction="most"), ValueError, "multilabel_soft_margin_loss: re"),
     ],

@@ -97,20 +97,20 @@ def test_local_response_norm_looks_at_neighbouring_channels() -> None:
         ),
         (
             lambda: F.layer_norm(X, 3, W),
-            r"layer_norm: weight has shape \(6,\) but x has shape .* needs \(3,\), normalized_shape",
+            r"layer_norm: weight has shape \(6,\): it needs \(3,\), normalized_shape \(saw x: shape \(4, 6, 2, 3\)",
         ),
         (
             lambda: F.batch_norm(X, None, None, W[:2], None, True),
-            r"batch_norm: weight has shape \(2,\) .* one number a channel",
+            r"batch_norm: weight has shape \(2,\): it needs \(6,\), one number a channel",
         ),
         (lambda: F.batch_norm(X, None, None), "batch_norm: running_mean and running_var are needed"),
         (
             lambda: F.batch_norm(X[:1, :, 0, 0], None, None, training=True),
-            "batch_norm: .* a single value in each channel",
+            "batch_norm: a single value in each channel",
         ),
         (lambda: F.batch_norm(W, None, None, training=True), r"batch_norm: x has shape \(6,\): it needs \(N, C, …\)"),
-        (lambda: F.instance_norm(X[:, :, :1, :1]), "instance_norm: .* a single value in each channel has variance 0"),
-        (lambda: F.group_norm(X, 4), "group_norm: .* its 6 channels cannot be divided into 4 groups"),
+        (lambda: F.instance_norm(X[:, :, :1, :1]), "instance_norm: a single value in each channel has variance 0"),
+        (lambda: F.group_norm(X, 4), "group_norm: x has 6 channels, which cannot be divided into 4 groups"),
         (lambda: F.local_response_norm(X, 0), "local_response_norm: size must be positive, not 0"),
     ],
 )
@@ -123,7 +123,7 @@ def test_refused_in_a_sentence(call: Any, sentence: str) -> None:
 def test_an_eps_that_requires_a_gradient_is_refused_by_the_name_that_was_called(name: str) -> None:
     arguments: Any = {"layer_norm": ((3,),), "group_norm": (1,), "batch_norm": (None, None, None, None, True)}
     eps = tg.Tensor(1e-5, requires_grad=True)
-    with pytest.raises(TypeError, match=f"^{name}: no gradient flows to eps: give a number"):
+    with pytest.raises(TypeError, match=f"^{name}: eps must be a number, got shape"):
         getattr(F, name)(np.ones((2, 4, 3)), *arguments.get(name, ()), eps=eps)
 
 

@@ -238,7 +238,7 @@ def test_average() -> None:
     for a, b in zip(np.average(t, axis=1, weights=w, returned=True), np.average(X, axis=1, weights=w, returned=True)):
         np.testing.assert_allclose(data(a), b)
     tg.gradcheck(lambda x, w: np.average(x, axis=1, weights=w, keepdims=True), X, w, order=2)
-    with pytest.raises(ValueError, match=r"average: weights has shape \(2,\), but x has shape \(2, 3, 4\)"):
+    with pytest.raises(ValueError, match=r"average: weights must have x's shape, .* \(saw x: shape \(2, 3, 4\)"):
         np.average(leaf(X), axis=1, weights=[1, 2])
 
 

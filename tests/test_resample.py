@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.ops.resample import (
+from tinygrad_lite.nn.functional import (
     affine_grid,
     channel_shuffle,
     grid_sample,

@@ -169,13 +169,10 @@ def test_beyond_the_points_the_slope_is_0_even_at_infinity() -> None:
         (lambda x: NUMPY.gradient(x[:1]), "gradient: axis 0 has 1 samples, edge_order=1 needs 2 or more"),
         (lambda x: NUMPY.gradient(x, edge_order=3), "gradient: edge_order must be 1 or 2, not 3"),
         (lambda x: NUMPY.gradient(x, [1, 2]), r"gradient: axis 0 has 3 samples, its coordinates have shape \(2,\)"),
-        (
-            lambda x: NUMPY.convolve(x, x[:0]),
-            r"convolve: a has shape \(3,\) and v has shape \(0,\); both must be sequences",
-        ),
+        (lambda x: NUMPY.convolve(x, x[:0]), r"convolve: both must be sequences, not empty .* v: shape \(0,\)"),
         (lambda x: NUMPY.convolve(x, x, "all"), "convolve: mode must be 'full', 'same' or 'valid', not 'all'"),
-        (lambda x: NUMPY.correlate(x[None], x), r"correlate: a has shape \(1, 3\) and v has shape \(3,\)"),
-        (lambda x: NUMPY.interp(x, x, x[:2]), r"interp: xp has shape \(3,\) but fp has shape \(2,\)"),
+        (lambda x: NUMPY.correlate(x[None], x), r"correlate: both must be sequences, .* a: shape \(1, 3\)"),
+        (lambda x: NUMPY.interp(x, x, x[:2]), r"interp: xp and fp must be sequences .* fp: shape \(2,\)"),
         (lambda x: NUMPY.interp(x, x, x, period=0), "interp: the period must not be 0"),
         (lambda x: NUMPY.trapezoid(x, [1, 2]), "trapezoid: 2 coordinates for 3 samples along axis -1"),
     ],
@@ -186,7 +183,7 @@ def test_errors_say_what_does_not_fit(f: Any, message: str) -> None:
 
 
 def test_too_many_spacings_are_refused() -> None:
-    with pytest.raises(TypeError, match="gradient: 2 spacings for 1 axes; give none, one number, or one for each axis"):
+    with pytest.raises(TypeError, match="gradient: 2 spacings for 1 axes: give none, one number, or one for each axis"):
         NUMPY.gradient(tg.Tensor(T3), 1.0, 2.0)
 
 

@@ -22,10 +22,8 @@ ONE: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.softplus, (3.0, 0.5)),
     (activation.softplus, (-2, -9.0)),
     (activation.softplus, (2.0, np.inf)),
-    (activation.silu, ()),
+    (activation.gelu_tanh_gate, ()),
     (activation.hardswish, ()),
-    (activation.gelu, ()),
-    (activation.gelu_tanh, ()),
     (activation.elu, (1.0,)),
     (activation.elu, (1.67,)),
     (erf.erf, ()),
@@ -38,8 +36,9 @@ TWO: list[tuple[Any, tuple[Any, ...]]] = [
     (activation.leaky_relu_gradient, (0,)),
     (activation.leaky_relu_gradient, (-0.5,)),
     (activation.leaky_relu_gradient, (1.67,)),
-    (activation.hardtanh_gradient, (-1.0, 1)),
     (activation.sigmoid_gradient, ()),
+    (activation.gated, (1000.0,)),
+    (activation.gated, (0.5,)),
     (activation.softplus_gradient, (1.0, 20.0)),
     (activation.softplus_gradient, (3.0, 0.5)),
     (activation.softplus_gradient, (-2, -9.0)),
@@ -59,9 +58,9 @@ EVERY += [(kernel, 3, more) for kernel, more in THREE]
 
 
 def equal(got: Any, expected: Any) -> None:
-    if isinstance(expected, tuple):  # a value, x within its ends or x itself, and σ or Φ
-        equal(got[0], expected[0])
-        equal(got[2], expected[2])
+    if isinstance(expected, tuple):
+        for a, b in zip(got, expected, strict=True):
+            equal(a, b)
         return
     assert np.shape(got) == np.shape(expected)
     assert got.dtype == expected.dtype
@@ -90,6 +89,13 @@ def test_of_nan_infinities_and_every_order_in_memory(kernel: Any, n: int, more: 
     turned = [a[::-1, ::2] for a in arrays]
     for some in (arrays, mixed, turned, [np.broadcast_to(dtype(2), (4, 6)), *arrays[1:]]):
         equal(kernel(*some, *more), kernel.plain(*some, *more))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("end", [np.inf, np.nan, 1e6, 50.0, -0.0])
+def test_a_gate_of_0_shuts_out_infinities(end: float, dtype: Any) -> None:
+    for x in (np.array([1, end], dtype), np.array([1, -end], dtype)):
+        equal(activation.gated(x, rules.sigmoid(x), 50.0), activation.gated.plain(x, rules.sigmoid(x), 50.0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

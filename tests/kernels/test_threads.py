@@ -121,9 +121,8 @@ def openblas() -> Any:
     """Its functions, which must be found where NumPy itself says that it was built with OpenBLAS."""
     if "openblas" not in np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]:
         pytest.skip("NumPy's BLAS isn't OpenBLAS")
-    blas = threads._openblas()
-    assert blas is not None
-    return blas
+    assert threads.openblas_function("get_num_threads") is not None
+    return threads._openblas()
 
 
 def test_the_blas_has_one_thread_meanwhile_and_its_own_number_after() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..ops import activation as rules
-from ..ops.special import ndtr
 from ..values import Array
 from .blocks import in_blocks
 
@@ -46,19 +45,15 @@ def _bent(out: Array, x: Array, slope: float) -> None:
         out += slope
 
 
-@in_blocks(rules.hardtanh_gradient)
-def hardtanh_gradient(gx: Array, g: Array, x: Array, low: float, high: float) -> None:
-    gx[...] = (x > low) & (x < high)
-    gx *= g
-
-
-@in_blocks(rules.sigmoid_forward, work=3)
-def sigmoid(y: Array, x: Array) -> None:
+def _sigmoid(y: Array, x: Array) -> None:
     np.negative(x, out=y)
     with np.errstate(over="ignore"):  # e⁻ˣ is ∞ where the result is 0
         np.exp(y, out=y)
     y += 1
     np.divide(1, y, out=y)  # twice as fast as np.reciprocal
+
+
+sigmoid = in_blocks(rules.sigmoid_forward, work=3)(_sigmoid)
 
 
 @in_blocks(rules.sigmoid_gradient, work=2)
@@ -94,25 +89,17 @@ def softplus_gradient(gx: Array, g: Array, x: Array, beta: float, threshold: flo
         np.copyto(gx, g, where=above)
 
 
-def _floats(x: Array) -> bool:
-    return type(x) is np.ndarray and x.dtype.char in "fd" and x.size > 0 < x.ndim
+def _held(x: Array, end: float) -> Array:
+    """x held within ±end: x itself, if it lies there already. To look takes half as long as to clip."""
+    return x if x.size and -end < x.min() and x.max() < end else x.clip(-end, end)
 
 
-def _within(x: Array, end: float) -> Array:
-    """x, held within ±end if it is not already: to look takes half as long."""
-    return x if -end < x.min() and x.max() < end else x.clip(-end, end)
-
-
-def _times(x: Array, within: Array, p: Array, end: float) -> Array:
-    return x * p if within is x else x.clip(-end, np.inf) * p
-
-
-@rules.silu_forward.register
-def silu(x: Array) -> Any:
-    if not _floats(x):
+@rules.gated.register
+def gated(x: Array, gate: Array, end: float) -> Any:
+    if type(x) is not np.ndarray or x.dtype.char not in "fd":
         return NotImplemented
-    s, within = rules.sigmoid(x), _within(x, rules.ENDS_OF_SIGMOID)
-    return _times(x, within, s, rules.ENDS_OF_SIGMOID), within, s
+    within = _held(x, end)
+    return (x if within is x else x.clip(-end, np.inf)) * gate, within
 
 
 @in_blocks(rules.silu_gradient, work=2)
@@ -122,14 +109,6 @@ def silu_gradient(gx: Array, g: Array, x: Array, s: Array) -> None:
     gx += 1
     gx *= s
     gx *= g
-
-
-@rules.gelu_forward.register
-def gelu(x: Array) -> Any:
-    if not _floats(x):
-        return NotImplemented
-    p, within = ndtr(x), _within(x, rules.ENDS_OF_NORMAL)
-    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
 
 
 @in_blocks(rules.gelu_gradient, work=3)
@@ -143,18 +122,15 @@ def gelu_gradient(gx: Array, g: Array, x: Array, p: Array) -> None:
     gx *= g
 
 
-@rules.gelu_tanh_forward.register
-def gelu_tanh(x: Array) -> Any:
-    if not _floats(x):
-        return NotImplemented
-    within = _within(x, rules.ENDS_OF_NORMAL)
-    z = within * within
-    z *= 0.044715
-    z += 1
-    z *= within
-    z *= math.sqrt(8 / math.pi)
-    p = sigmoid(z)
-    return _times(x, within, p, rules.ENDS_OF_NORMAL), within, p
+@in_blocks(rules.gelu_tanh_gate, work=3)
+def gelu_tanh_gate(p: Array, x: Array) -> None:
+    within = _held(x, rules.ENDS_OF_NORMAL)
+    np.multiply(within, within, out=p)
+    p *= 0.044715
+    p += 1
+    p *= within
+    p *= math.sqrt(8 / math.pi)
+    _sigmoid(p, p)
 
 
 @in_blocks(rules.gelu_tanh_gradient, work=3)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,26 +22,17 @@ SHORT_CUTS = (-2, -1, 0, 0.5, 1, 2)  # exponents for which NumPy needs no help
 MOST = 16  # up to which exponent products are as exact as a power, to some units in the last place
 
 
-def shared(point: ArrayCode[[Array]]) -> ArrayCode[[Array]]:
+def shared(point: ArrayCode[...]) -> ArrayCode[...]:
     """NumPy's function of each element, over the threads where an array is worth it."""
     function: Any = point.plain
-    return in_blocks(point, when=large)(lambda out, x: function(x, out=out))
+    return in_blocks(point, when=large)(lambda out, *args: function(*args, out=out))
 
 
-exp, exp2, expm1 = shared(ufuncs.exp), shared(ufuncs.exp2), shared(ufuncs.expm1)
-log, log2, log10, log1p = shared(ufuncs.log), shared(ufuncs.log2), shared(ufuncs.log10), shared(ufuncs.log1p)
-sqrt, cbrt = shared(ufuncs.sqrt), shared(ufuncs.cbrt)
-sin, cos, tan = shared(ufuncs.sin), shared(ufuncs.cos), shared(ufuncs.tan)
-arcsin, arccos, arctan = shared(ufuncs.arcsin), shared(ufuncs.arccos), shared(ufuncs.arctan)
-sinh, cosh, tanh = shared(ufuncs.sinh), shared(ufuncs.cosh), shared(ufuncs.tanh)
-arcsinh, arccosh, arctanh = shared(ufuncs.arcsinh), shared(ufuncs.arccosh), shared(ufuncs.arctanh)
+for _point in [point for point in vars(ufuncs).values() if isinstance(getattr(point, "plain", None), np.ufunc)]:
+    shared(_point)
 
 
-def _is_power(x: Array, y: Any) -> bool:
-    return type(y) in (int, float) and y not in SHORT_CUTS
-
-
-@in_blocks(rules.power_forward, work=3, when=_is_power)
+@in_blocks(rules.power_forward, work=3, when=lambda x, y: type(y) in (int, float) and y not in SHORT_CUTS)
 def power(out: Array, x: Array, y: float) -> None:
     """xʸ. For a whole number y by products: NumPy's power of float32 takes up to 150 ns an element, and a product ½."""
     if y == y // 1 and abs(y) <= MOST:
@@ -60,16 +52,6 @@ def _products(out: Array, x: Array, n: int) -> None:
         np.divide(1, out, out=out)
 
 
-@in_blocks(rules.logaddexp_forward, work=3)
-def logaddexp(out: Array, x: Array, y: Array) -> None:
-    _logaddexp(out, x, y, np.exp)
-
-
-@in_blocks(rules.logaddexp2_forward, work=3)
-def logaddexp2(out: Array, x: Array, y: Array) -> None:
-    _logaddexp(out, x, y, np.exp2)
-
-
 def _logaddexp(out: Array, x: Array, y: Array, exp: Callable[..., Array]) -> None:
     """max(x, y) + log(1 + e^-|x - y|), or the same with 2 in place of e."""
     with np.errstate(invalid="ignore"):  # equal infinities have no difference
@@ -87,14 +69,8 @@ def _logaddexp(out: Array, x: Array, y: Array, exp: Callable[..., Array]) -> Non
         np.copyto(out, larger, where=infinite)
 
 
-@in_blocks(rules.logaddexp_gradient, work=3)
-def logaddexp_gradient(gx: Array, g: Array, x: Array, y: Array) -> None:
-    _share(gx, g, x, y, np.exp)
-
-
-@in_blocks(rules.logaddexp2_gradient, work=3)
-def logaddexp2_gradient(gx: Array, g: Array, x: Array, y: Array) -> None:
-    _share(gx, g, x, y, np.exp2)
+logaddexp = in_blocks(ufuncs.logaddexp, work=3)(partial(_logaddexp, exp=np.exp))
+logaddexp2 = in_blocks(ufuncs.logaddexp2, work=3)(partial(_logaddexp, exp=np.exp2))
 
 
 def _share(gx: Array, g: Array, x: Array, y: Array, exp: Callable[..., Array]) -> None:
@@ -105,3 +81,7 @@ def _share(gx: Array, g: Array, x: Array, y: Array, exp: Callable[..., Array]) -
         np.divide(g, gx, out=gx)
     if np.isnan(gx).any():  # equal infinities, or NaN in what was given
         gx[...] = g * rules.share(x, y, exp)
+
+
+logaddexp_gradient = in_blocks(rules.logaddexp_gradient, work=3)(partial(_share, exp=np.exp))
+logaddexp2_gradient = in_blocks(rules.logaddexp2_gradient, work=3)(partial(_share, exp=np.exp2))

@@ -62,8 +62,11 @@ def _single(x: Array) -> bool:
     return bool(x.dtype == np.float32)
 
 
-def _double(x: Array) -> bool:
-    return bool(x.dtype == np.float64)
+@in_blocks(rules.erf_forward, work=30)
+def erf(y: Array, x: Array) -> None:
+    far = np.absolute(x) > 1
+    y[~far] = x[~far] * polynomial(NEAR, np.square(x[~far]))
+    y[far] = np.copysign(1 - tail(np.absolute(x[far])), x[far])
 
 
 @in_blocks(rules.erf_forward, work=3, when=_single)
@@ -73,13 +76,6 @@ def erf32(y: Array, x: Array) -> None:
     y *= polynomial(NUMERATOR, u)
     y /= polynomial(DENOMINATOR, u)
     np.tanh(y, out=y)
-
-
-@in_blocks(rules.erf_forward, work=30, when=_double)
-def erf(y: Array, x: Array) -> None:
-    far = np.absolute(x) > 1
-    y[~far] = x[~far] * polynomial(NEAR, np.square(x[~far]))
-    y[far] = np.copysign(1 - tail(np.absolute(x[far])), x[far])
 
 
 @in_blocks(rules.erfc_forward, work=30)

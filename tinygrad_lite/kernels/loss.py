@@ -24,13 +24,9 @@ def pick(x: Array, target: Array, axis: int) -> Array:
 def cross_entropy_gradient(g: Array, e: Array, s: Array, target: Array, axis: int) -> Array:
     if not (type(e) is np.ndarray and e.dtype.char in "fd" and e.dtype == g.dtype):
         return NotImplemented
-    gx = blockwise(_product, np.empty_like(e), e, g.reshape(s.shape) / s)
+    gx = blockwise(lambda gx, e, factor: np.multiply(e, factor, out=gx), np.empty_like(e), e, g.reshape(s.shape) / s)
     gx[places(target, axis)] -= g
     return gx
-
-
-def _product(y: Array, x: Array, factor: Array) -> None:
-    np.multiply(x, factor, out=y)
 
 
 @in_blocks(rules.logistic_nll_forward, work=3)

@@ -34,15 +34,13 @@ def _standardize(y: Array, x: Array, sigma: Array, axis: Axes, eps: float) -> No
 def standardize_gradient(g: Array, y: Array, sigma: Array, weight: Any, axis: Axes) -> Array:
     if type(g) is not np.ndarray or g.dtype.char not in "fd":
         return NotImplemented
+    shared = np.ndim(weight) == 0 or weight.shape == sigma.shape  # one for all that is standardised together
+    factor, weight = (weight / sigma, None) if shared else (1 / sigma, weight)
     rule = partial(_standardize_gradient, axis=axis)
-    if np.ndim(weight) == 0 or weight.shape == sigma.shape:  # one for all that is standardised together
-        return blockwise(rule, np.empty_like(y), g, y, weight / sigma, whole=axis, work=3)
-    return blockwise(rule, np.empty_like(y), g, y, 1 / sigma, weight, whole=axis, work=3)
+    return blockwise(rule, np.empty_like(y), g, y, factor, weight, whole=axis, work=3)
 
 
-def _standardize_gradient(
-    gx: Array, g: Array, y: Array, factor: Array, weight: Array | None = None, *, axis: Axes
-) -> None:
+def _standardize_gradient(gx: Array, g: Array, y: Array, factor: Array, weight: Array | None, axis: Axes) -> None:
     if weight is not None:
         g = g * weight
     n = max(1, g.size // max(1, factor.size))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from ..ops import product as rules
 from ..values import Array
 from .threads import awake, each, shared
 from .thresholds import PRODUCTS_FOR_BLAS_THREADS
+
+Shape = tuple[int, ...]
 
 
 @rules.matrix_product.register
@@ -55,49 +57,30 @@ def _threaded(x: Array, w: Array) -> Array:
 def contract(*arrays: Array, inputs: tuple[str, ...], output: str) -> Array:
     """`np.einsum` with a letter for each axis: two arrays at a time, as a matrix product where that is what it is."""
     operands = [np.asarray(a) for a in arrays]
-    for i, j, subscripts in _order(inputs, output, tuple([a.shape for a in operands])):
-        if j is None:
-            return np.einsum(subscripts, operands[i])
-        b, a = operands.pop(j), operands.pop(i)
-        operands.append(_contract_pair(a, b, subscripts))
+    for places, subscripts, how in _steps(inputs, output, tuple([a.shape for a in operands])):
+        some = [operands.pop(i) for i in places][::-1]
+        operands.append(np.einsum(subscripts, *some) if how is None else _product(how, *some))
     return operands[0]
 
 
 @functools.lru_cache(1024)
-def _order(
-    inputs: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...]
-) -> tuple[tuple[int, int | None, str], ...]:
-    """Which two operands to contract next (i < j) and how: always the cheapest pair. A single operand has no j."""
-    sizes, steps = rules.sizes_of(inputs, shapes), []
-    terms = list(inputs)
-    if len(terms) == 1:
-        return ((0, None, f"{terms[0]}->{output}"),)
-    while len(terms) > 1:
-
-        def left(i: int, j: int) -> str:
-            """What of terms i and j is still needed once they are contracted."""
-            needed = set(output).union(*terms[:i], *terms[i + 1 : j], *terms[j + 1 :])
-            return "".join(c for c in dict.fromkeys(terms[i] + terms[j]) if c in needed)
-
-        def cost(pair: tuple[int, int]) -> tuple[int, int]:
-            """Multiplications, then the size of the result."""
-            return (
-                math.prod(sizes[c] for c in set(terms[pair[0]] + terms[pair[1]])),
-                math.prod(sizes[c] for c in left(*pair)),
-            )
-
-        i, j = min(itertools.combinations(range(len(terms)), 2), key=cost)
-        result = output if len(terms) == 2 else left(i, j)
-        steps.append((i, j, f"{terms[i]},{terms[j]}->{result}"))
-        del terms[j], terms[i]
-        terms.append(result)
-    return tuple(steps)
+def _steps(inputs: tuple[str, ...], output: str, shapes: tuple[Shape, ...]) -> list[tuple[Shape, str, Any]]:
+    """Which operands to contract next (the last of them first) and how, as NumPy orders them; results come last."""
+    rules.sizes_of(inputs, shapes)  # which says what does not fit
+    spec, arrays = f"{','.join(inputs)}->{output}", [np.broadcast_to(0.0, shape) for shape in shapes]
+    waiting, steps = list(zip(inputs, shapes)), []
+    for step in np.einsum_path(spec, *arrays, optimize=("greedy", sys.maxsize))[0][1:]:
+        places = tuple(sorted(step, reverse=True))
+        terms, seen = zip(*[waiting.pop(i) for i in places][::-1])
+        sizes, needed = rules.sizes_of(terms, seen), output + "".join(term for term, _ in waiting)
+        result = "".join(c for c in sizes if c in needed) if waiting else output
+        waiting.append((result, tuple([sizes[c] for c in result])))
+        how = _matrices(terms, seen, result) if len(terms) == 2 else None
+        steps.append((places, f"{','.join(terms)}->{result}", how))
+    return steps
 
 
-def _contract_pair(a: Array, b: Array, subscripts: str) -> Array:
-    how = _matrices(subscripts, a.shape, b.shape)
-    if how is None:
-        return np.einsum(subscripts, a, b)
+def _product(how: tuple[Any, ...], a: Array, b: Array) -> Array:
     alone_a, alone_b, order_a, order_b, shape_a, shape_b, shape, order = how
     if alone_a:
         a = np.einsum(alone_a, a)
@@ -107,16 +90,13 @@ def _contract_pair(a: Array, b: Array, subscripts: str) -> Array:
     return (a @ b).reshape(shape).transpose(order)
 
 
-@functools.lru_cache(1024)
-def _matrices(subscripts: str, shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> tuple[Any, ...] | None:
+def _matrices(terms: tuple[str, str], shapes: tuple[Shape, Shape], out: str) -> tuple[Any, ...] | None:
     """How to make matrices of two operands, (*batch, rows, summed) @ (*batch, summed, columns), and that the result.
 
     Before that each loses, by itself, the letters that nobody else has, its diagonals, and a 1 that broadcasts.
     None where nothing is summed, or only many short vectors: there NumPy's own loop does as well.
     """
-    terms, out = subscripts.split("->")
-    left, right = terms.split(",")
-    sizes_a, sizes_b = dict(zip(left, shape_a)), dict(zip(right, shape_b))
+    (left, right), (sizes_a, sizes_b) = terms, [dict(zip(term, shape)) for term, shape in zip(terms, shapes)]
 
     def lasting(mine: dict[str, int], other: dict[str, int]) -> str:
         return "".join(c for c, n in mine.items() if (c in other or c in out) and not n == 1 != other.get(c, 1))

@@ -91,7 +91,7 @@ def set_num_threads(n: int) -> None:
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"set_num_threads: needs a positive integer, got {n!r}")
     _pool.threads = n
-    _set_blas(n)
+    _openblas()[1](1 if _quiet else n)
 
 
 _quiet = False  # whether the BLAS has one thread, for good
@@ -105,13 +105,7 @@ def quiet_blas(quiet: bool) -> None:
     """
     global _quiet
     _quiet = quiet
-    _set_blas(_pool.threads)
-
-
-def _set_blas(n: int) -> None:
-    blas = _openblas()
-    if blas is not None:
-        blas[1](1 if _quiet else n)
+    _openblas()[1](1 if quiet else _pool.threads)
 
 
 def awake() -> bool:
@@ -198,10 +192,9 @@ def openblas_function(name: str) -> Any:
     return None
 
 
-def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """OpenBLAS's functions that get and set its number of threads, where NumPy came with OpenBLAS."""
-    get, put = openblas_function("get_num_threads"), openblas_function("set_num_threads")
-    return None if get is None or put is None else (get, put)
+def _openblas() -> tuple[Callable[[], int], Callable[[int], Any]]:
+    """OpenBLAS's functions that get and set its number of threads; that do nothing where NumPy has another BLAS."""
+    return openblas_function("get_num_threads") or (lambda: 1), openblas_function("set_num_threads") or (lambda n: None)
 
 
 class _OneBlasThread:
@@ -218,21 +211,18 @@ class _OneBlasThread:
         self.before = 1
 
     def __enter__(self) -> None:
-        blas = _openblas()
-        if blas is not None:
-            with self.lock:
-                if not self.inside:
-                    self.before = blas[0]()
-                    blas[1](1)
-                self.inside += 1
+        get, put = _openblas()
+        with self.lock:
+            if not self.inside:
+                self.before = get()
+                put(1)
+            self.inside += 1
 
     def __exit__(self, *exception: object) -> None:
-        blas = _openblas()
-        if blas is not None:
-            with self.lock:
-                self.inside -= 1
-                if not self.inside:
-                    blas[1](self.before)
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                _openblas()[1](self.before)
 
 
 one_blas_thread = _OneBlasThread()

@@ -12,12 +12,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from .. import graph
 from ..values import Array
 from .threads import awake, one_blas_thread
-from .thresholds import (
-    ELEMENTS_BETWEEN_ADDED,
-    ELEMENTS_OF_A_SUMMED_PIECE,
-    ELEMENTS_TO_ADD,
-    ELEMENTS_TO_SUM_BY_PRODUCTS,
-)
+from .thresholds import ELEMENTS_BETWEEN_ADDED, ELEMENTS_OF_A_SUMMED_PIECE, ELEMENTS_TO_ADD, ELEMENTS_TO_SUM_BY_PRODUCTS
 
 Axis = int | tuple[int, ...] | None
 

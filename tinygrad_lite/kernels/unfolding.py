@@ -150,14 +150,6 @@ def product_over_columns(u: Array, g: Array) -> Array:
     return out
 
 
-def turned(a: Array) -> Array:
-    """(…, lines, columns) copied as (…, columns, lines)."""
-    if a.strides[-2] % 1024 == 0:  # a column falls on the same few sets of the cache
-        a, lines = empty(a.shape[:-1], a.shape[-1], a.dtype), a
-        a[...] = lines
-    return np.ascontiguousarray(a.swapaxes(-1, -2))
-
-
 def chunks(columns: int, products: int, least: int) -> tuple[int, int]:
     """How many columns, each of so many products, make a small matrix, and how many columns are in such chunks: none
     where all are one chunk, or chunks would have fewer than `least`."""

@@ -29,14 +29,10 @@ class Geometry(Windows):
     @functools.cached_property
     def axes(self) -> tuple[Geometry, ...]:
         """The same windows as one pass over each axis after the other."""
-        passes, n = [], len(self.size)
-        for i in range(n):
-            size, places = (*self.places[:i], *self.size[i:]), (*self.places[: i + 1], *self.size[i + 1 :])
-            kernel, stride, dilation = (
-                (1,) * i + (v[i],) + (1,) * (n - i - 1) for v in (self.kernel, self.stride, self.dilation)
-            )
-            padding = (0,) * i + (self.padding[i],) + (0,) * (n - i - 1)
-            passes.append(Geometry(size, kernel, stride, dilation, padding, places))
+        passes = []
+        for i in range(len(self.size)):
+            before, after = one_by_one(self.places[:i]), one_by_one(self.size[i + 1 :])
+            passes.append(before.and_then(self.along(slice(i, i + 1))).and_then(after))
         return tuple(passes)
 
     @functools.cached_property
@@ -76,7 +72,7 @@ class Geometry(Windows):
     @functools.cached_property
     def one_row(self) -> Geometry:
         """The same windows over an image with an axis of 1 before all others."""
-        return Geometry((1,), (1,), (1,), (1,), (0,), (1,)).and_then(self)
+        return one_by_one((1,)).and_then(self)
 
     @functools.cached_property
     def rows(self) -> Geometry:

@@ -77,17 +77,9 @@ def prelu(x: Array, weight: Array) -> Array:
     if np.size(weight) != 1:
         channels = np.shape(x)[1] if np.ndim(x) > 1 else None
         if np.shape(weight) != (channels,):
-            raise ValueError(
-                f"prelu: x has shape {np.shape(x)} but weight has shape {np.shape(weight)}: "
-                "weight needs one element, or one for each of x's channels (axis 1)"
-            )
+            raise ValueError("weight needs one element, or one for each of x's channels (axis 1)")
         weight = np.reshape(weight, (-1,) + (1,) * (np.ndim(x) - 2))
     return np.where(x > 0, x, weight * x) if np.ndim(x) else np.where(x > 0, x, np.reshape(weight, ()) * x)
-
-
-@array_code
-def hardtanh_gradient(g: Array, x: Array, low: float, high: float) -> Array:
-    return g * ((x > low) & (x < high))
 
 
 @op
@@ -96,7 +88,7 @@ def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Rule:
 
     The derivative at both corners is 0.
     """
-    return np.clip(x, min_val, max_val), (lambda g: hardtanh_gradient(g, x, min_val, max_val),)
+    return np.clip(x, min_val, max_val), (lambda g: g * ((x > min_val) & (x < max_val)),)
 
 
 def relu6(x: Array) -> Array:
@@ -148,7 +140,7 @@ def softshrink(x: Array, lambd: float = 0.5) -> Array:
         ValueError: λ is negative.
     """
     if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, and is {lambd}")
+        raise ValueError(f"lambd must not be negative, and is {lambd}")
     return x - np.clip(x, -lambd, lambd)
 
 
@@ -160,8 +152,13 @@ def tanh(x: Array) -> Array:
     return np.tanh(x)
 
 
-# Beyond these σ(x) and Φ(x) are 0 or 1 in any dtype. So x is held within them where 0 · ∞ would be NaN.
-ENDS_OF_SIGMOID, ENDS_OF_NORMAL = 1000, 50
+ENDS_OF_SIGMOID, ENDS_OF_NORMAL = 1000, 50  # beyond these σ(x) and Φ(x) are 0 or 1 in any dtype
+
+
+@array_code
+def gated(x: Array, gate: Array, end: float) -> tuple[Array, Array]:
+    """x · gate, and x held within ±end. Below -end the gate is 0, where x · gate may be -∞ · 0."""
+    return np.clip(x, -end, np.inf) * gate, np.clip(x, -end, end)
 
 
 @forward
@@ -212,13 +209,6 @@ TABLE.update({"scipy.special.expit": sigmoid, "scipy.special.log_expit": logsigm
 
 
 @array_code
-def silu_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and σ(x)."""
-    s = sigmoid(x)
-    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * s, np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID), s
-
-
-@array_code
 def silu_gradient(g: Array, x: Array, s: Array) -> Array:
     return g * (s * (1 + x * (1 - s)))
 
@@ -226,7 +216,8 @@ def silu_gradient(g: Array, x: Array, s: Array) -> Array:
 @op
 def silu(x: Array) -> Rule:
     """out = x · σ(x)        ∂L/∂x = g · σ(x) · (1 + x · (1 - σ(x)))"""
-    y, within, s = silu_forward(x)
+    s = sigmoid(x)
+    y, within = gated(x, s, ENDS_OF_SIGMOID)
     return y, (lambda g: silu_gradient(g, within, s),)
 
 
@@ -234,18 +225,8 @@ def silu(x: Array) -> Rule:
 def mish(x: Array) -> Rule:
     """out = x · t, t = tanh(log(1 + eˣ))        ∂L/∂x = g · (t + x · (1 - t²) · σ(x))"""
     t = tanh(softplus(x))
-
-    def slope() -> Array:
-        return t + np.clip(x, -ENDS_OF_SIGMOID, ENDS_OF_SIGMOID) * ((1 - t * t) * sigmoid(x))
-
-    return np.clip(x, -ENDS_OF_SIGMOID, np.inf) * t, (lambda g: g * slope(),)
-
-
-@array_code
-def gelu_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and Φ(x)."""
-    p = ndtr(x)
-    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL), p
+    y, within = gated(x, t, ENDS_OF_SIGMOID)
+    return y, (lambda g: g * (t + within * ((1 - t * t) * sigmoid(x))),)
 
 
 @array_code
@@ -254,11 +235,10 @@ def gelu_gradient(g: Array, x: Array, p: Array) -> Array:
 
 
 @array_code
-def gelu_tanh_forward(x: Array) -> tuple[Array, Array, Array]:
-    """The value, and what its gradient needs: x within its ends, and ½ · (1 + tanh z) = σ(2z)."""
+def gelu_tanh_gate(x: Array) -> Array:
+    """½ · (1 + tanh z) = σ(2z)"""
     c = np.clip(x, -ENDS_OF_NORMAL, ENDS_OF_NORMAL)
-    p = sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
-    return np.clip(x, -ENDS_OF_NORMAL, np.inf) * p, c, p
+    return sigmoid(c * (1 + 0.044715 * c * c) * math.sqrt(8 / math.pi))
 
 
 @array_code
@@ -276,13 +256,11 @@ def gelu(x: Array, approximate: str = "none") -> Rule:
     Raises:
         ValueError: `approximate` is neither "none" nor "tanh".
     """
-    if approximate == "none":
-        y, within, p = gelu_forward(x)
-        return y, (lambda g: gelu_gradient(g, within, p),)
-    if approximate != "tanh":
-        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    y, within, p = gelu_tanh_forward(x)
-    return y, (lambda g: gelu_tanh_gradient(g, within, p),)
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
+    p, gradient = (ndtr(x), gelu_gradient) if approximate == "none" else (gelu_tanh_gate(x), gelu_tanh_gradient)
+    y, within = gated(x, p, ENDS_OF_NORMAL)
+    return y, (lambda g: gradient(g, within, p),)
 
 
 @forward
@@ -415,6 +393,6 @@ def glu(x: Array, axis: int = -1) -> Array:
         ValueError: x cannot be halved there.
     """
     if not np.ndim(x) or np.shape(x)[axis] % 2:
-        raise ValueError(f"glu: x has shape {np.shape(x)}: it needs an even length along axis {axis} to be halved")
+        raise ValueError(f"x needs an even length along axis {axis} to be halved")
     a, b = np.split(x, 2, axis=axis)
     return a * sigmoid(b)

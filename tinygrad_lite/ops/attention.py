@@ -42,24 +42,18 @@ def scaled_dot_product_attention(
         ValueError: shapes that do not fit; attn_mask and is_causal together.
         TypeError: attn_mask is neither boolean nor floating.
     """
-    name = "scaled_dot_product_attention"
     q, k, v = np.shape(query), np.shape(key), np.shape(value)
     if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
-        raise ValueError(
-            f"{name}: query has shape {q}, key {k} and value {v}: they need (…, L, E), (…, S, E) and (…, S, V)"
-        )
+        raise ValueError("query, key and value need shapes (…, L, E), (…, S, E) and (…, S, V)")
     if attn_mask is not None and is_causal:
-        raise ValueError(f"{name}: give attn_mask or is_causal, not both")
+        raise ValueError("give attn_mask or is_causal, not both")
     scores = (query * (1 / math.sqrt(q[-1]) if scale is None else scale)) @ np.swapaxes(key, -1, -2)
     bias: Array = np.tri(q[-2], k[-2], dtype=bool) if is_causal else attn_mask
     if bias is None:
         return dropout(softmax(scores), dropout_p) @ value
     allowed = detached(bias) if hasattr(bias, "dtype") else np.asarray(bias)
     if allowed.dtype.kind in "iu":
-        raise TypeError(
-            f"{name}: attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend "
-            "(mask.astype(bool)), or floating numbers, which are added to the scores"
-        )
+        raise TypeError(f"attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend, or floats")
     if allowed.dtype == bool:
         bias = np.where(allowed, 0, -np.inf).astype(scores.dtype)
     else:

@@ -19,7 +19,7 @@ from ..dispatch import array_code, forward
 from ..errors import check_size
 from ..graph import Rule, op, total
 from ..values import Array
-from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
+from .windows import Ints, Windows, check_rank, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold",
@@ -62,9 +62,7 @@ def conv_forward(x: Array, weight: Array, bias: Array | None, windows: Windows, 
     x (N, C, *size) or (C, *size), weight (O, C / groups, *kernel).
     """
     seen, w, out = subscripts(x, windows)
-    axis = out.index("g")
-    v = grouped(view(x, windows), axis, groups)
-    y = ungrouped(np.einsum(f"{seen},{w}->{out}", v, grouped(weight, 0, groups), optimize=True), axis)
+    y = in_groups(groups, view(x, windows), seen, weight, w, out)
     return y if bias is None else y + over_places(bias, windows)
 
 
@@ -72,9 +70,7 @@ def conv_forward(x: Array, weight: Array, bias: Array | None, windows: Windows, 
 def conv_input_forward(g: Array, weight: Array, bias: Array | None, windows: Windows, groups: int) -> Array:
     """out[n, c, i] = Σ g[n, o, p] · weight[o, c, k] over all p, k that see i, + bias[c]"""
     seen, w, out = subscripts(g, windows)
-    axis = out.index("g")
-    v = np.einsum(f"{out},{w}->{seen}", grouped(g, axis, groups), grouped(weight, 0, groups), optimize=True)
-    x = overlap_add(ungrouped(v, axis), windows)
+    x = overlap_add(in_groups(groups, g, out, weight, w, seen), windows)
     return x if bias is None else x + over_places(bias, windows)
 
 
@@ -82,9 +78,7 @@ def conv_input_forward(g: Array, weight: Array, bias: Array | None, windows: Win
 def conv_weight_forward(x: Array, g: Array, windows: Windows, groups: int) -> Array:
     """out[o, c, k] = Σ_n Σ_p x[n, c, p · stride + k · dilation - padding] · g[n, o, p]"""
     seen, w, out = subscripts(x, windows)
-    axis = out.index("g")
-    v = grouped(view(x, windows), axis, groups)
-    return ungrouped(np.einsum(f"{seen},{out}->{w}", v, grouped(g, axis, groups), optimize=True), 0)
+    return in_groups(groups, view(x, windows), seen, g, out, w)
 
 
 def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
@@ -93,6 +87,12 @@ def subscripts(x: Array, windows: Windows) -> tuple[str, str, str]:
     axes = len(windows.size)
     batch, places, elements = "n" * (np.ndim(x) - axes - 1), "xyz"[:axes], "ijk"[:axes]
     return f"{batch}gc{places}{elements}", f"goc{elements}", f"{batch}go{places}"
+
+
+def in_groups(groups: int, a: Array, left: str, b: Array, right: str, out: str) -> Array:
+    """np.einsum of a and b, where an axis of channels has two letters: g for its groups, then the channels of one."""
+    a, b = grouped(a, left.index("g"), groups), grouped(b, right.index("g"), groups)
+    return ungrouped(np.einsum(f"{left},{right}->{out}", a, b, optimize=True), out.index("g"))
 
 
 def grouped(a: Array, axis: int, groups: int) -> Array:
@@ -216,10 +216,7 @@ def fold(
     windows = slide(per_axis(output_size, 2, "output_size", 1), kernel, stride, padding, dilation)
     rows, columns = kernel[0] * kernel[1], windows.places[0] * windows.places[1]
     if len(shape) not in (2, 3) or shape[-2] % rows or shape[-1] != columns:
-        raise ValueError(
-            f"x must have shape (N, C · {rows}, {columns}) or (C · {rows}, {columns}): a kernel of {kernel} has {rows} "
-            f"elements, and {columns} places on an output of {windows.size}"
-        )
+        raise ValueError(f"x must have shape (N, C · {rows}, {columns}) or (C · {rows}, {columns}): elements, places")
     return fold_forward(x, windows), (lambda g: unfold(g, kernel_size, dilation, padding, stride),)
 
 
@@ -251,14 +248,9 @@ def sliding(
     shape, kernel = check_ranks(n, x, weight, "(O, C / groups, *kernel)", groups)
     channels, outputs = shape[-n - 1], kernel[0]
     if channels % groups or outputs % groups:
-        raise ValueError(
-            f"groups={groups} must divide x's channels ({channels}) and the weight's first axis ({outputs})"
-        )
-    if kernel[1] * groups != channels:
-        raise ValueError(
-            f"x has {channels} channels, but the weight's second axis ({kernel[1]}) times groups ({groups}) is "
-            f"{kernel[1] * groups}"
-        )
+        raise ValueError(f"{groups=} must divide x's channels ({channels}) and the weight's first axis ({outputs})")
+    if (seen := kernel[1] * groups) != channels:
+        raise ValueError(f"x has {channels} channels, but weight's second axis ({kernel[1]}) times groups is {seen}")
     check_bias(bias, outputs)
     windows = slide(shape[-n:], kernel[2:], stride, padding, dilation)
     check_size((*shape[: -n - 1], outputs, *windows.places), x)
@@ -280,10 +272,7 @@ def spreading(
     shape, kernel = check_ranks(n, x, weight, "(C, O / groups, *kernel)", groups)
     channels = shape[-n - 1]
     if kernel[0] != channels or channels % groups:
-        raise ValueError(
-            f"x has {channels} channels: the weight's first axis ({kernel[0]}) must equal them, and groups={groups} "
-            "divide them"
-        )
+        raise ValueError(f"x has {channels} channels: weight's first axis ({kernel[0]}) must equal, groups divide them")
     check_bias(bias, kernel[1] * groups)
     stride, dilation = per_axis(stride, n, "stride", 1), per_axis(dilation, n, "dilation", 1)
     padding, more = per_axis(padding, n, "padding", 0), per_axis(output_padding, n, "output_padding", 0)
@@ -300,20 +289,17 @@ def spreading(
 
 
 def check_ranks(n: int, x: Array, weight: Array, form: str, groups: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    check_rank(n, x)
     shape, kernel = np.shape(x), np.shape(weight)
-    if len(shape) not in (n + 1, n + 2):
-        raise ValueError(
-            f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {len(shape)}"
-        )
     if len(kernel) != n + 2:
-        raise ValueError(f"weight must have {n + 2} axes {form}; it has {len(kernel)}")
+        raise ValueError(f"weight must have {n + 2} axes {form}")
     if min(kernel[2:]) < 1:
         raise ValueError(f"the weight's kernel {kernel[2:]} is empty")
     if not isinstance(groups, (int, np.integer)) or groups < 1:
-        raise ValueError(f"groups must be an integer of at least 1; got {groups!r}")
+        raise ValueError("groups must be an integer of at least 1")
     return shape, kernel
 
 
 def check_bias(bias: Array | None, outputs: int) -> None:
     if bias is not None and np.shape(bias) != (outputs,):
-        raise ValueError(f"bias must have shape ({outputs},), one for each output channel; it has {np.shape(bias)}")
+        raise ValueError(f"bias must have shape ({outputs},), one for each output channel")

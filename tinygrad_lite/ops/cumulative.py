@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from inspect import unwrap
 from typing import Any
 
 import numpy as np
@@ -68,29 +68,21 @@ def _from_here(g: Array, x: Array) -> Array:
     return s
 
 
-def _with_start(function: Callable[..., Any], start: int) -> Callable[..., Any]:
-    """NumPy 2.1's form of cumsum or cumprod: along one axis, perhaps with the sum or product of nothing before it."""
-
-    def cumulative(
-        x: Array, /, *, axis: int | None = None, dtype: Any = None, out: None = None, include_initial: bool = False
-    ) -> Array:
-        x = x if np.ndim(x) else np.reshape(x, 1)
-        if axis is None and np.ndim(x) != 1:
-            raise ValueError(f"x has shape {np.shape(x)}: say along which axis")
-        axis = 0 if axis is None else axis
-        y = function(x, axis, dtype, out)
-        if not include_initial:
-            return y
-        first = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
-        return np.concatenate([np.full(first, start, y.dtype), y], axis)
-
-    cumulative.__name__ = function.__name__.replace("cum", "cumulative_")
-    cumulative.__doc__ = f"`np.{function.__name__}` along one axis, with `include_initial` after a {start}."
-    return implements(getattr(np, cumulative.__name__))(cumulative)
+@implements(np.add.accumulate)
+def add_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """`np.cumsum` along one axis."""
+    return cumsum(array, axis, dtype, out)
 
 
-if hasattr(np, "cumulative_sum"):
-    cumulative_sum, cumulative_prod = _with_start(cumsum, 0), _with_start(cumprod, 1)
+@implements(np.multiply.accumulate)
+def multiply_accumulate(array: Array, axis: int = 0, dtype: Any = None, out: None = None) -> Array:
+    """`np.cumprod` along one axis."""
+    return cumprod(array, axis, dtype, out)
+
+
+if hasattr(np, "cumulative_sum"):  # NumPy 2.1: its own code is made of these two
+    for _function in (np.cumulative_sum, np.cumulative_prod):
+        implements(_function)(unwrap(_function))
 
 
 # ------------------------------------------------------------------------------------------------------- extremes

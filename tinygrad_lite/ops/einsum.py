@@ -44,11 +44,7 @@ def einsum(*operands: Any, optimize: Any = True) -> Rule:
 def _gradient(k: int, arrays: list[Array], inputs: tuple[str, ...], output: str, g: Array) -> Array:
     """∂L/∂(operand k): the same sum of products with g in the place of operand k."""
     x, letters = arrays[k], inputs[k]
-    factors, terms = [g], [output]
-    for i, (array, term) in enumerate(zip(arrays, inputs)):
-        if i != k:
-            factors.append(array)
-            terms.append(term)
+    factors, terms = [g, *arrays[:k], *arrays[k + 1 :]], [output, *inputs[:k], *inputs[k + 1 :]]
     fresh = (c for c in string.ascii_letters if c not in "".join(inputs))
     own = ""
     for c, n in zip(letters, np.shape(x)):
@@ -88,29 +84,24 @@ def spell(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ndims):
-        raise ValueError(f"einsum: {subscripts!r} is for {len(terms)} operands, {len(ndims)} were given")
+        raise ValueError(f"{subscripts!r} is for {len(terms)} operands, {len(ndims)} were given")
     named = [term.replace("...", "", 1) for term in terms]
     odd = set("".join(named) + output.replace("...", "", 1)) - set(string.ascii_letters)
     if odd:
-        raise ValueError(
-            f"einsum: {subscripts!r} has {''.join(sorted(odd))!r}: only letters, ',', '...' and '->' can stand there"
-        )
+        raise ValueError(f"{''.join(sorted(odd))!r} in {subscripts!r}: only letters, ',', '...' and '->' can be there")
     for i, (term, letters, ndim) in enumerate(zip(terms, named, ndims)):
         if len(letters) > ndim or (len(letters) < ndim and "..." not in term):
-            raise ValueError(
-                f"einsum: {term!r} has {len(letters)} letters, but its operand {i} has {ndim} axes; they must match"
-            )
+            raise ValueError(f"{term!r} has {len(letters)} letters, but its operand {i} has {ndim} axes")
     under = [ndim - len(letters) for letters, ndim in zip(named, ndims)]  # how many axes `...` stands for
-    further = max(under)
-    fresh = "".join(c for c in string.ascii_letters if c not in subscripts)[:further]
-    inputs = tuple(term.replace("...", fresh[further - n :]) for term, n in zip(terms, under))
+    fresh = "".join(c for c in string.ascii_letters if c not in subscripts)[: max(under)]
+    inputs = tuple(term.replace("...", fresh[len(fresh) - n :]) for term, n in zip(terms, under))
     if not arrow:
         every = "".join(named)
         return inputs, fresh + "".join(c for c in sorted(set(every)) if every.count(c) == 1)
     output = output.replace("...", fresh)
     for c in output:
         if output.count(c) > 1 or c not in "".join(inputs):
-            raise ValueError(f"einsum: {c!r} in the result of {subscripts!r} must stand there once, and in an operand")
+            raise ValueError(f"{c!r} in the result of {subscripts!r} must stand there once, and in an operand")
     return inputs, output
 
 
@@ -121,24 +112,18 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     Raises:
         ValueError: the axes of a pair differ in size.
     """
-    axes_a: Any
-    axes_b: Any
     if isinstance(axes, (int, np.integer)):
         if not 0 <= axes <= min(np.ndim(a), np.ndim(b)):
-            raise ValueError(f"tensordot: axes={axes}, but a has {np.ndim(a)} axes and b has {np.ndim(b)}")
-        axes_a, axes_b = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
-    else:
-        axes_a, axes_b = ([axis] if isinstance(axis, (int, np.integer)) else axis for axis in axes)
+            raise ValueError(f"axes={axes}, but a has {np.ndim(a)} axes and b has {np.ndim(b)}")
+        axes = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
+    axes_a, axes_b = ([axis] if isinstance(axis, (int, np.integer)) else axis for axis in axes)
     left = string.ascii_lowercase[: np.ndim(a)]
     right = list(string.ascii_uppercase[: np.ndim(b)])
     if len(axes_a) != len(axes_b):
-        raise ValueError(f"tensordot: axes has {len(axes_a)} axes of a but {len(axes_b)} of b; they must pair up")
+        raise ValueError(f"axes has {len(axes_a)} axes of a but {len(axes_b)} of b; they must pair up")
     for i, j in zip(axes_a, axes_b):
         if np.shape(a)[i] != np.shape(b)[j]:
-            raise ValueError(
-                f"tensordot: a has shape {np.shape(a)} but b has shape {np.shape(b)}: "
-                f"a's axis {i} ({np.shape(a)[i]}) must equal b's axis {j} ({np.shape(b)[j]})"
-            )
+            raise ValueError(f"a's axis {i} ({np.shape(a)[i]}) must equal b's axis {j} ({np.shape(b)[j]})")
         right[j] = left[i]
     kept = [c for c in left if c not in right] + [c for c in right if c not in left]
     return np.einsum(f"{left},{''.join(right)}->{''.join(kept)}", a, b)

@@ -19,6 +19,7 @@ from ..graph import Node, Rule, op
 from ..tensor import implements
 from ..values import Array
 from . import ufuncs
+from .reduce import no_out
 from .ufuncs import keep
 
 # ------------------------------------------------------------------------------------------------------ closures
@@ -186,16 +187,6 @@ def log1p(x: Array) -> Rule:
     return ufuncs.log1p(x), (lambda g: g / (1 + x),)
 
 
-@forward
-def logaddexp_forward(x: Array, y: Array) -> Array:
-    return np.logaddexp(x, y)
-
-
-@forward
-def logaddexp2_forward(x: Array, y: Array) -> Array:
-    return np.logaddexp2(x, y)
-
-
 @array_code
 def logaddexp_gradient(g: Array, x: Array, y: Array) -> Array:
     return g * share(x, y, np.exp)
@@ -220,7 +211,7 @@ def logaddexp(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = logaddexp_forward(x, y)
+    out = ufuncs.logaddexp(x, y)
     return out, (lambda g: logaddexp_gradient(g, x, y), lambda g: logaddexp_gradient(g, y, x))
 
 
@@ -230,7 +221,7 @@ def logaddexp2(x: Array, y: Array) -> Rule:
 
     Neither overflows. Where both are -∞ so is the output, and both gradients are 0.
     """
-    out = logaddexp2_forward(x, y)
+    out = ufuncs.logaddexp2(x, y)
     return out, (lambda g: logaddexp2_gradient(g, x, y), lambda g: logaddexp2_gradient(g, y, x))
 
 
@@ -524,10 +515,9 @@ def copysign(x: Array, y: Array) -> Rule:
 def _clip(
     x: Array, a_min: Array = None, a_max: Array = None, out: None = None, *, min: Array = None, max: Array = None
 ) -> Any:
-    if out is not None:
-        raise TypeError("clip: out= would cut the graph: write a = np.clip(t, low, high)")
+    no_out(out)
     if (min is not None and a_min is not None) or (max is not None and a_max is not None):
-        raise ValueError("clip: a bound was given twice, as a_min or a_max and as min or max")
+        raise ValueError("a bound was given twice, as a_min or a_max and as min or max")
     return clip(x, min if a_min is None else a_min, max if a_max is None else a_max)
 
 

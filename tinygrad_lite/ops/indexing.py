@@ -155,8 +155,6 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
     Raises:
         IndexError: an index is out of range and `mode` is "raise".
     """
-    if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     shape = np.shape(a)
     if axis is None or not shape:
         places = _in_range(indices, prod(shape), mode)
@@ -168,6 +166,8 @@ def take(a: Array, indices: Any, axis: int | None = None, *, mode: Any = "raise"
 
 def _in_range(indices: Any, n: int, mode: str) -> Array:
     """Indices into `n` elements, those out of range brought into it as `mode` says."""
+    if mode not in ("raise", "wrap", "clip"):
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     indices = np.asarray(detached(indices))
     if mode == "wrap" or not indices.size:  # an empty list makes an array of floats
         return indices.astype(np.intp) % max(n, 1)
@@ -236,12 +236,6 @@ def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
     return np.take(a, np.flatnonzero(condition), axis)
 
 
-@implements(np.extract)
-def extract(condition: Any, arr: Array) -> Array:
-    """The elements of `arr` where `condition` is true, along one axis."""
-    return np.take(arr, np.flatnonzero(detached(condition)))
-
-
 @implements(np.choose)
 def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     """out[i] = choices[a[i]][i], all broadcast against each other.
@@ -249,8 +243,6 @@ def choose(a: Any, choices: Sequence[Array], mode: str = "raise") -> Array:
     Raises:
         ValueError: an element of `a` is not in 0 … len(choices) - 1, and `mode` is "raise".
     """
-    if mode not in ("raise", "wrap", "clip"):
-        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
     a = _in_range(a, len(choices), mode)
     a = a.astype(np.intp) if a.dtype == bool else a
     if mode == "raise" and np.any((a < 0) | (a >= len(choices))):
@@ -317,10 +309,7 @@ def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array
     axis = None if axis is None else normalize_axis_index(axis, len(shape))
     if index.ndim != len(shape) or any(i > n for d, (i, n) in enumerate(zip(index.shape, shape)) if d != axis):
         but = "" if axis is None else f" but axis {axis}"
-        raise ValueError(
-            f"index has shape {index.shape} and {of} has shape {shape}: they must have as many axes, "
-            f"and the index must not be longer along any{but}"
-        )
+        raise ValueError(f"the index must have as many axes as {of}, and must not be longer along any{but}")
     return index
 
 
@@ -336,7 +325,6 @@ def _source(src: Array, index: Any) -> Array:
     return src[tuple(map(slice, _within(index, np.shape(src), "src").shape))]
 
 
-@implements()
 def gather(input: Array, axis: int, index: Any) -> Array:
     """out[i, j] = input[index[i, j], j] for axis 0, and so on for each axis: as `torch.gather`.
 
@@ -353,7 +341,6 @@ def gather(input: Array, axis: int, index: Any) -> Array:
     return np.take(input, _places(input, axis, index))
 
 
-@implements()
 def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
     """`input`, but out[index[i, j], j] = src[i, j] for axis 0, and so on: as `torch.scatter`.
 
@@ -371,7 +358,6 @@ def scatter(input: Array, axis: int, index: Any, src: Array) -> Array:
     return _put(input, _places(input, axis, index), _source(src, index) if np.ndim(src) else src)
 
 
-@implements()
 def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
     """`input`, but out[index[i, j], j] += src[i, j] for axis 0, and so on: as `torch.scatter_add`.
 
@@ -381,7 +367,6 @@ def scatter_add(input: Array, axis: int, index: Any, src: Array) -> Array:
     return input + np.reshape(added, np.shape(input))
 
 
-@implements()
 def index_select(input: Array, axis: int, index: Any) -> Array:
     """The slices of `input` along `axis` at the one-dimensional `index`: as `torch.index_select`.
 
@@ -393,7 +378,6 @@ def index_select(input: Array, axis: int, index: Any) -> Array:
     return np.take(input, index, axis)
 
 
-@implements()
 def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: float = 1) -> Array:
     """`input` with alpha · source[i] added to its slice index[i] along `axis`: as `torch.index_add`.
 
@@ -410,13 +394,11 @@ def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: floa
     return input + alpha * add_at(source, (slice(None),) * axis + (index.astype(np.intp),), shape)
 
 
-@implements()
 def masked_fill(input: Array, mask: Any, value: Array) -> Array:
     """`input`, but `value` (a number, or a tensor without axes) where `mask` is true: as `torch.Tensor.masked_fill`."""
     return np.where(detached(mask), value, input)
 
 
-@implements()
 def masked_select(input: Array, mask: Any) -> Array:
     """The elements of `input` where `mask` is true, along one axis, after broadcasting: as `torch.masked_select`."""
     input, mask = np.broadcast_arrays(input, detached(mask))

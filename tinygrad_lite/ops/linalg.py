@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -133,9 +134,7 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
     """
     before, after = np.shape(a)[:ind], np.shape(a)[ind:]
     if ind < 1 or math.prod(before) != math.prod(after):
-        raise ValueError(
-            f"tensorinv: a has shape {before + after}: its first {ind} axes must hold as many as the others"
-        )
+        raise ValueError(f"a's first {ind} axes must hold as many elements as the others")
     return np.reshape(np.linalg.inv(np.reshape(a, (math.prod(before), math.prod(after)))), after + before)
 
 
@@ -150,7 +149,7 @@ def tensorsolve(a: Array, b: Array, axes: tuple[int, ...] | None = None) -> Arra
         a = np.moveaxis(a, axes, range(np.ndim(a) - len(axes), np.ndim(a)))
     n, unknown = np.size(b), np.shape(a)[np.ndim(b) :]
     if np.size(a) != n * n or math.prod(unknown) != n:
-        raise ValueError(f"tensorsolve: a has shape {np.shape(a)} but b has shape {np.shape(b)}: a's size must be {n}²")
+        raise ValueError(f"a's size must be the square of b's, {n}²")
     return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.ravel(b)), unknown)
 
 
@@ -162,7 +161,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
     than columns, as many, or not its full rank. The rank is a plain integer.
     """
     if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
-        raise ValueError("lstsq: a must be a matrix, and b a vector or a matrix")
+        raise ValueError("a must be a matrix, and b a vector or a matrix")
     m, n = np.shape(a)
     a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
     a = a.astype(np.result_type(a, b))
@@ -189,12 +188,9 @@ def pack(*parts: Array) -> Array:
 
 def unpack(packed: Array, *shapes: Shape) -> list[Array]:
     """The matrices of these shapes that were packed."""
-    parts, start = [], 0
-    for rows, columns in shapes:
-        part = packed[..., start : start + rows * columns]
-        parts.append(np.reshape(part, (*np.shape(packed)[:-1], rows, columns)))
-        start += rows * columns
-    return parts
+    ends = accumulate([rows * columns for rows, columns in shapes], initial=0)
+    stack = np.shape(packed)[:-1]
+    return [np.reshape(packed[..., i:j], (*stack, *shape)) for (i, j), shape in zip(pairwise(ends), shapes)]
 
 
 def mirrored(x: Array) -> Array:
@@ -274,7 +270,7 @@ QRResult: Any = type(np.linalg.qr(np.eye(1)))
 def _qr(a: Array, mode: str = "reduced") -> Any:
     """`np.linalg.qr` with mode "reduced", "complete" or "r"."""
     if mode not in ("reduced", "complete", "r"):
-        raise ValueError(f"qr: mode must be 'reduced', 'complete' or 'r', not {mode!r}")
+        raise ValueError(f"mode must be 'reduced', 'complete' or 'r', not {mode!r}")
     m, n = np.shape(a)[-2:]
     if m < n:  # a = [x, y] = q [r, qᵀ y]
         q, r = np.linalg.qr(a[..., :m])
@@ -439,20 +435,16 @@ SVDResult: Any = type(np.linalg.svd(np.eye(1)))
 
 
 @implements(np.linalg.svd)
-def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    """`np.linalg.svd`: u, the singular values in descending order, and vᵀ; without compute_uv the values alone."""
-    if not compute_uv:
-        full_matrices = False
+def _svd(a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    """`np.linalg.svd`: u, the singular values in descending order, and vᵀ; without compute_uv the values alone.
+
+    `hermitian` changes nothing: what is symmetric has the same decomposition.
+    """
+    full_matrices = full_matrices and compute_uv
     decomposed = svd(a, full_matrices)
     s = singular_values(a, decomposed, full_matrices)
     u, _, vt = unpack(decomposed, *_svd_shapes(a, full_matrices))
     return SVDResult(u, s, vt) if compute_uv else s
-
-
-@implements(np.linalg.svdvals)
-def svdvals(a: Array, /) -> Array:
-    """`np.linalg.svdvals`: the singular values in descending order."""
-    return np.linalg.svd(a, compute_uv=False)
 
 
 # --------------------------------------------------------------------------------------------------------------- norms
@@ -494,7 +486,7 @@ def _norm_of_vectors(x: Array, ord: Any, axis: Axis, keepdims: bool) -> Array:
     if ord == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if isinstance(ord, str):
-        raise ValueError(f"norm: ord={ord!r} is a norm of matrices, along axis={axis} there are vectors")
+        raise ValueError(f"ord={ord!r} is a norm of matrices, along axis={axis} there are vectors")
     return norm(x, ord, axis, keepdims)
 
 
@@ -507,7 +499,7 @@ def _norm_of_matrices(x: Array, ord: Any, axis: tuple[int, int], keepdims: bool)
     elif ord in (1, -1, np.inf, -np.inf):
         values = np.sum(np.abs(matrices), axis=-2 if abs(ord) == 1 else -1)
     else:
-        raise ValueError(f"norm: ord={ord!r} is no norm of matrices: use None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
+        raise ValueError(f"ord={ord!r} is no norm of matrices: use None, 'fro', 'nuc', 1, -1, 2, -2, inf or -inf")
     chosen = np.sum if ord == "nuc" or (ord > 0 and not np.size(values)) else np.max if ord > 0 else np.min
     out = chosen(values, axis=-1)  # none of them is below 0
     return np.expand_dims(out, axis) if keepdims else out
@@ -536,9 +528,7 @@ def _norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) 
     if len(axes) == 2:
         rows, columns = np.lib.array_utils.normalize_axis_tuple(axes, np.ndim(x))
         return _norm_of_matrices(x, ord, (rows, columns), keepdims)
-    raise ValueError(
-        f"norm: ord={ord!r} needs one axis (vectors) or two (matrices), but x has shape {np.shape(x)} and axis={axis}"
-    )
+    raise ValueError(f"ord={ord!r} needs one axis (vectors) or two (matrices), and axis={axis} names {len(axes)}")
 
 
 @implements(np.linalg.vector_norm)

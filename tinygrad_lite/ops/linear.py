@@ -26,11 +26,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     Raises:
         ValueError: x's last axis is not as long as weight's.
     """
-    if np.ndim(x) < 1 or np.ndim(weight) not in (1, 2) or np.shape(x)[-1] != np.shape(weight)[-1]:
-        raise ValueError(
-            f"linear: x has shape {np.shape(x)} but weight has shape {np.shape(weight)}: "
-            "x's last axis must equal weight's last (weight is (out, in))"
-        )
+    shape, expected = np.shape(x), np.shape(weight)
+    if not shape or len(expected) not in (1, 2) or shape[-1] != expected[-1]:
+        raise ValueError("x's last axis must equal weight's last (weight is (out, in))")
     out = x @ weight.T
     return out if bias is None else out + bias
 
@@ -49,30 +47,20 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
     """
     a, b, w = np.shape(input1), np.shape(input2), np.shape(weight)
     if len(w) != 3 or not a or not b or a[:-1] != b[:-1] or (a[-1], b[-1]) != w[1:]:
-        raise ValueError(
-            f"bilinear: input1 has shape {a}, input2 {b} and weight {w}: "
-            "they need (…, in1), (…, in2) and (out, in1, in2)"
-        )
+        raise ValueError("input1, input2 and weight need shapes (…, in1), (…, in2) and (out, in1, in2)")
     out = np.einsum("...i,kij,...j->...k", input1, weight, input2)
     return out if bias is None else out + bias
 
 
-def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
+def _whole_numbers(indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
     indices = np.asanyarray(detached(indices))
     if indices.dtype.kind not in "iu":
-        raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
+        raise TypeError(f"indices must be integers, not {indices.dtype}")
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
     if wrong.size:
-        raise IndexError(f"{name}: index {wrong[0]} is out of range: {of}")
+        raise IndexError(f"index {wrong[0]} is out of range: {of}")
     return indices
-
-
-def _whole_number(name: str, what: str, value: Any) -> int:
-    try:
-        return index(value)
-    except TypeError:
-        raise TypeError(f"{name}: {what} must be an integer, not {value!r}") from None
 
 
 def embedding(
@@ -94,7 +82,7 @@ def embedding(
         TypeError: indices or padding_idx that are not integers; with max_norm, a weight that is no leaf.
     """
     rows = np.shape(weight)[0]
-    input = _whole_numbers("embedding", input, rows, f"weight has {rows} rows")
+    input = _whole_numbers(input, rows, f"weight has {rows} rows")
     if max_norm is not None:
         _shorten(weight, input, max_norm, norm_type)
     out = weight[input]
@@ -104,14 +92,14 @@ def embedding(
         out = out + moved * (1 / counts - 1).astype(out.dtype)
     if padding_idx is None:
         return out
-    padding_idx = _padding_row("embedding", padding_idx, rows)
+    padding_idx = _padding_row(padding_idx, rows)
     return np.where((input == padding_idx)[..., None], detached(weight)[padding_idx], out)
 
 
-def _padding_row(name: str, padding_idx: Any, rows: int) -> int:
-    row = _whole_number(name, "padding_idx", padding_idx)
+def _padding_row(padding_idx: Any, rows: int) -> int:
+    row = index(padding_idx)
     if not -rows <= row < rows:
-        raise IndexError(f"{name}: padding_idx {padding_idx} is out of range: weight has {rows} rows")
+        raise IndexError(f"padding_idx {padding_idx} is out of range: weight has {rows} rows")
     return row % rows
 
 
@@ -149,27 +137,26 @@ def embedding_bag(
         ValueError: shapes or settings that do not fit, or offsets that do not rise from 0.
         IndexError, TypeError: as for `embedding`.
     """
-    name = "embedding_bag"
     if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"{name}: mode must be 'sum', 'mean' or 'max', not {mode!r}")
+        raise ValueError(f"mode must be 'sum', 'mean' or 'max', not {mode!r}")
     if per_sample_weights is not None and (mode != "sum" or np.shape(per_sample_weights) != np.shape(input)):
-        raise ValueError(f"{name}: per_sample_weights must have input's shape, and are for mode='sum' alone")
+        raise ValueError("per_sample_weights must have input's shape, and are for mode='sum' alone")
     input, rows = np.asarray(detached(input)), np.shape(weight)[0]
     if (np.ndim(input) == 1) != (offsets is not None) or np.ndim(input) not in (1, 2):
-        raise ValueError(f"{name}: give indices (bags, n), or (total,) with offsets; input has shape {np.shape(input)}")
+        raise ValueError("give indices (bags, n), or (total,) with offsets")
     if offsets is None:
         starts, total = np.arange(input.shape[0]) * input.shape[1], input.size
     else:
-        starts, total = _whole_numbers(name, offsets, None, "offsets must not be negative"), input.size
+        starts, total = _whole_numbers(offsets, None, "offsets must not be negative"), input.size
         starts, ends = (starts[:-1], starts[-1:]) if include_last_offset else (starts, np.array([total]))
         if np.any(np.diff([0, *starts, *ends]) < 0) or np.any(starts[:1] != 0) or np.any(ends != total):
-            raise ValueError(f"{name}: offsets must rise from 0 to at most the {total} indices, got {offsets!r}")
+            raise ValueError(f"offsets must rise from 0 to at most the {total} indices, got {offsets!r}")
     taken = embedding(input.ravel(), weight, None, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         taken = taken * np.reshape(per_sample_weights, (-1, 1))
     bag = np.repeat(np.arange(len(starts)), np.diff([*starts, total]))
     if padding_idx is not None:
-        kept = np.flatnonzero(input.ravel() != _padding_row(name, padding_idx, rows))
+        kept = np.flatnonzero(input.ravel() != _padding_row(padding_idx, rows))
         taken, bag = taken[kept], bag[kept]
     counts = np.bincount(bag, minlength=len(starts))
     if mode == "max":
@@ -197,12 +184,12 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
         ValueError: no indices and no num_classes.
         TypeError: indices or num_classes that are not integers.
     """
-    num_classes = _whole_number("one_hot", "num_classes", num_classes)
+    num_classes = index(num_classes)
     if num_classes < 0:
-        indices = _whole_numbers("one_hot", indices, None, "it must not be negative")
+        indices = _whole_numbers(indices, None, "it must not be negative")
         if not indices.size:
-            raise ValueError("one_hot: without any index num_classes cannot be told: give it")
+            raise ValueError("without any index num_classes cannot be told: give it")
         num_classes = int(indices.max()) + 1
-    indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
+    indices = _whole_numbers(indices, num_classes, f"num_classes is {num_classes}")
     check_size((*indices.shape, num_classes), indices)
     return (indices[..., None] == np.arange(num_classes)).astype(np.int64)

@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _reduced(name: str, loss: Array, reduction: str) -> Array:
+def _reduced(loss: Array, reduction: str) -> Array:
     """The loss of each element as "none", "mean" or "sum" has it."""
     if reduction == "mean":
         return reduce.mean(loss)
@@ -38,33 +38,30 @@ def _reduced(name: str, loss: Array, reduction: str) -> Array:
         return reduce.sum(loss)
     if reduction == "none":
         return loss
-    raise ValueError(f"{name}: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
 
 
-def _same_shape(name: str, input: Array, target: Array) -> None:
+def _same_shape(input: Array, target: Array) -> None:
     """(N,) against (N, 1) would broadcast to N · N differences: almost always a mistake, and a silent one."""
-    if np.shape(input) != np.shape(target) and np.shape(target) != ():
-        raise ValueError(
-            f"{name}: input has shape {np.shape(input)} but target has shape {np.shape(target)}: "
-            "they must be equal (or target a scalar)"
-        )
+    if np.shape(target) not in (np.shape(input), ()):
+        raise ValueError(f"shapes {np.shape(input)} and {np.shape(target)} must be equal, or the target a scalar")
 
 
-def _weighted(name: str, loss: Array, weight: Array | None, what: str = "weight") -> Array:
+def _weighted(loss: Array, weight: Array | None, what: str = "weight") -> Array:
     """loss · weight. (N,) against a loss of (N, 1) would broadcast to N · N."""
     if weight is None:
         return loss
     shape, given = np.shape(loss), np.shape(weight)
     if len(given) > len(shape) or any(n not in (1, m) for n, m in zip(given[::-1], shape[::-1])):
-        raise ValueError(f"{name}: input has shape {shape} but {what} has shape {given}, which must broadcast to it")
+        raise ValueError(f"{what} has shape {given}, which must broadcast to the input's, {shape}")
     return loss * weight
 
 
-def _within_0_and_1(name: str, what: str, a: Array, hint: str = "") -> None:
+def _within_0_and_1(what: str, a: Array, hint: str = "") -> None:
     a = detached(a)
     computed = isinstance(a, (np.ndarray, np.generic, float))  # an array of another library may not be yet
     if computed and not np.all((a >= 0) & (a <= 1)):
-        raise ValueError(f"{name}: {what} has elements outside [0, 1]{hint}")
+        raise ValueError(f"{what} has elements outside [0, 1]{hint}")
 
 
 def _difference(x: Array, y: Array) -> Array:
@@ -82,14 +79,14 @@ def _positive(x: Array) -> Array:
 
 def mse_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The squared error (input - target)²."""
-    _same_shape("mse_loss", input, target)
-    return _reduced("mse_loss", np.square(_difference(input, target)), reduction)
+    _same_shape(input, target)
+    return _reduced(np.square(_difference(input, target)), reduction)
 
 
 def l1_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """The absolute error |input - target|."""
-    _same_shape("l1_loss", input, target)
-    return _reduced("l1_loss", np.absolute(_difference(input, target)), reduction)
+    _same_shape(input, target)
+    return _reduced(np.absolute(_difference(input, target)), reduction)
 
 
 @op
@@ -104,41 +101,36 @@ def huber(d: Array, delta: float) -> Rule:
 
 def huber_loss(input: Array, target: Array, reduction: str = "mean", delta: float = 1.0) -> Array:
     """½ · d² where |d| < δ, else δ · (|d| - ½ · δ), for d = input - target."""
-    _same_shape("huber_loss", input, target)
+    _same_shape(input, target)
     if delta <= 0:
-        raise ValueError(f"huber_loss: delta must be positive, not {delta}")
-    return _reduced("huber_loss", huber(_difference(input, target), delta), reduction)
+        raise ValueError(f"delta must be positive, not {delta}")
+    return _reduced(huber(_difference(input, target), delta), reduction)
 
 
 def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
     """½ · d² / β where |d| < β, else |d| - ½ · β, for d = input - target; l1_loss for β = 0."""
-    _same_shape("smooth_l1_loss", input, target)
+    _same_shape(input, target)
     if beta < 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, and is {beta}")
+        raise ValueError(f"beta must not be negative, and is {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    return _reduced("smooth_l1_loss", huber(_difference(input, target), beta) / beta, reduction)
+    return _reduced(huber(_difference(input, target), beta) / beta, reduction)
 
 
 def poisson_nll_loss(
-    input: Array,
-    target: Array,
-    log_input: bool = True,
-    full: bool = False,
-    eps: float = 1e-8,
-    reduction: str = "mean",
+    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
 ) -> Array:
     """The negative log likelihood of counts: e^input - target · input, where the input is the logarithm of the rate.
 
     With log_input=False the input is the rate itself: input - target · log(input + eps). `full` adds Stirling's
     approximation of log target!, t · log t - t + ½ · log 2πt, where target > 1.
     """
-    _same_shape("poisson_nll_loss", input, target)
+    _same_shape(input, target)
     loss = np.exp(input) - target * input if log_input else input - target * np.log(input + eps)
     if full:
         t = np.where(target > 1, target, 1)
         loss = loss + np.where(target > 1, t * np.log(t) - t + 0.5 * np.log(2 * math.pi * t), 0)
-    return _reduced("poisson_nll_loss", loss, reduction)
+    return _reduced(loss, reduction)
 
 
 def gaussian_nll_loss(
@@ -154,23 +146,18 @@ def gaussian_nll_loss(
     Raises:
         ValueError: a variance is negative, or its shape does not fit.
     """
-    name = "gaussian_nll_loss"
-    _same_shape(name, input, target)
+    _same_shape(input, target)
     shape = np.shape(input)
-    if np.shape(var) not in (shape, ()):
-        if np.shape(var) == shape[:-1]:
-            var = np.expand_dims(var, -1)
-        elif np.shape(var) != (*shape[:-1], 1):
-            raise ValueError(
-                f"{name}: input has shape {shape} but var has shape {np.shape(var)}: "
-                f"it needs {shape}, its last axis 1 or missing"
-            )
+    if np.shape(var) == shape[:-1] != ():
+        var = np.expand_dims(var, -1)
+    if np.shape(var) not in (shape, (*shape[:-1], 1), ()):
+        raise ValueError(f"var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing")
     plain = detached(var)
     if np.any(plain < 0):
-        raise ValueError(f"{name}: var has a negative element")
+        raise ValueError("var has a negative element")
     var = var + (np.maximum(plain, eps) - plain)
     loss = 0.5 * (np.log(var) + np.square(input - target) / var)
-    return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+    return _reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
 # ------------------------------------------------------------------------------------------------------- yes and no
@@ -205,11 +192,10 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
     Raises:
         ValueError: an input or a target outside [0, 1]; shapes that do not fit; an unknown reduction.
     """
-    name = "binary_cross_entropy"
-    _same_shape(name, input, target)
-    _within_0_and_1(name, "input", input, "; for logits use binary_cross_entropy_with_logits")
-    _within_0_and_1(name, "target", target)
-    return _reduced(name, _weighted(name, bernoulli_nll(input, target), weight), reduction)
+    _same_shape(input, target)
+    _within_0_and_1("input", input, "; for logits use binary_cross_entropy_with_logits")
+    _within_0_and_1("target", target)
+    return _reduced(_weighted(bernoulli_nll(input, target), weight), reduction)
 
 
 @forward
@@ -234,11 +220,7 @@ def logistic_nll(x: Array, y: Array) -> Rule:
 
 
 def binary_cross_entropy_with_logits(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
-    reduction: str = "mean",
-    pos_weight: Array | None = None,
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean", pos_weight: Array | None = None
 ) -> Array:
     """binary_cross_entropy of sigmoid(input), in the form that never overflows and loses no digits.
 
@@ -249,28 +231,27 @@ def binary_cross_entropy_with_logits(
     Raises:
         ValueError: a target outside [0, 1]; shapes that do not fit; an unknown reduction.
     """
-    name = "binary_cross_entropy_with_logits"
-    _same_shape(name, input, target)
-    _within_0_and_1(name, "target", target)
+    _same_shape(input, target)
+    _within_0_and_1("target", target)
     if pos_weight is None:
         loss = logistic_nll(input, target)
     else:
         no, yes = softplus(input, threshold=math.inf), softplus(-1.0 * input, threshold=math.inf)
-        loss = (1 - target) * no + _weighted(name, target * yes, pos_weight, "pos_weight")
-    return _reduced(name, _weighted(name, loss, weight), reduction)
+        loss = (1 - target) * no + _weighted(target * yes, pos_weight, "pos_weight")
+    return _reduced(_weighted(loss, weight), reduction)
 
 
 def soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """log(1 + e^(-target · input)), for targets 1 and -1."""
-    _same_shape("soft_margin_loss", input, target)
-    return _reduced("soft_margin_loss", softplus(-target * input, threshold=math.inf), reduction)
+    _same_shape(input, target)
+    return _reduced(softplus(-target * input, threshold=math.inf), reduction)
 
 
 def hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
     """input where target = 1, max(0, margin - input) where target = -1."""
-    _same_shape("hinge_embedding_loss", input, target)
+    _same_shape(input, target)
     loss = np.where(target != 1, _positive(margin - input), 0) + np.where(target != -1, input, 0)
-    return _reduced("hinge_embedding_loss", loss, reduction)
+    return _reduced(loss, reduction)
 
 
 # --------------------------------------------------------------------------------------------------------- rankings
@@ -280,9 +261,9 @@ def margin_ranking_loss(
     input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
 ) -> Array:
     """max(0, margin - target · (input1 - input2)): target is 1 where input1 should be the larger, else -1."""
-    _same_shape("margin_ranking_loss", input1, input2)
-    _same_shape("margin_ranking_loss", input1, target)
-    return _reduced("margin_ranking_loss", _positive(margin - target * (input1 - input2)), reduction)
+    _same_shape(input1, input2)
+    _same_shape(input1, target)
+    return _reduced(_positive(margin - target * (input1 - input2)), reduction)
 
 
 def triplet_margin_loss(
@@ -299,8 +280,8 @@ def triplet_margin_loss(
 
     `swap` takes the negative's distance to the anchor or to the positive, whichever is nearer (Balntas et al., 2016).
     """
-    name, distance = "triplet_margin_loss", functools.partial(pairwise_distance, p=p, eps=eps)
-    return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
+    distance = functools.partial(pairwise_distance, p=p, eps=eps)
+    return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
 
 def triplet_margin_with_distance_loss(
@@ -314,20 +295,19 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Array:
     """`triplet_margin_loss` with a distance of one's own, by default pairwise_distance."""
-    name, distance = "triplet_margin_with_distance_loss", distance_function or pairwise_distance
-    return _triplet(name, anchor, positive, negative, distance, margin, swap, reduction)
+    return _triplet(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
 
 
 def _triplet(
-    name: str, anchor: Array, positive: Array, negative: Array, distance: Callable[[Array, Array], Array],
-    margin: float, swap: bool, reduction: str,
+    anchor: Array, positive: Array, negative: Array, distance: Callable[[Array, Array], Array], margin: float,
+    swap: bool, reduction: str,
 ) -> Array:  # fmt: skip
-    _same_shape(name, anchor, positive)
-    _same_shape(name, anchor, negative)
+    _same_shape(anchor, positive)
+    _same_shape(anchor, negative)
     far = distance(anchor, negative)
     if swap:
         far = np.minimum(far, distance(positive, negative))
-    return _reduced(name, _positive(distance(anchor, positive) - far + margin), reduction)
+    return _reduced(_positive(distance(anchor, positive) - far + margin), reduction)
 
 
 def cosine_embedding_loss(
@@ -339,17 +319,13 @@ def cosine_embedding_loss(
         input1, input2: of shape (N, D) or (D,).
         target: of shape (N,) or (). 1e-12 is added to the squared lengths, so that the cosine with 0 is 0.
     """
-    name = "cosine_embedding_loss"
-    _same_shape(name, input1, input2)
+    _same_shape(input1, input2)
     if np.shape(target) != np.shape(input1)[:-1]:
-        raise ValueError(
-            f"{name}: input1 has shape {np.shape(input1)} but target has shape {np.shape(target)}: "
-            "it needs one for each row"
-        )
+        raise ValueError(f"target has shape {np.shape(target)}: it needs one number for each row of input1")
     lengths = [np.sqrt(np.sum(np.square(x), axis=-1) + least(1e-12, x)) for x in (input1, input2)]
     cosine = np.sum(input1 * input2, axis=-1) / (lengths[0] * lengths[1])
     loss = np.where(target == 1, 1 - cosine, 0) + np.where(target == -1, _positive(cosine - margin), 0)
-    return _reduced(name, loss, reduction)
+    return _reduced(loss, reduction)
 
 
 def multi_margin_loss(
@@ -367,18 +343,18 @@ def multi_margin_loss(
         ValueError: shapes that do not fit, another p, an unknown reduction.
         IndexError: a class index is out of range.
     """
-    name, shape = "multi_margin_loss", np.shape(input)
+    shape = np.shape(input)
     if p not in (1, 2) or len(shape) not in (1, 2):
-        raise ValueError(f"{name}: p must be 1 or 2 and input (N, C) or (C,); got p={p!r} and shape {shape}")
+        raise ValueError(f"p must be 1 or 2 and input (N, C) or (C,); got p={p!r}")
     axis = len(shape) - 1
     if weight is not None and np.shape(weight) != shape[-1:]:
-        raise ValueError(f"{name}: weight has shape {np.shape(weight)}, and must have {shape[-1:]}")
-    target, _ = _class_indices(name, shape, target, axis, -100)
+        raise ValueError(f"weight must have shape {shape[-1:]}")
+    target, _ = _class_indices(shape, target, axis, -100)
     own = np.take_along_axis(input, np.expand_dims(target, axis), axis)
     loss = _positive(margin - own + input) ** p
     loss = loss if weight is None else loss * np.expand_dims(weight[target], axis)
     loss = np.where(is_target(shape[-1], target, axis), 0, loss)
-    return _reduced(name, np.sum(loss, axis=axis) / shape[-1], reduction)
+    return _reduced(np.sum(loss, axis=axis) / shape[-1], reduction)
 
 
 def multilabel_margin_loss(input: Array, target: Any, reduction: str = "mean") -> Array:
@@ -392,32 +368,28 @@ def multilabel_margin_loss(input: Array, target: Any, reduction: str = "mean") -
         ValueError: shapes that do not fit, an unknown reduction.
         IndexError: a class index is out of range.
     """
-    name, shape = "multilabel_margin_loss", np.shape(input)
+    shape = np.shape(input)
     target = np.asarray(detached(target))
     if target.shape != shape or len(shape) not in (1, 2) or target.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name}: input has shape {shape} but target has shape {target.shape} and dtype {target.dtype}: "
-            "they need (N, C) or (C,), and class indices, then -1"
-        )
+        raise ValueError("input and target must be (N, C) or (C,), the target class indices, then -1")
     if np.any((target < -1) | (target >= shape[-1])):
-        raise IndexError(f"{name}: a target is out of range: input has {shape[-1]} classes")
+        raise IndexError(f"a target is out of range: input has {shape[-1]} classes")
     counts = np.cumsum(target < 0, axis=-1) == 0
     classes = np.where(counts, target, 0)
     among = np.any((classes[..., None] == np.arange(shape[-1])) & counts[..., None], axis=-2)
     own = np.take_along_axis(input, classes, -1)
     loss = _positive(1 - np.expand_dims(own, -1) + np.expand_dims(input, -2))  # (…, j, i)
     loss = np.where(counts[..., :, None] & ~among[..., None, :], loss, 0)
-    return _reduced(name, np.sum(loss, axis=(-2, -1)) / shape[-1], reduction)
+    return _reduced(np.sum(loss, axis=(-2, -1)) / shape[-1], reduction)
 
 
 def multilabel_soft_margin_loss(
     input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
 ) -> Array:
     """The mean over the classes (last axis) of binary_cross_entropy_with_logits; weight of shape (C,)."""
-    name = "multilabel_soft_margin_loss"
-    _same_shape(name, input, target)
+    _same_shape(input, target)
     loss = target * softplus(-1.0 * input, threshold=math.inf) + (1 - target) * softplus(input, threshold=math.inf)
-    return _reduced(name, reduce.mean(_weighted(name, loss, weight), axis=-1), reduction)
+    return _reduced(reduce.mean(_weighted(loss, weight), axis=-1), reduction)
 
 
 # --------------------------------------------------------------------------------------------------- distributions
@@ -431,14 +403,14 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
         target: probabilities, or their logarithms with log_target. Where one is 0 the loss is -0 · input, 0.
         reduction: also "batchmean", the sum divided by the length of the first axis: the divergence as it is defined.
     """
-    _same_shape("kl_div", input, target)
+    _same_shape(input, target)
     if log_target:
         loss = np.exp(target) * (target - input)
     else:
         loss = target * np.log(np.where(target == 0, 1, target)) - target * input
     if reduction == "batchmean":
         return np.sum(loss) / (np.shape(input)[0] if np.ndim(input) else 1)
-    return _reduced("kl_div", loss, reduction)
+    return _reduced(loss, reduction)
 
 
 def is_target(classes: int, target: Array, axis: int) -> Array:
@@ -493,72 +465,56 @@ def cross_entropy(
         ValueError: shapes that do not fit, an unknown reduction, label_smoothing outside [0, 1].
         IndexError: a class index is out of range.
     """
-    name = "cross_entropy"
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"{name}: label_smoothing must lie in [0, 1], not {label_smoothing}")
+        raise ValueError(f"label_smoothing must lie in [0, 1], not {label_smoothing}")
     shape = np.shape(input)
-    axis = _class_axis(name, shape, weight)
+    axis = _class_axis(shape, weight)
     classes = shape[axis]
     column = None if weight is None else np.reshape(weight, (-1,) + (1,) * (len(shape) - 1 - axis))
     target = target if hasattr(target, "dtype") else np.asarray(target)
     if target.dtype.kind not in "iu":
         if np.shape(target) != shape:
-            raise ValueError(
-                f"{name}: input has shape {shape} but target has shape {np.shape(target)} and dtype "
-                f"{target.dtype}: class indices must be integers; probabilities need one for each class"
-            )
+            raise ValueError("targets must be class indices, integers; or probabilities, one for each class")
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / classes
-        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
-        loss = -np.sum(target * logs, axis=axis)
-        return np.sum(loss) / loss.size if reduction == "mean" else _reduced(name, loss, reduction)
-    target, counts = _class_indices(name, shape, target, axis, ignore_index)
+        loss = -np.sum(target * _weighted(log_softmax(input, axis), column), axis=axis)
+        return np.sum(loss) / loss.size if reduction == "mean" else _reduced(loss, reduction)
+    target, counts = _class_indices(shape, target, axis, ignore_index)
     share = None if weight is None else weight[target]
-    loss = softmax_cross_entropy(input, target, axis)
-    if share is not None:
-        loss = loss * share
+    loss = _weighted(softmax_cross_entropy(input, target, axis), share)
     if label_smoothing:
-        logs = log_softmax(input, axis) if column is None else log_softmax(input, axis) * column
+        logs = _weighted(log_softmax(input, axis), column)
         loss = (1 - label_smoothing) * loss - (label_smoothing / classes) * np.sum(logs, axis=axis)
-    return _reduced_classes(name, loss, share, counts, reduction)
+    return _reduced_classes(loss, share, counts, reduction)
 
 
 def nll_loss(
     input: Array, target: Any, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Array:
     """-input[target]: cross_entropy where the input is already log p. Arguments as there, target class indices."""
-    name = "nll_loss"
-    axis = _class_axis(name, np.shape(input), weight)
-    target, counts = _class_indices(name, np.shape(input), target, axis, ignore_index)
+    axis = _class_axis(np.shape(input), weight)
+    target, counts = _class_indices(np.shape(input), target, axis, ignore_index)
     share = None if weight is None else weight[target]
     loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
-    return _reduced_classes(name, loss if share is None else loss * share, share, counts, reduction)
+    return _reduced_classes(_weighted(loss, share), share, counts, reduction)
 
 
-def _class_axis(name: str, shape: tuple[int, ...], weight: Array | None) -> int:
+def _class_axis(shape: tuple[int, ...], weight: Array | None) -> int:
     """Where the classes lie in an input of `shape`."""
     if not shape:
-        raise ValueError(f"{name}: input is a scalar; it needs an axis of classes: (C,), (N, C) or (N, C, d1, …)")
+        raise ValueError("input is a scalar; it needs an axis of classes: (C,), (N, C) or (N, C, d1, …)")
     axis = min(len(shape), 2) - 1
     if weight is not None and np.shape(weight) != (shape[axis],):
-        raise ValueError(
-            f"{name}: weight has shape {np.shape(weight)} but input has shape {shape}: "
-            f"weight needs one number for each of the {shape[axis]} classes"
-        )
+        raise ValueError(f"weight needs one number for each of the {shape[axis]} classes")
     return axis
 
 
-def _class_indices(
-    name: str, shape: tuple[int, ...], target: Any, axis: int, ignore_index: int
-) -> tuple[Array, Array | None]:
+def _class_indices(shape: tuple[int, ...], target: Any, axis: int, ignore_index: int) -> tuple[Array, Array | None]:
     """The targets as class indices that are all valid, and which of them count (None where all do)."""
     target = detached(target) if hasattr(target, "dtype") else np.asarray(target)
     expected = shape[:axis] + shape[axis + 1 :]
     if np.shape(target) != expected:
-        raise ValueError(
-            f"{name}: input has shape {shape} but target has shape {np.shape(target)}: class indices need {expected}, "
-            "input's shape without its class axis"
-        )
+        raise ValueError(f"class indices need shape {expected}, input's shape without its class axis")
     counts = target != ignore_index
     if not isinstance(target, (np.ndarray, np.generic)):  # of another library, perhaps not yet computed
         return np.where(counts, target, 0), counts
@@ -568,17 +524,15 @@ def _class_indices(
         target = np.where(counts, target, 0)
     wrong = target[(target < 0) | (target >= shape[axis])]
     if wrong.size:
-        raise IndexError(
-            f"{name}: target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}"
-        )
+        raise IndexError(f"target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}")
     return target, counts
 
 
-def _reduced_classes(name: str, loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:
+def _reduced_classes(loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:
     """Reduced over the targets that count, each with its class's weight."""
     if counts is not None:
         loss = np.where(counts, loss, 0)
         share = counts.astype(loss.dtype) if share is None else np.where(counts, share, 0)
     if reduction == "mean" and share is not None:
         return np.sum(loss) / np.sum(share)
-    return _reduced(name, loss, reduction)
+    return _reduced(loss, reduction)

@@ -23,7 +23,8 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         ValueError: the numbers of conditions and functions don't fit.
     """
     shape = np.shape(x)
-    conditions = [np.atleast_1d(np.asarray(detached(c), bool)) for c in _conditions(condlist, shape)]
+    single = np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and shape != ())  # which may stand for the list
+    conditions = [np.atleast_1d(np.asarray(detached(c), bool)) for c in ([condlist] if single else condlist)]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(conditions, axis=0))
     if len(funclist) != len(conditions):
@@ -34,12 +35,6 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
         values = function(x[condition], *args, **kw) if callable(function) else function
         out = setitem(out, values, condition)
     return np.reshape(out, shape)
-
-
-def _conditions(condlist: Any, shape: tuple[int, ...]) -> Sequence[Any]:
-    """The list of conditions: a single one may stand for the list."""
-    single = np.isscalar(condlist) or (np.ndim(condlist[0]) == 0 and shape != ())
-    return [condlist] if single else condlist
 
 
 @implements(np.apply_along_axis)

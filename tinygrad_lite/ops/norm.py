@@ -17,6 +17,7 @@ from ..mode import MODE
 from ..tensor import Tensor
 from ..values import Array, wide
 from .reduce import mean_of
+from .windows import pad_axis
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
@@ -90,30 +91,28 @@ def _shaped(a: Array | None, shape: Shape, missing: int) -> Any:
     return missing if a is None else a if np.shape(a) == shape else np.reshape(a, shape)
 
 
-def _expect(name: str, x: Array, shape: Shape, of: str, **arrays: Array | None) -> None:
+def _expect(shape: Shape, of: str, **arrays: Array | None) -> None:
     """Each of the arrays that is given has `shape`."""
     for argument, a in arrays.items():
         if a is not None and np.shape(a) != shape:
-            raise ValueError(
-                f"{name}: {argument} has shape {np.shape(a)} but x has shape {np.shape(x)}: it needs {shape}, {of}"
-            )
+            raise ValueError(f"{argument} has shape {np.shape(a)}: it needs {shape}, {of}")
 
 
-def _checked(name: str, eps: Any) -> Any:
+def _checked(eps: Any) -> Any:
     if isinstance(eps, Tensor) and eps.requires_grad:
-        raise TypeError(f"{name}: no gradient flows to eps: give a number, or detach() it")
+        raise TypeError("eps must be a number: no gradient flows to it")
     if eps < 0:
-        raise ValueError(f"{name}: eps must not be negative, got {eps}")
+        raise ValueError(f"eps must not be negative, got {eps}")
     return eps
 
 
-def _last(name: str, x: Array, normalized_shape: Any, **arrays: Array | None) -> Shape:
+def _last(x: Array, normalized_shape: Any, **arrays: Array | None) -> Shape:
     """The axes that normalized_shape stands for."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     seen = np.shape(x)
     if not shape or seen[-len(shape) :] != shape:
-        raise ValueError(f"{name}: x has shape {seen}: its last axes must be normalized_shape, {shape}")
-    _expect(name, x, shape, "normalized_shape", **arrays)
+        raise ValueError(f"x has shape {seen}: its last axes must be normalized_shape, {shape}")
+    _expect(shape, "normalized_shape", **arrays)
     return tuple(range(len(seen) - len(shape), len(seen)))
 
 
@@ -130,9 +129,9 @@ def layer_norm(
     Raises:
         ValueError: shapes that do not fit.
     """
-    axes = _last("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    axes = _last(x, normalized_shape, weight=weight, bias=bias)
     weight, bias = 1 if weight is None else weight, 0 if bias is None else bias
-    return standardize(x, weight, bias, axes, _checked("layer_norm", eps))
+    return standardize(x, weight, bias, axes, _checked(eps))
 
 
 def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: float | None = None) -> Array:
@@ -147,19 +146,19 @@ def rms_norm(x: Array, normalized_shape: Any, weight: Array | None = None, eps: 
     Raises:
         ValueError: shapes that do not fit.
     """
-    axes = _last("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(np.result_type(x, np.float16)).eps) if eps is None else _checked("rms_norm", eps)
+    axes = _last(x, normalized_shape, weight=weight)
+    eps = float(np.finfo(np.result_type(x, np.float16)).eps) if eps is None else _checked(eps)
     z = wide(x)
     y = z / np.sqrt(mean_of(np.square(z), axes) + eps)
     y = y if z is x else y.astype(x.dtype)
     return y if weight is None else y * weight
 
 
-def _channels(name: str, x: Array, **arrays: Array | None) -> Shape:
+def _channels(x: Array, **arrays: Array | None) -> Shape:
     """The shape in which one number a channel (axis 1) fits x."""
     if np.ndim(x) < 2:
-        raise ValueError(f"{name}: x has shape {np.shape(x)}: it needs (N, C, …)")
-    _expect(name, x, np.shape(x)[1:2], "one number a channel", **arrays)
+        raise ValueError(f"x has shape {np.shape(x)}: it needs (N, C, …)")
+    _expect(np.shape(x)[1:2], "one number a channel", **arrays)
     return (1, np.shape(x)[1]) + (1,) * (np.ndim(x) - 2)
 
 
@@ -183,7 +182,6 @@ def _statistics(x: Array, axes: Shape) -> tuple[Array, Array]:
 
 
 def _normalized(
-    name: str,
     x: Array,
     running_mean: Any,
     running_var: Any,
@@ -195,27 +193,23 @@ def _normalized(
 ) -> Array:
     """Standardised over the axes, or by the running statistics where axes is None; then scaled by channel."""
     running = {"running_mean": running_mean, "running_var": running_var}
-    shape = _channels(name, x, **running, weight=weight, bias=bias)
-    if _checked(name, eps) == 0:
-        raise ValueError(f"{name}: eps must be positive: a channel of equal values has variance 0")
+    shape = _channels(x, **running, weight=weight, bias=bias)
+    if _checked(eps) == 0:
+        raise ValueError("eps must be positive: a channel of equal values has variance 0")
     if axes is None:
         if running_mean is None or running_var is None:
-            raise ValueError(
-                f"{name}: running_mean and running_var are needed where the input's own statistics are not used"
-            )
+            raise ValueError("running_mean and running_var are needed where the input's own statistics are not used")
         weight = (1 if weight is None else weight) / np.sqrt(running_var + eps)
         bias = (0 if bias is None else bias) - running_mean * weight
         return scale(x, np.reshape(weight, shape), np.reshape(bias, shape))
     if prod(np.shape(x)[i] for i in axes) == 1:
-        raise ValueError(
-            f"{name}: x has shape {np.shape(x)}: a single value in each channel has variance 0; training needs more"
-        )
+        raise ValueError("a single value in each channel has variance 0; training needs more")
     followed = {argument: a for argument, a in running.items() if a is not None}
     for argument, a in followed.items():
         if a.dtype.kind != "f":
-            raise TypeError(f"{name}: {argument} of dtype {a.dtype} cannot follow a mean: make it floating")
+            raise TypeError(f"{argument} of dtype {a.dtype} cannot follow a mean: make it floating")
     if followed and momentum is None:
-        raise TypeError(f"{name}: momentum must be a number: how much the statistics follow this batch")
+        raise TypeError("momentum must be a number: how much the statistics follow this batch")
     if followed and np.size(x) and not MODE.get().repeating:  # nothing follows from an empty batch
         seen = dict(zip(running, _statistics(x, axes)))
         for argument, a in followed.items():
@@ -250,7 +244,7 @@ def batch_norm(
         TypeError: running statistics of integers, which cannot follow a mean.
     """
     axes = (0, *range(2, np.ndim(x))) if training else None
-    return _normalized("batch_norm", x, running_mean, running_var, weight, bias, axes, momentum, eps)
+    return _normalized(x, running_mean, running_var, weight, bias, axes, momentum, eps)
 
 
 def instance_norm(
@@ -275,7 +269,7 @@ def instance_norm(
         ValueError: shapes that do not fit; a single value in each channel; no running statistics where they are used.
     """
     axes = tuple(range(2, np.ndim(x))) if use_input_stats else None
-    return _normalized("instance_norm", x, running_mean, running_var, weight, bias, axes, momentum, eps)
+    return _normalized(x, running_mean, running_var, weight, bias, axes, momentum, eps)
 
 
 def group_norm(
@@ -291,15 +285,13 @@ def group_norm(
     Raises:
         ValueError: num_groups does not divide C; shapes that do not fit.
     """
-    _channels("group_norm", x, weight=weight, bias=bias)
+    _channels(x, weight=weight, bias=bias)
     n, c = np.shape(x)[:2]
     if num_groups < 1 or c % num_groups:
-        raise ValueError(
-            f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups"
-        )
+        raise ValueError(f"x has {c} channels, which cannot be divided into {num_groups} groups")
     groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
     weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
-    return np.reshape(standardize(groups, weight, bias, (2, 3), _checked("group_norm", eps)), np.shape(x))
+    return np.reshape(standardize(groups, weight, bias, (2, 3), _checked(eps)), np.shape(x))
 
 
 def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
@@ -313,13 +305,11 @@ def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 
     Raises:
         ValueError: x has fewer than two axes; size is not positive.
     """
-    _channels("local_response_norm", x)
+    _channels(x)
     if size < 1:
-        raise ValueError(f"local_response_norm: size must be positive, not {size}")
+        raise ValueError(f"size must be positive, not {size}")
     c = np.shape(x)[1]
     before, after = min(size // 2, c), min((size - 1) // 2, c)  # beyond all channels there are only zeros
-    around = [(0, 0)] * np.ndim(x)
-    around[1] = (before, after)
-    squares = np.pad(np.square(x), around)
+    squares = pad_axis(np.square(x), 1, before, after)
     window = sum(squares[:, i : i + c] for i in range(before + 1 + after))
     return x / (k + window * (alpha / size)) ** beta

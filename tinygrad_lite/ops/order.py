@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature, unwrap
 from typing import Any
 
 import numpy as np
@@ -112,23 +113,12 @@ def quantile(
 
 
 @implements(np.percentile)
-def percentile(
-    x: Array,
-    q: Any,
-    axis: Axis = None,
-    out: None = None,
-    overwrite_input: bool = False,
-    method: str = "linear",
-    keepdims: bool = False,
-    *,
-    weights: None = None,
-    skip_nan: bool = False,
-) -> Array:
-    """`quantile` with q in percent."""
-    no_out(out)
-    if weights is not None:
-        raise TypeError("weights= is not supported on a Tensor")
-    return _quantile(x, np.true_divide(q, 100), axis, method, keepdims, skip_nan)
+def percentile(x: Array, q: Any, *settings: Any, **more: Any) -> Array:
+    """`quantile` with q in percent, and the same other arguments."""
+    return unwrap(quantile)(x, np.true_divide(q, 100), *settings, **more)
+
+
+percentile.__signature__ = signature(quantile)  # type: ignore[attr-defined]
 
 
 @implements(np.median)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import implements
 from ..values import Array
 
 __all__ = ["pad"]
@@ -15,7 +14,6 @@ __all__ = ["pad"]
 MODES: dict[str, Any] = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-@implements()
 def pad(x: Array, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Array:
     """x with a frame around its last axes: out = x inside, `value` or x's own elements in the frame.
 

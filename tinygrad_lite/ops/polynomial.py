@@ -57,10 +57,7 @@ def polyfit(
     if not cov:
         return c
     base = np.linalg.inv(np.transpose(left / scale) @ (left / scale)) / (scale[:, None] * scale)
-    if isinstance(cov, str) and cov == "unscaled":
-        factor: Any = 1
-    elif len(x) <= deg + 1:
+    if cov != "unscaled" and len(x) <= deg + 1:
         raise ValueError(f"the covariance needs more than {deg + 1} points, there are {len(x)}")
-    else:
-        factor = np.sum((right - left @ c) ** 2, axis=0) / (len(x) - deg - 1)
+    factor = 1 if cov == "unscaled" else np.sum((right - left @ c) ** 2, axis=0) / (len(x) - deg - 1)
     return c, base * factor if np.ndim(y) == 1 else base[:, :, None] * factor

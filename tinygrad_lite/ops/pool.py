@@ -17,7 +17,7 @@ from ..errors import check_size
 from ..graph import Rule, op
 from ..values import Array
 from .indexing import detached, scatter
-from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
+from .windows import Ints, Windows, check_rank, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d",
@@ -276,7 +276,7 @@ def adaptive_avg_pool_nd(n: int, x: Array, output_size: Any) -> Array:
     Args:
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
     """
-    output = sizes(n, x, output_size, f"adaptive_avg_pool{n}d")
+    output = sizes(n, x, output_size)
     size = np.shape(x)[-n:]
     if not any(s % o for s, o in zip(size, output)):  # all windows are of one size
         return AVERAGE[n](x, tuple(s // o for s, o in zip(size, output)))
@@ -297,7 +297,7 @@ def adaptive_max_pool_nd(n: int, x: Array, output_size: Any, return_indices: boo
         output_size: an integer, or one for each spatial axis; None keeps an axis as it is.
         return_indices: return also where each maximum is in the flattened size.
     """
-    output = sizes(n, x, output_size, f"adaptive_max_pool{n}d")
+    output = sizes(n, x, output_size)
     size = np.shape(x)[-n:]
     if not any(s % o for s, o in zip(size, output)):
         return POOLS[n](x, tuple(s // o for s, o in zip(size, output)), return_indices=return_indices)
@@ -334,17 +334,14 @@ def along(x: Array, axis: int, matrix: Array) -> Array:
     return np.swapaxes(np.swapaxes(x, axis, -1) @ matrix.T, axis, -1)
 
 
-def sizes(n: int, x: Array, output_size: Any, name: str) -> tuple[int, ...]:
+def sizes(n: int, x: Array, output_size: Any) -> tuple[int, ...]:
     """The output's size along each spatial axis."""
-    try:
-        check_rank(n, x)
-        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
-        kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
-        size = per_axis(kept, n, "output_size", 1)
-        check_size((*np.shape(x)[:-n], *size), x)
-        return size
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+    check_rank(n, x)
+    given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    kept = tuple(s if o is None else o for s, o in zip(np.shape(x)[-n:], given)) if len(given) == n else given
+    size = per_axis(kept, n, "output_size", 1)
+    check_size((*np.shape(x)[:-n], *size), x)
+    return size
 
 
 # ----------------------------------------------------------------------------------------------------- what they share
@@ -358,13 +355,6 @@ def pooling(n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilat
     if any(2 * p > span for p, span in zip(windows.padding, windows.span)):
         raise ValueError(f"padding {windows.padding} must be at most half of what the window spans, {windows.span}")
     return windows
-
-
-def check_rank(n: int, x: Array) -> None:
-    if np.ndim(x) not in (n + 1, n + 2):
-        raise ValueError(
-            f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example; it has {np.ndim(x)}"
-        )
 
 
 def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_override: int | None) -> Array:

@@ -7,6 +7,7 @@ import math
 import operator
 import string
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,9 +44,7 @@ def sizes_of(inputs: tuple[str, ...], shapes: tuple[tuple[int, ...], ...]) -> di
             if sizes.setdefault(c, n) == 1:
                 sizes[c] = n
             elif n not in (1, sizes[c]):
-                raise ValueError(
-                    f"einsum: {c!r} is {sizes[c]} in one operand but {n} in another; they must be equal, or 1"
-                )
+                raise ValueError(f"{c!r} is {sizes[c]} in one operand but {n} in another: they must be equal, or 1")
     return sizes
 
 
@@ -147,7 +146,7 @@ def outer(a: Array, b: Array) -> Array:
 def _outer(a: Array, b: Array) -> Array:
     """`np.linalg.outer`: as np.outer, of vectors only."""
     if np.ndim(a) != 1 or np.ndim(b) != 1:
-        raise ValueError(f"outer: both must be vectors, they have shapes {np.shape(a)} and {np.shape(b)}")
+        raise ValueError("both must be vectors")
     return np.outer(a, b)
 
 
@@ -198,7 +197,7 @@ def _cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1
         axisa = axisb = axisc = axis
     lengths = np.shape(a)[axisa], np.shape(b)[axisb]
     if lengths != (3, 3):
-        raise ValueError(f"cross: vectors must have 3 elements, a's have {lengths[0]} and b's {lengths[1]}")
+        raise ValueError(f"vectors must have 3 elements, a's have {lengths[0]} and b's {lengths[1]}")
     if axisa == axisb == axisc == -1:
         return cross(a, b)
     return np.moveaxis(cross(np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)), -1, axisc)
@@ -211,27 +210,9 @@ def _cross_along(a: Array, b: Array, axis: int = -1) -> Array:
 
 
 @implements(np.trace)
-def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """`np.trace`: the sum of a diagonal."""
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
-
-
-@implements(np.linalg.trace)
-def _trace(a: Array, offset: int = 0) -> Array:
-    """`np.linalg.trace`: the sum of the diagonal of each matrix of a stack."""
-    return np.trace(a, offset, -2, -1)
-
-
-@implements(np.linalg.matrix_transpose)
-def _matrix_transpose(x: Array, /) -> Array:
-    """`np.linalg.matrix_transpose`: the last two axes swapped."""
-    return T(x)
-
-
-@implements(np.linalg.diagonal)
-def _diagonal(a: Array, /, *, offset: int = 0) -> Array:
-    """`np.linalg.diagonal`: the diagonal of each matrix of a stack."""
-    return np.diagonal(a, offset, -2, -1)
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @implements(np.linalg.matrix_power)
@@ -243,7 +224,7 @@ def matrix_power(a: Array, n: int) -> Array:
         TypeError: n is not an integer.
     """
     if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
-        raise ValueError(f"matrix_power: a has shape {np.shape(a)}; its last two axes must be equal")
+        raise ValueError("a's last two axes must be equal")
     n = operator.index(n)
     if n < 0:
         a, n = np.linalg.inv(a), -n
@@ -262,12 +243,10 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     The first may be a row vector, the last a column vector.
     """
     if len(arrays) < 2:
-        raise ValueError(f"multi_dot: needs two arrays or more, got {len(arrays)}")
+        raise ValueError(f"needs two arrays or more, got {len(arrays)}")
     for i, a in enumerate(arrays):
         if np.ndim(a) != 2 and not (np.ndim(a) == 1 and i in (0, len(arrays) - 1)):
-            raise ValueError(
-                f"multi_dot: array {i} has shape {np.shape(a)}; all must be matrices, the first and last may be vectors"
-            )
+            raise ValueError(f"array {i} must be a matrix (the first and the last may be vectors)")
     (*rows, _), (_, *columns) = np.shape(arrays[0]), np.shape(arrays[-1])
     sizes = [*(rows or [1]), *(np.shape(a)[0] for a in arrays[1:]), *(columns or [1])]
 

@@ -18,7 +18,8 @@ def _portions(num: Any, endpoint: bool, ends: list[Any]) -> tuple[Any, Any]:
         raise ValueError(f"num must not be negative, and is {n}")
     i = np.arange(n).reshape(-1, *(1,) * len(np.broadcast_shapes(*map(np.shape, ends))))
     last = n - 1 if endpoint else n
-    return i / max(last, 1), (i == last) & (n > 1)
+    dtype = np.result_type(*map(detached, ends), 1.0)
+    return (i / max(last, 1)).astype(dtype), (i == last) & (n > 1)
 
 
 def _finished(y: Any, dtype: Any, axis: int) -> Any:
@@ -51,7 +52,6 @@ def linspace(
         ValueError: `num` is negative.
     """
     w, end = _portions(num, endpoint, [start, stop])
-    w = w.astype(np.result_type(detached(start), detached(stop), 1.0))
     span = stop - start * 1
     y = _finished(np.where(end, stop, start + span * w), dtype, axis)
     divisor = num - 1 if endpoint else num
@@ -77,5 +77,4 @@ def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype
     if np.any(detached(start * 1.0 / stop) <= 0) or np.any(detached(start) == 0) or np.any(detached(stop) == 0):
         raise ValueError("start and stop must have the same sign, and neither be 0")
     w, end = _portions(num, endpoint, [start, stop])
-    w = w.astype(np.result_type(detached(start), detached(stop), 1.0))
     return _finished(np.where(end, stop, start * (stop / start) ** w), dtype, axis)

@@ -91,9 +91,7 @@ def sum(
 
 
 @forward
-def mean_forward(
-    x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Any = True
-) -> Array:
+def mean_forward(x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Array:
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
 
 
@@ -182,12 +180,8 @@ def var(
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
     no_out(out)
-
-    def closure(g: Array) -> Array:
-        n = counted(x, axis, keepdims, where)
-        return spread(2 * wide(g) / (n - ddof), np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
-
-    return np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where)), (closure,)
+    value = np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
+    return value, (lambda g: variance_gradient(wide(g), x, axis, ddof, keepdims, where),)
 
 
 @op(np.std, linear=False)
@@ -209,17 +203,17 @@ def std(
     value = np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
 
     def closure(g: Array) -> Array:
-        n = counted(x, axis, keepdims, where)
-        scaled = wide(g) / ((n - ddof) * np.where(value == 0, 1, wide(value)))
-        return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
+        twice = 2 * np.where(value == 0, 1, wide(value))
+        return variance_gradient(wide(g) / twice, x, axis, ddof, keepdims, where)
 
     return value, (closure,)
 
 
-def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
-    """How far each element is from the mean; 0 for those that a mask keeps out."""
-    d = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
-    return d if where is True else keep(d, where)
+def variance_gradient(g: Array, x: Array, axis: Axis, ddof: int, keepdims: bool, where: Any) -> Array:
+    """g · 2 (x - mean x) / (n - ddof); 0 for what a mask keeps out."""
+    scaled = 2 * g / (counted(x, axis, keepdims, where) - ddof)
+    deviation = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
+    return spread(scaled, np.shape(x), axis, keepdims, where) * (deviation if where is True else keep(deviation, where))
 
 
 # ----------------------------------------------------------------------------------------------------- extremes
@@ -274,10 +268,7 @@ def average(
     if np.shape(weights) != np.shape(x):
         axes = _axes(axis, np.ndim(x))
         if np.shape(weights) != tuple(np.shape(x)[i] for i in axes):
-            raise ValueError(
-                f"average: weights has shape {np.shape(weights)}, but x has shape {np.shape(x)} and axis is {axis}: "
-                "give weights of x's shape, or of the shape of the axes that are averaged over"
-            )
+            raise ValueError("weights must have x's shape, or the shape of the axes that are averaged over")
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, [n if i in axes else 1 for i, n in enumerate(np.shape(x))])
     weight = np.sum(np.broadcast_to(weights, np.shape(x)), axis=axis, keepdims=keepdims)

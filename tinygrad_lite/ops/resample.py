@@ -42,25 +42,21 @@ def interpolate(
     """
     n = np.ndim(x) - 2
     if n not in (1, 2, 3):
-        raise ValueError(
-            f"interpolate: x must be (N, C, W), (N, C, H, W) or (N, C, D, H, W); it has shape {np.shape(x)}"
-        )
+        raise ValueError("x must be (N, C, W), (N, C, H, W) or (N, C, D, H, W)")
     if mode not in MODES or LINEAR.get(mode, n) != n or (mode == "bicubic" and n != 2):
-        raise ValueError(f"interpolate: mode {mode!r} is not for {n} spatial axes; there are {', '.join(MODES)}")
+        raise ValueError(f"mode {mode!r} is not for {n} spatial axes; there are {', '.join(MODES)}")
     if (size is None) == (scale_factor is None):
-        raise ValueError("interpolate: give one of size and scale_factor")
+        raise ValueError("give one of size and scale_factor")
     if align_corners is not None and mode not in LINEAR and mode != "bicubic":
-        raise ValueError(f"interpolate: align_corners is for the linear and cubic modes, not for {mode!r}")
+        raise ValueError(f"align_corners is for the linear and cubic modes, not for {mode!r}")
     old = np.shape(x)[2:]
     given = scale_factor if size is None else size
     given = tuple(given) if isinstance(given, (tuple, list)) else (given,) * n
     if len(given) != n:
-        raise ValueError(
-            f"interpolate: size or scale_factor must have {n} entries, one for each spatial axis; got {given}"
-        )
+        raise ValueError(f"size or scale_factor must have {n} entries, one for each spatial axis")
     new = given if size is not None else tuple(math.floor(s * f) for s, f in zip(old, given))
     if any(s < 1 for s in new):
-        raise ValueError(f"interpolate: the new size must be at least 1 along each axis; it is {new}")
+        raise ValueError(f"the new size must be at least 1 along each axis; it is {new}")
     check_size((*np.shape(x)[:2], *new), x)
     if mode == "area":
         return adaptive_avg_pool_nd(n, x, new)
@@ -112,7 +108,7 @@ def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
     """
     r, (*batch, channels, height, width) = upscale_factor, np.shape(x)
     if channels % (r * r):
-        raise ValueError(f"pixel_shuffle: x has {channels} channels, which must be a multiple of {r}² = {r * r}")
+        raise ValueError(f"x has {channels} channels, which must be a multiple of {r}² = {r * r}")
     x = np.reshape(x, (*batch, channels // (r * r), r, r, height, width))
     x = last_axes(x, (0, 3, 1, 4, 2))  # C, r, r, H, W to C, H, r, W, r
     return np.reshape(x, (*batch, channels // (r * r), height * r, width * r))
@@ -126,7 +122,7 @@ def pixel_unshuffle(x: Array, downscale_factor: int) -> Array:
     """
     r, (*batch, channels, height, width) = downscale_factor, np.shape(x)
     if height % r or width % r:
-        raise ValueError(f"pixel_unshuffle: x has size {(height, width)}, which must be a multiple of {r}")
+        raise ValueError(f"x has size {(height, width)}, which must be a multiple of {r}")
     x = np.reshape(x, (*batch, channels, height // r, r, width // r, r))
     x = last_axes(x, (0, 2, 4, 1, 3))  # C, H, r, W, r to C, r, r, H, W
     return np.reshape(x, (*batch, channels * r * r, height // r, width // r))

@@ -10,6 +10,7 @@ import numpy as np
 from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array
+from .windows import pad_axis
 
 Extent = Literal["full", "same", "valid"]
 
@@ -17,9 +18,7 @@ Extent = Literal["full", "same", "valid"]
 @op(linear=True)
 def diff(x: Array, axis: int = -1) -> Rule:
     """out[i] = x[i + 1] - x[i]        ∂L/∂x[i] = g[i - 1] - g[i]"""
-    axis = axis % np.ndim(x)
-    ends = [(1, 1) if i == axis else (0, 0) for i in range(np.ndim(x))]
-    return np.diff(x, axis=axis), (lambda g: -np.diff(np.pad(g, ends), axis=axis),)
+    return np.diff(x, axis=axis), (lambda g: -np.diff(pad_axis(g, axis, 1, 1), axis=axis),)
 
 
 @implements(np.diff)
@@ -30,9 +29,9 @@ def _diff(a: Array, n: int = 1, axis: int = -1, prepend: Any = None, append: Any
         ValueError: n is negative, or a has no axis.
     """
     if n < 0:
-        raise ValueError(f"diff: n must not be negative, it is {n}")
+        raise ValueError(f"n must not be negative, it is {n}")
     if np.ndim(a) == 0:
-        raise ValueError("diff: needs an array with at least one axis, got a scalar")
+        raise ValueError("needs an array with at least one axis, got a scalar")
     axis = np.lib.array_utils.normalize_axis_index(axis, np.ndim(a))
     one = (*np.shape(a)[:axis], 1, *np.shape(a)[axis + 1 :])  # what a number at one of the ends becomes
     start, end = (x if x is None or np.ndim(x) else np.broadcast_to(_like(a, x), one) for x in (prepend, append))
@@ -71,21 +70,17 @@ def gradient(f: Array, *varargs: Any, axis: int | tuple[int, ...] | None = None,
     if len(varargs) in (0, 1) and (not varargs or np.ndim(varargs[0]) == 0):
         varargs = (varargs or (1.0,)) * len(axes)
     if len(varargs) != len(axes):
-        raise TypeError(
-            f"gradient: {len(varargs)} spacings for {len(axes)} axes; give none, one number, or one for each axis"
-        )
+        raise TypeError(f"{len(varargs)} spacings for {len(axes)} axes: give none, one number, or one for each axis")
     if edge_order not in (1, 2):
-        raise ValueError(f"gradient: edge_order must be 1 or 2, not {edge_order}")
+        raise ValueError(f"edge_order must be 1 or 2, not {edge_order}")
     f = _floating(f)
     slopes = []
     for i, spacing in zip(axes, varargs):
         n = np.shape(f)[i]
         if n < edge_order + 1:
-            raise ValueError(
-                f"gradient: axis {i} has {n} samples, edge_order={edge_order} needs {edge_order + 1} or more"
-            )
+            raise ValueError(f"axis {i} has {n} samples, edge_order={edge_order} needs {edge_order + 1} or more")
         if np.ndim(spacing) and np.shape(spacing) != (n,):
-            raise ValueError(f"gradient: axis {i} has {n} samples, its coordinates have shape {np.shape(spacing)}")
+            raise ValueError(f"axis {i} has {n} samples, its coordinates have shape {np.shape(spacing)}")
         slopes.append(np.moveaxis(_slope(np.moveaxis(f, i, -1), _floating(spacing), edge_order), -1, i))
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
@@ -125,34 +120,27 @@ def convolve(x: Array, w: Array) -> Rule:
 @implements(np.convolve)
 def _convolve(a: Array, v: Array, mode: Extent = "full") -> Array:
     """`np.convolve` of two sequences: "full", "same" (the middle part, as long as the longer one) or "valid"."""
-    a, v = _sequences("convolve", a, v, mode)
-    short, long = sorted((len(a), len(v)))
-    return _middle(convolve(a, v), mode, short, long, (short - 1) // 2)
+    return _convolved(a, v, mode, turn=False)
 
 
 @implements(np.correlate)
 def correlate(a: Array, v: Array, mode: Extent = "valid") -> Array:
     """`np.correlate` of two sequences: outₖ = Σᵢ aᵢ₊ₖ · vᵢ, modes as in np.convolve."""
-    a, v = _sequences("correlate", a, v, mode)
-    short, long = sorted((len(a), len(v)))
-    start = short // 2 if len(v) > len(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
-    return _middle(convolve(a, v[::-1]), mode, short, long, start)
+    return _convolved(a, v, mode, turn=True)
 
 
-def _sequences(name: str, a: Array, v: Array, mode: str) -> list[Array]:
+def _convolved(a: Array, v: Array, mode: Extent, turn: bool) -> Array:
+    """The part that `mode` names of the full convolution, or with v turned round, of the full correlation."""
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"{name}: mode must be 'full', 'same' or 'valid', not {mode!r}")
-    for x in (a, v):
-        if np.ndim(x) > 1 or np.size(x) == 0:
-            raise ValueError(
-                f"{name}: a has shape {np.shape(a)} and v has shape {np.shape(v)}; both must be sequences, not empty"
-            )
-    return [x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v)]
-
-
-def _middle(full: Array, mode: Extent, short: int, long: int, start: int) -> Array:
+        raise ValueError(f"mode must be 'full', 'same' or 'valid', not {mode!r}")
+    if max(np.ndim(a), np.ndim(v)) > 1 or 0 in (np.size(a), np.size(v)):
+        raise ValueError("both must be sequences, not empty")
+    a, v = (x if np.ndim(x) else np.reshape(x, (1,)) for x in (a, v))
+    short, long = sorted((len(a), len(v)))
+    full = convolve(a, v[::-1] if turn else v)
     if mode == "full":
         return full
+    start = short // 2 if turn and len(v) > len(a) else (short - 1) // 2  # NumPy swaps them, then flips the result
     return full[start : start + long] if mode == "same" else full[short - 1 : long]
 
 
@@ -167,13 +155,10 @@ def interp(x: Array, xp: Array, fp: Array, left: Any = None, right: Any = None, 
         ValueError: xp and fp are not sequences of the same length, one point at least, or the period is 0.
     """
     if np.ndim(xp) != 1 or np.shape(xp) != np.shape(fp) or np.size(xp) == 0:
-        raise ValueError(
-            f"interp: xp has shape {np.shape(xp)} but fp has shape {np.shape(fp)}; both must be sequences of the same "
-            "length, of one point or more"
-        )
+        raise ValueError("xp and fp must be sequences of the same length, of one point or more")
     if period is not None:
         if period == 0:
-            raise ValueError("interp: the period must not be 0")
+            raise ValueError("the period must not be 0")
         period, left, right = abs(period), None, None
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(xp)
@@ -205,7 +190,7 @@ def trapezoid(y: Array, x: Array | None = None, dx: float = 1.0, axis: int = -1)
     if x is not None:
         n = np.shape(x)[0 if np.ndim(x) == 1 else axis]
         if n != np.shape(y)[-1]:
-            raise ValueError(f"trapezoid: {n} coordinates for {np.shape(y)[-1]} samples along axis {axis}")
+            raise ValueError(f"{n} coordinates for {np.shape(y)[-1]} samples along axis {axis}")
         dx = np.diff(x if np.ndim(x) == 1 else np.moveaxis(x, axis, -1))
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import unwrap
 from itertools import accumulate, pairwise
 from math import prod
 from typing import Any
@@ -155,27 +156,6 @@ def matrix_transpose(x: Array) -> Array:
     return np.swapaxes(x, -1, -2)
 
 
-@implements(np.moveaxis)
-def moveaxis(a: Array, source: Any, destination: Any) -> Array:
-    """The axes at `source` moved to `destination`, the others in the order they had."""
-    sources = normalize_axis_tuple(source, np.ndim(a), "source")
-    destinations = normalize_axis_tuple(destination, np.ndim(a), "destination")
-    if len(sources) != len(destinations):
-        raise ValueError(f"source {source} and destination {destination} must have the same number of axes")
-    axes = [i for i in range(np.ndim(a)) if i not in sources]
-    for to, axis in sorted(zip(destinations, sources)):
-        axes.insert(to, axis)
-    return np.transpose(a, axes)
-
-
-@implements(np.rollaxis)
-def rollaxis(a: Array, axis: int, start: int = 0) -> Array:
-    """`axis` moved to before the one at `start`."""
-    axis = normalize_axis_index(axis, np.ndim(a))
-    start = normalize_axis_index(start + np.ndim(a) if start < 0 else start, np.ndim(a) + 1)
-    return np.moveaxis(a, axis, start - (axis < start))
-
-
 @op(np.flip, linear=True)
 def flip(x: Array, axis: Axis = None) -> Rule:
     """out[i] = x[n - 1 - i]        ∂L/∂x[i] = g[n - 1 - i]"""
@@ -226,11 +206,18 @@ def concatenate(*arrays: Array, axis: int = 0) -> Rule:
 
 
 @implements(np.concatenate)
-def _concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    """The arrays one after the other along `axis`, flattened before for None."""
+def _concatenate(
+    arrays: Sequence[Array], axis: int | None = 0, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Array:
+    """The arrays one after the other along `axis`, flattened before for None, and cast to `dtype`."""
     if axis is None:
         arrays, axis = [np.ravel(x) for x in arrays], 0
-    return concatenate(*arrays, axis=axis)
+    out = concatenate(*arrays, axis=axis)
+    if dtype is None:
+        return out
+    if not np.can_cast(out.dtype, dtype, casting):
+        raise TypeError(f"{out.dtype} cannot be cast to {dtype} by casting={casting!r}")
+    return astype(out, dtype)
 
 
 @implements(np.stack)
@@ -240,25 +227,6 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     if len(set(shapes)) != 1:
         raise ValueError(f"needs one array at least, and all of one shape, not {', '.join(map(str, shapes)) or 'none'}")
     return concatenate(*[np.expand_dims(x, axis) for x in arrays], axis=axis)
-
-
-@implements(np.vstack)
-def vstack(tup: Sequence[Array]) -> Array:
-    """Along axis 0, where a vector is a row."""
-    return concatenate(*[np.atleast_2d(x) for x in tup])
-
-
-@implements(np.hstack)
-def hstack(tup: Sequence[Array]) -> Array:
-    """Along axis 1, vectors along their only axis."""
-    arrays = [np.atleast_1d(x) for x in tup]
-    return concatenate(*arrays, axis=0 if arrays and np.ndim(arrays[0]) == 1 else 1)
-
-
-@implements(np.dstack)
-def dstack(tup: Sequence[Array]) -> Array:
-    """Along axis 2, where a matrix is one layer."""
-    return concatenate(*[np.atleast_3d(x) for x in tup], axis=2)
 
 
 @implements(np.column_stack)
@@ -296,69 +264,6 @@ def _leaves(a: Any, depth: int) -> list[tuple[int, int]]:
     if not a:
         raise ValueError("a list is empty: give one array at least")
     return [leaf for item in a for leaf in _leaves(item, depth + 1)]
-
-
-if hasattr(np, "unstack"):  # NumPy 2.1
-
-    @implements(np.unstack)
-    def unstack(x: Array, /, *, axis: int = 0) -> tuple[Array, ...]:
-        """The parts of x along `axis`, without that axis: `np.stack` undone."""
-        return tuple(np.moveaxis(x, axis, 0))
-
-
-@implements(np.array_split)
-def array_split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """The parts before, between and after the indices along `axis`, or so many parts, the first ones longer by one."""
-    axis = normalize_axis_index(axis, np.ndim(ary))
-    n = np.shape(ary)[axis]
-    if np.ndim(indices_or_sections) == 0:
-        sections = int(indices_or_sections)
-        if sections < 1:
-            raise ValueError(f"the number of sections must be 1 or more, not {sections}")
-        sizes = [n // sections + (i < n % sections) for i in range(sections)]
-        stops = [*accumulate(sizes, initial=0)]
-    else:
-        stops = [0, *indices_or_sections, n]
-    return [ary[(slice(None),) * axis + (slice(start, stop),)] for start, stop in pairwise(stops)]
-
-
-@implements(np.split)
-def split(ary: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """The parts before, between and after the indices along `axis`, or so many equal parts.
-
-    Raises:
-        ValueError: the axis cannot be divided into so many equal parts.
-    """
-    if np.ndim(indices_or_sections) == 0 and np.shape(ary)[axis] % int(indices_or_sections):
-        raise ValueError(
-            f"axis {axis} of shape {np.shape(ary)} does not divide into {indices_or_sections} equal parts: "
-            "give the indices to split at, or use np.array_split"
-        )
-    return list(np.array_split(ary, indices_or_sections, axis))
-
-
-def _split_along(ary: Array, indices_or_sections: Any, axis: int, axes: int) -> list[Array]:
-    if np.ndim(ary) < axes:
-        raise ValueError(f"needs an array of {axes} axes or more, this one has shape {np.shape(ary)}")
-    return list(np.split(ary, indices_or_sections, axis))
-
-
-@implements(np.vsplit)
-def vsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along axis 0 of an array of two axes or more."""
-    return _split_along(ary, indices_or_sections, axis=0, axes=2)
-
-
-@implements(np.hsplit)
-def hsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along axis 1, a vector along its only axis."""
-    return _split_along(ary, indices_or_sections, axis=min(np.ndim(ary) - 1, 1), axes=1)
-
-
-@implements(np.dsplit)
-def dsplit(ary: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along axis 2."""
-    return _split_along(ary, indices_or_sections, axis=2, axes=3)
 
 
 # ------------------------------------------------------------------------------------------ repeated and left out
@@ -567,3 +472,15 @@ def tril(m: Array, k: int = 0) -> Rule:
 def triu(m: Array, k: int = 0) -> Rule:
     """out[i, j] = m[i, j] where j - i ≥ k, else 0        ∂L/∂m[i, j] = g[i, j] where j - i ≥ k, else 0"""
     return np.triu(m, k), (lambda g: np.triu(g, k),)
+
+
+# ---------------------------------------------------------------------------------------------------- NumPy's own code
+
+# These are made of methods and functions that a Tensor has, so they serve a Tensor as they are.
+MADE_OF_OTHERS: list[Callable[..., Any]] = [
+    np.moveaxis, np.rollaxis, np.vstack, np.hstack, np.dstack, np.array_split, np.split, np.vsplit, np.hsplit,
+    np.dsplit, np.extract, np.linalg.diagonal, np.linalg.trace, np.linalg.matrix_transpose, np.linalg.svdvals,
+    *([np.unstack] if hasattr(np, "unstack") else []),  # NumPy 2.1
+]  # fmt: skip
+for _function in MADE_OF_OTHERS:
+    implements(_function)(unwrap(_function))

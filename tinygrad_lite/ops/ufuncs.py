@@ -13,15 +13,14 @@ import numpy as np
 from ..dispatch import ArrayCode, array_code
 from ..values import Array
 
-Ufunc = ArrayCode[[Array]]
 
-
-def _point(function: np.ufunc) -> Ufunc:
-    return array_code(cast(Callable[[Array], Any], function))
+def _point(function: np.ufunc) -> ArrayCode[...]:
+    return array_code(cast(Callable[..., Any], function))
 
 
 exp, exp2, expm1 = _point(np.exp), _point(np.exp2), _point(np.expm1)
 log, log2, log10, log1p = _point(np.log), _point(np.log2), _point(np.log10), _point(np.log1p)
+logaddexp, logaddexp2 = _point(np.logaddexp), _point(np.logaddexp2)
 sqrt, cbrt = _point(np.sqrt), _point(np.cbrt)
 sin, cos, tan = _point(np.sin), _point(np.cos), _point(np.tan)
 arcsin, arccos, arctan = _point(np.arcsin), _point(np.arccos), _point(np.arctan)

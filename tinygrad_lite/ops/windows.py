@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import math
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -53,10 +52,13 @@ def per_axis(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     values = values * n if len(values) == 1 else values
     if len(values) != n or not all(isinstance(v, (int, np.integer)) and v >= least for v in values):
-        raise ValueError(
-            f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis; got {value!r}"
-        )
+        raise ValueError(f"{name} must be an integer of at least {least}, or {n} of them, one for each spatial axis")
     return tuple(map(int, values))
+
+
+def check_rank(n: int, x: Array) -> None:
+    if np.ndim(x) not in (n + 1, n + 2):
+        raise ValueError(f"x must have {n + 2} axes (N, C, then {n} spatial), or {n + 1} for one example")
 
 
 def slide(
@@ -80,17 +82,14 @@ def _slide(
     span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation))
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise ValueError(f"padding='same' needs stride 1, got stride {stride}; give the padding in integers")
+            raise ValueError(f"padding='same' needs stride 1, not {stride}: give the padding in integers")
         return Windows(size, kernel, stride, dilation, tuple((s - 1) // 2 for s in span), size)
     if isinstance(padding, str) and padding != "valid":
         raise ValueError(f"padding must be integers, 'same' or 'valid'; got {padding!r}")
     padding = (0,) * n if padding == "valid" else per_axis(padding, n, "padding", 0)
     room = [length + 2 * p - s for length, p, s in zip(size, padding, span)]
     if min(room) < 0:
-        raise ValueError(
-            f"a window of {kernel} with dilation {dilation} spans {span}, which is larger than the input of {size} "
-            f"with padding {padding}: use a smaller window or more padding"
-        )
+        raise ValueError(f"a window of {kernel} spans {span}, larger than the input of {size} with padding {padding}")
     places = [r // s + 1 for r, s in zip(room, stride)]
     if ceil_mode:
         places = [math.ceil(r / s) + 1 for r, s in zip(room, stride)]
@@ -130,6 +129,7 @@ def overlap_add(v: Array, windows: Windows) -> Array:
 
 
 def pad_axis(x: Array, axis: int, before: int, after: int) -> Array:
+    """x with zeros before and after it along one axis."""
     pads = [(0, 0)] * np.ndim(x)
     pads[axis] = (before, after)
     return np.pad(x, pads)
@@ -140,18 +140,13 @@ def over_axes(n: int, definition: Callable[Concatenate[int, P], T]) -> Callable[
 
     In its docstring *size, *kernel and *places become the names of the n axes, and `_nd` becomes `2d`.
     """
-    name = _named(definition.__name__, n)
-    assert isinstance(definition, types.FunctionType)
-    # a copy by that name, which Python's own errors show
-    copy = types.FunctionType(definition.__code__, definition.__globals__, name, definition.__defaults__)
-    copy.__qualname__ = name
 
     def bound(*args: P.args, **kwargs: P.kwargs) -> T:
-        return copy(n, *args, **kwargs)  # type: ignore[no-any-return]
+        return definition(n, *args, **kwargs)
 
     first, *others = inspect.signature(definition).parameters.values()
     functools.update_wrapper(bound, definition)
-    bound.__name__ = bound.__qualname__ = name
+    bound.__name__ = bound.__qualname__ = _named(definition.__name__, n)
     bound.__doc__ = _named(inspect.getdoc(definition) or "", n)
     bound.__annotations__ = {k: v for k, v in definition.__annotations__.items() if k != first.name}
     bound.__signature__ = inspect.signature(definition).replace(parameters=others)  # type: ignore[attr-defined]
