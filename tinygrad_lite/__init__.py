@@ -29,6 +29,7 @@ from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .replay import replay as replay
 from .tensor import Tensor as Tensor
+from .tensor import from_dlpack as from_dlpack
 
 del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
 

@@ -120,7 +120,8 @@ def _is_numbers(a: Any) -> bool:
             a = np.asarray(a)
         except (ValueError, TypeError):
             return False
-    return a.dtype.kind in "biuf" or a.dtype.kind == "O" and all(hasattr(x, "__mul__") for x in np.ravel(a)[:1])
+    kind = getattr(a.dtype, "kind", "f")  # PyTorch's and polars' dtypes have none
+    return kind in "biuf" or kind == "O" and all(hasattr(x, "__mul__") for x in np.ravel(a)[:1])
 
 
 def _is_integer(a: Any) -> bool:

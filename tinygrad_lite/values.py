@@ -17,7 +17,7 @@ IMMUTABLE = {
 def frozen(a: Any) -> Any:
     """`a` as a graph may keep it: an array is copied, since its owner could still change it; a number stays as it is.
 
-    The copy lies in memory in the same order.
+    The copy lies in memory in the same order. That of another library can't be made read-only.
     """
     if isinstance(a, ndarray):
         a = a.copy(order="K")
@@ -25,7 +25,8 @@ def frozen(a: Any) -> Any:
         return a
     if type(a) in (list, tuple):
         return type(a)([x if x.__class__ in IMMUTABLE else frozen(x) for x in a])
-    return a
+    foreign = hasattr(a, "__array_function__") and not hasattr(a, "requires_grad")  # a Tensor never changes
+    return a.copy() if foreign else a
 
 
 HALF = np.dtype(np.float16)
