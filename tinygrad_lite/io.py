@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .tensor import Tensor
-from .values import Array
+from .values import Array, on_host
 
 Name = str | os.PathLike[str]
 
@@ -80,7 +80,7 @@ def _numbers(name: str, value: Any, kind: str) -> Array:
             f"of its own, as {name}.weight"
         )
     try:
-        a = np.asarray(value.data if isinstance(value, Tensor) else value)
+        a = on_host(value.data if isinstance(value, Tensor) else value)
     except ValueError:
         a = np.empty((), object)
     if a.dtype.kind not in "biufc":

@@ -16,7 +16,7 @@ import numpy as np
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, walk
 from .mode import MODE, backward_scope
-from .values import IMMUTABLE, Array, frozen
+from .values import IMMUTABLE, Array, beside, frozen, on_host
 
 P = ParamSpec("P")
 
@@ -356,8 +356,11 @@ class Tensor(Node):
             errors.raise_named(error, "item", {}, index)
 
     def numpy(self) -> Array:
-        """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
-        return np.asarray(self.value) if isinstance(self.value, np.generic) else self.value
+        """NumPy's array, without graph and gradient; read-only (`.copy()` it to write).
+
+        Of another library's array, a copy: from a GPU, or computed where it is lazy.
+        """
+        return self.value if isinstance(self.value, np.ndarray) else on_host(self.value)
 
     def detach(self) -> Tensor:
         """The same value outside the graph: no gradient flows through it."""
@@ -405,7 +408,7 @@ class Tensor(Node):
                     "reduce it (.sum(), .mean()), or pass grad= of the same shape"
                 )
             return self.dtype.type(1) if isinstance(self.value, np.generic) else np.ones_like(self.value)
-        seed = grad if isinstance(grad, Tensor) else as_value(grad)
+        seed = grad if isinstance(grad, Tensor) else as_value(beside(grad, self))
         shape, dtype = np.shape(seed.value if isinstance(seed, Tensor) else seed), self.dtype
         if shape != self.shape:
             raise ValueError(
@@ -622,7 +625,9 @@ class Tensor(Node):
             raise error(f"{protocol}: this Tensor holds a {type(a).__name__}, which can't be read in place")
         return a
 
-    def __dlpack__(self, *, max_version: tuple[int, int] | None = None, copy: bool | None = None, **options: Any) -> Any:
+    def __dlpack__(
+        self, *, max_version: tuple[int, int] | None = None, copy: bool | None = None, **options: Any
+    ) -> Any:
         """This tensor's array as a DLPack capsule: `torch.from_dlpack(t)`, `np.from_dlpack(t)`, `torch.as_tensor(t)`.
 
         The reader shares its memory, and must not write to it: arrays in a graph never change (PyTorch does not know
@@ -734,10 +739,12 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     """
     if not hasattr(x, "__dlpack_device__"):
         raise TypeError(f"from_dlpack: a {type(x).__name__} doesn't speak DLPack: use Tensor(x)")
-    library: Any = np
-    if x.__dlpack_device__()[0] in CUDA:
-        import cupy as library
-    return wrap(library.from_dlpack(x, **{k: v for k, v in (("device", device), ("copy", copy)) if v is not None}))
+    options = {k: v for k, v in (("device", device), ("copy", copy)) if v is not None}
+    if x.__dlpack_device__()[0] not in CUDA:
+        return wrap(np.from_dlpack(x, **options))
+    import cupy
+
+    return wrap(cupy.from_dlpack(x, **options))
 
 
 CUDA = (2, 13)  # DLPack's numbers of a GPU's own memory, and of memory that it shares with the processor

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..values import Array
+from ..values import Array, beside
 from . import functional as F
 from .layers import flags, positive, probability, uniform
 from .module import Module
@@ -67,7 +67,7 @@ class _Recurrent(Module):
         """The state to begin with: as given, or zeros."""
         name = type(self).__name__
         if hx is None:
-            return (np.zeros(shape, getattr(x, "dtype", None)),) * self.states
+            return (beside(np.zeros(shape, getattr(x, "dtype", None)), x),) * self.states
         state = tuple(hx) if self.states > 1 else (hx,)
         if len(state) != self.states or any(np.shape(h) != shape for h in state):
             seen = " and ".join(str(np.shape(h)) for h in state)

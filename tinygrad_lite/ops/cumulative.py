@@ -52,7 +52,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
             return np.reshape(running_sum(wide(g) * value, along, True), np.shape(x)) / x
         factors = np.ravel(x) if axis is None or not np.ndim(x) else x
         f, g, out = (np.swapaxes(a, 0, along) for a in (factors, g, value))
-        before = np.concatenate([np.ones(np.shape(f[:1]), x.dtype), out[:-1]])  # Π of those before i
+        before = np.concatenate([np.ones_like(f[:1]), out[:-1]])  # Π of those before i
         return np.reshape(np.swapaxes(before * _from_here(g, f), 0, along), np.shape(x))
 
     return value, (closure,)
@@ -82,7 +82,7 @@ def _with_start(function: Callable[..., Any], start: int) -> Callable[..., Any]:
         if not include_initial:
             return y
         first = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
-        return np.concatenate([np.full(first, start, y.dtype), y], axis)
+        return np.concatenate([np.full_like(y, start, shape=first), y], axis)
 
     cumulative.__name__ = function.__name__.replace("cum", "cumulative_")
     cumulative.__doc__ = f"`np.{function.__name__}` along one axis, with `include_initial` after a {start}."

@@ -31,7 +31,7 @@ def same(g: Array) -> Array:
 
 def zero(g: Array) -> Array:
     """The closure of an input in which the function is flat."""
-    return np.broadcast_to(0.0, np.shape(g))
+    return np.broadcast_to(np.zeros_like(g, shape=()), np.shape(g))
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic

@@ -14,7 +14,7 @@ import numpy as np
 from ..dispatch import forward
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, as_array, beside
 from .product import T
 
 Axis = int | tuple[int, ...] | None
@@ -59,7 +59,7 @@ def cofactors_forward(x: Array) -> Array:
             return T(inverse) * np.linalg.det(x)[..., None, None]
     u, s, vh = np.linalg.svd(x)
     n = s.shape[-1]
-    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
+    others = np.where(beside(np.eye(n, dtype=bool), s), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 
@@ -164,14 +164,14 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
     if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
         raise ValueError("lstsq: a must be a matrix, and b a vector or a matrix")
     m, n = np.shape(a)
-    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
+    a, b = map(as_array, (a, b))
     a = a.astype(np.result_type(a, b))
     s = np.linalg.svd(a, compute_uv=False)
     eps = np.finfo(s.dtype).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
     rank = int(np.sum(s > rcond * s[:1]))
     x = np.linalg.pinv(a, rcond) @ b
-    residuals = np.reshape(np.sum((b - a @ x) ** 2, axis=0), -1) if rank == n < m else np.zeros(0, x.dtype)
+    residuals = np.reshape(np.sum((b - a @ x) ** 2, axis=0), -1) if rank == n < m else np.zeros_like(x, shape=0)
     return x, residuals, rank, s
 
 
@@ -204,7 +204,7 @@ def mirrored(x: Array) -> Array:
 
 def over_gaps(x: Array, values: Array) -> Array:
     """xᵢⱼ / (valuesⱼ - valuesᵢ), and 0 on the diagonal. Equal values divide by zero: inf or nan, as NumPy has it."""
-    one = np.eye(np.shape(x)[-1], dtype=x.dtype)
+    one = beside(np.eye(np.shape(x)[-1], dtype=x.dtype), x)
     return x * (1 - one) / (np.expand_dims(values, -2) - np.expand_dims(values, -1) + one)
 
 
@@ -214,7 +214,7 @@ def slopes(g: Array, s: Array, constant: bool) -> Array:
     Of equal s this is the derivative of g, which is 0 where g is constant. Otherwise it is not known here, and NaN.
     """
     dg, ds = (np.expand_dims(a, -2) - np.expand_dims(a, -1) for a in (g, s))
-    flat = np.eye(np.shape(s)[-1], dtype=bool) | ((dg == 0) & constant)
+    flat = beside(np.eye(np.shape(s)[-1], dtype=bool), s) | ((dg == 0) & constant)
     return dg / np.where(flat & (ds == 0), 1, ds)
 
 
@@ -418,7 +418,7 @@ def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: b
     def grad(g: Array) -> Array:
         sigma = singular_values(x, decomposed, full_matrices)
         gv, inner = g @ v, T(u) @ g @ v
-        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + np.eye(k, dtype=x.dtype)
+        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + beside(np.eye(k, dtype=x.dtype), x)
         ratio = (np.expand_dims(s, -2) + np.expand_dims(s, -1)) / both
         core = slopes(s, sigma, constant) * (inner + T(inner)) / 2 + ratio * (inner - T(inner)) / 2
         gx = u @ core @ T(v)

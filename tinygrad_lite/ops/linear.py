@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import random
 from ..errors import check_size
-from ..values import Array
+from ..values import Array, as_array, beside, foreign
 from .indexing import detached
 
 __all__ = ["bilinear", "dropout", "embedding", "linear", "one_hot"]
@@ -59,9 +59,11 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
 
 def _whole_numbers(name: str, indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
-    indices = np.asarray(detached(indices))
+    indices = as_array(detached(indices))
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name}: indices must be integers, not {indices.dtype}")
+    if foreign(indices):  # to look at them would wait for them
+        return indices
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
     if wrong.size:
         raise IndexError(f"{name}: index {wrong[0]} is out of range: {of}")
@@ -118,7 +120,7 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
         num_classes = int(indices.max()) + 1
     indices = _whole_numbers("one_hot", indices, num_classes, f"num_classes is {num_classes}")
     check_size((*indices.shape, num_classes), indices)
-    return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
+    return (indices[..., None] == beside(np.arange(num_classes), indices)).astype(np.int64)
 
 
 def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
@@ -140,4 +142,4 @@ def dropout(x: Array, p: float = 0.5, training: bool = True) -> Array:
         return x
     kept = random.generator.random(np.shape(x), np.float32) >= p
     dtype = np.result_type(getattr(x, "dtype", np.float64), np.float16)
-    return x * (kept * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(np.shape(x), dtype))
+    return x * beside(kept * dtype.type(1 / (1 - p)) if p < 1 else np.zeros(np.shape(x), dtype), x)

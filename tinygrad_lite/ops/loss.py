@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dispatch import array_code, forward
 from ..graph import Rule, op
-from ..values import Array
+from ..values import Array, beside
 from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import least, pairwise_distance
@@ -349,7 +349,7 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
 
 def is_target(classes: int, target: Array, axis: int) -> Array:
     """Where along `axis` each target is: one_hot."""
-    index = np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis))
+    index = beside(np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis)), target)
     return index == np.expand_dims(target, axis)
 
 

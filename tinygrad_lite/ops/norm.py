@@ -216,7 +216,7 @@ def _normalized(
             raise TypeError(f"{name}: {argument} of dtype {a.dtype} cannot follow a mean: make it floating")
     if followed and momentum is None:
         raise TypeError(f"{name}: momentum must be a number: how much the statistics follow this batch")
-    if followed and np.size(x) and not MODE.get().repeating:  # nothing follows from an empty batch
+    if followed and prod(np.shape(x)) and not MODE.get().repeating:  # nothing follows from an empty batch
         seen = dict(zip(running, _statistics(x, axes)))
         for argument, a in followed.items():
             _follow(a, seen[argument], momentum)
@@ -297,7 +297,7 @@ def group_norm(
         raise ValueError(
             f"group_norm: x has shape {np.shape(x)}: its {c} channels cannot be divided into {num_groups} groups"
         )
-    groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
+    groups = np.reshape(x, (n, num_groups, c // num_groups, prod(np.shape(x)[2:])))
     weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
     return np.reshape(standardize(groups, weight, bias, (2, 3), _checked("group_norm", eps)), np.shape(x))
 

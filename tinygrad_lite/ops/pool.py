@@ -14,7 +14,7 @@ import numpy as np
 from ..dispatch import array_code
 from ..errors import check_size
 from ..graph import Rule, op
-from ..values import Array
+from ..values import Array, beside
 from .windows import Ints, Windows, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
@@ -134,9 +134,10 @@ def max_pool_forward(x: Array, windows: Windows) -> Array:
 @array_code
 def first_max(x: Array, y: Array, windows: Windows) -> Array:
     """The place of the maximum y of each window: the first one on a tie, and never one on the padding."""
-    on_input = elements(np.ones(windows.size, bool), windows)
-    less = elements(x, windows) < y[..., None]
-    return np.argmax(on_input & np.where(less, False, True), axis=-1)
+    candidates = np.where(elements(x, windows) < y[..., None], False, True)  # NaN is one
+    if windows.padded != windows.size:
+        candidates = candidates & beside(elements(np.ones(windows.size, bool), windows), x)
+    return np.argmax(candidates, axis=-1)
 
 
 @array_code
@@ -148,7 +149,7 @@ def pick_forward(x: Array, place: Array, windows: Windows) -> Array:
 @array_code
 def put_forward(g: Array, place: Array, windows: Windows) -> Array:
     """The adjoint of `pick_forward`: each g added to the element at its place, and to no other."""
-    v = np.where(place[..., None] == np.arange(math.prod(windows.kernel)), g[..., None], 0)
+    v = np.where(place[..., None] == beside(np.arange(math.prod(windows.kernel)), g), g[..., None], 0)
     return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
 
 
@@ -259,7 +260,7 @@ def covering(size: int, output: int) -> tuple[Array, Array]:
 
 def along(x: Array, axis: int, matrix: Array) -> Array:
     """matrix @ x along one axis, in x's dtype."""
-    matrix = matrix.astype(x.dtype) if x.dtype.kind == "f" else matrix
+    matrix = beside(matrix.astype(x.dtype) if x.dtype.kind == "f" else matrix, x)
     return np.swapaxes(np.swapaxes(x, axis, -1) @ matrix.T, axis, -1)
 
 
@@ -311,4 +312,4 @@ def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_overri
         count = np.multiply.outer(count, np.minimum(start + k, last) - np.maximum(start, first))
     if np.all(count == count.flat[0]):
         return int(count.flat[0])
-    return count.astype(x.dtype) if x.dtype.kind == "f" else count
+    return beside(count.astype(x.dtype) if x.dtype.kind == "f" else count, x)

@@ -13,7 +13,7 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, beside
 
 
 @array_code
@@ -248,7 +248,7 @@ def matrix_power(a: Array, n: int) -> Array:
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 0:
-        return np.broadcast_to(np.eye(np.shape(a)[-1], dtype=a.dtype), np.shape(a))
+        return np.broadcast_to(beside(np.eye(np.shape(a)[-1], dtype=a.dtype), a), np.shape(a))
     if n == 1:
         return a
     half = matrix_power(a @ a, n // 2)

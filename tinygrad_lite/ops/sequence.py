@@ -9,7 +9,7 @@ import numpy as np
 
 from ..graph import Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, beside
 
 Extent = Literal["full", "same", "valid"]
 
@@ -52,8 +52,8 @@ def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
 
 
 def _like(a: Array, x: Any) -> Array:
-    """Python's numbers, in a's dtype."""
-    return x if hasattr(x, "dtype") else np.asarray(x, getattr(a, "dtype", None))
+    """Python's numbers, in a's dtype and library."""
+    return x if hasattr(x, "dtype") else beside(np.asarray(x, getattr(a, "dtype", None)), a)
 
 
 @implements(np.gradient)

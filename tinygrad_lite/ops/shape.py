@@ -139,7 +139,7 @@ def meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str 
 @op(np.transpose, linear=True)
 def transpose(x: Array, axes: Any = None) -> Rule:
     """out = xᵀ, its axes in another order        ∂L/∂x = gᵀ, in x's order"""
-    back = None if axes is None else tuple(np.argsort([a % np.ndim(x) for a in axes]))
+    back = None if axes is None else np.argsort([a % np.ndim(x) for a in axes]).tolist()
     return np.transpose(x, axes), (lambda g: np.transpose(g, back),)
 
 
@@ -206,7 +206,7 @@ def rot90(m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 @op(np.roll, linear=True)
 def roll(x: Array, shift: int | tuple[int, ...], axis: Axis = None) -> Rule:
     """out[(i + shift) mod n] = x[i]        ∂L/∂x[i] = g[(i + shift) mod n]"""
-    return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift), axis),)
+    return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift).tolist(), axis),)
 
 
 # --------------------------------------------------------------------------------------------- together and apart
@@ -435,11 +435,10 @@ def pad_forward(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> 
 
 
 @op(linear=True)
-def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
+def pad(x: Array, pad_width: Any, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
-    widths = pad_width.tolist()
-    inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
-    return pad_forward(x, widths, constant_values), (lambda g: g[inner],)
+    inner = tuple([slice(before, before + n) for (before, _), n in zip(pad_width, np.shape(x))])
+    return pad_forward(x, pad_width, constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
@@ -474,7 +473,7 @@ def _pad(
         pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(len(shape))]
     widths = np.broadcast_to(pad_width, (len(shape), 2))
     if mode == "constant":
-        return pad(array, widths, constant_values)
+        return pad(array, widths.tolist(), constant_values)
     if mode in STATISTICS or mode == "linear_ramp":
         setting = np.broadcast_to(end_values if mode == "linear_ramp" else stat_length, (len(shape), 2)).tolist()
         for axis, (width, values) in enumerate(zip(widths.tolist(), setting)):

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dispatch import array_code
 from ..tensor import Tensor, as_value
-from ..values import Array, in_order_of
+from ..values import Array, beside, in_order_of, on_host
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop",
@@ -223,14 +223,14 @@ class Optimizer:
             name, _, i = str(key).rpartition(".")
             if not (name in self.remembered and i.isdecimal() and int(i) < len(parameters)):
                 raise KeyError(f"{said}: unexpected {key}; there are {len(parameters)} parameters")
-            p, value = parameters[int(i)], np.array(state_dict[key])
+            p, value = parameters[int(i)], np.array(on_host(state_dict[key]))
             if value.shape not in ((), p.shape):
                 raise ValueError(f"{said}: {key} has shape {value.shape}, needs {p.shape}")
             if value.dtype.kind not in "biuf":
                 raise TypeError(f"{said}: {key} must be numbers, got dtype {value.dtype}")
             if value.dtype.kind == "f" and value.dtype != p.dtype and p.dtype.kind == "f":
                 value = value.astype(p.dtype)
-            state.setdefault(p, {})[name] = in_order_of(value, p.data) if value.shape == p.shape else value
+            state.setdefault(p, {})[name] = beside(in_order_of(value, p.data), p.data) if value.shape else value
         for (at, name), setting in settings.items():
             self.param_groups[at][name] = setting
         self.state = state
