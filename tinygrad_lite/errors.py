@@ -55,6 +55,12 @@ def check_size(shape: Sequence[int], x: Any) -> None:
         raise ValueError(f"the result would have shape {tuple(shape)} and take {size / (1 << 30):,.1f} GiB")
 
 
+def not_lazy(name: str, *arrays: Any) -> None:
+    """Refuse arrays that aren't computed yet, where the function needs them whole: Dask would compute them here."""
+    if any(hasattr(a, "__dask_graph__") for a in arrays):
+        raise TypeError(f"{name}: Dask has no {name} that waits: compute the array before (x.compute())")
+
+
 def named(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, its errors raised again as sentences that begin with its name (of a constructor, its class's)."""
     name = function.__name__.strip("_")

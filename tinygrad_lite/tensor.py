@@ -7,16 +7,17 @@ import functools
 import inspect
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any, ParamSpec, SupportsIndex
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, walk
 from .mode import MODE, backward_scope
-from .values import IMMUTABLE, Array, beside, frozen, on_host
+from .values import IMMUTABLE, Array, beside, foreign, frozen, lazy, on_host
 
 P = ParamSpec("P")
 
@@ -350,8 +351,9 @@ class Tensor(Node):
         """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
         if self.size != 1 and not index:
             raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
+        value = on_host(self.value) if foreign(self.value) else self.value
         try:
-            return self.value.item(*index) if hasattr(self.value, "item") else self.value
+            return value.item(*index) if hasattr(value, "item") else value
         except (ValueError, TypeError, IndexError) as error:
             errors.raise_named(error, "item", {}, index)
 
@@ -367,7 +369,7 @@ class Tensor(Node):
         return Tensor(self.value, name=self.name)
 
     def tolist(self) -> Any:
-        return self.value.tolist()
+        return (on_host(self.value) if foreign(self.value) else self.value).tolist()
 
     # --------------------------------------------------------------------------------------------- the gradient
 
@@ -748,6 +750,19 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
 
 
 CUDA = (2, 13)  # DLPack's numbers of a GPU's own memory, and of memory that it shares with the processor
+
+
+FOLLOWING: WeakValueDictionary[int, Tensor] = WeakValueDictionary()  # by id: running statistics of lazy batches
+
+
+def settle(tensors: Iterable[Tensor]) -> None:
+    """Compute the arrays of these tensors, and running statistics, where they are lazy: in one go through the data."""
+    waiting = [t for t in (*tensors, *FOLLOWING.values()) if lazy(t.value)]
+    if waiting:
+        import dask
+
+        for t, value in zip(waiting, dask.compute(*[t.value for t in waiting])):
+            t.value = as_value(value)
 
 
 def _unwrapped(a: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, as_value
+from ..tensor import Tensor, as_value, settle
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
@@ -25,7 +25,9 @@ def _tensors(name: str, tensors: Any) -> list[Tensor]:
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> float:
     """The norm of all tensors as one vector: (Σ |x|ᵖ)^(1/p), the largest |x| for p = ∞. Summed in float64."""
-    arrays = [np.absolute(t.data).astype(np.float64) for t in _tensors("get_total_norm", tensors)]
+    given = _tensors("get_total_norm", tensors)
+    settle(given)
+    arrays = [np.absolute(t.data).astype(np.float64) for t in given]
     largest = max((float(np.max(a)) for a in arrays if a.size), default=0.0)
     if norm_type == math.inf:
         return largest

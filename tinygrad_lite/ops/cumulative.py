@@ -30,10 +30,10 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
     """outᵢ = Σⱼ xⱼ over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ over i ≥ j"""
     no_out(out)
     shape, along = np.shape(x), 0 if axis is None else axis
-    if dtype is not None or not shape:
+    if dtype is not None:
         value = np.cumsum(x, axis=axis, dtype=dtype)
     else:
-        value = running_sum(np.ravel(x) if axis is None else x, along)
+        value = running_sum(np.ravel(x) if axis is None or not shape else x, along)
     return value, (lambda g: np.reshape(running_sum(wide(g), along, True), shape),)
 
 
@@ -44,7 +44,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
     Right also where some of the factors are 0.
     """
     no_out(out)
-    value = np.cumprod(x, axis=axis, dtype=dtype)
+    value = np.cumprod(x if np.ndim(x) else np.ravel(x), axis=axis, dtype=dtype)
 
     def closure(g: Array) -> Array:
         along = 0 if axis is None else axis

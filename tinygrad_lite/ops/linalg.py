@@ -6,25 +6,76 @@ All work on a matrix, or on a stack of them along the leading axes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import string
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from ..dispatch import forward
+from ..errors import not_lazy
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array, as_array, beside
+from ..values import Array, as_array, beside, lazy
 from .product import T
 
 Axis = int | tuple[int, ...] | None
 Shape = tuple[int, ...]
 Triangle = Literal["L", "U"]  # which of a symmetric matrix is read
 
+
+
+def matrixwise(*core: int) -> Callable[[Callable[..., Rule]], Callable[..., Rule]]:
+    """For lazy arrays: the rule in each chunk of a stack, since Dask has few of NumPy's functions of matrices.
+
+    `core` says how many last axes of each input are one matrix or vector: they are brought into one chunk.
+    """
+
+    def decorate(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+        @functools.wraps(rule)
+        def run(*args: Any, **kwargs: Any) -> Rule:
+            return _in_chunks(rule, core, args, kwargs) if any(map(lazy, args)) else rule(*args, **kwargs)
+
+        return run
+
+    return decorate
+
+
+def _in_chunks(rule: Callable[..., Rule], core: Shape, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule:
+    import dask.array
+
+    apply: Any = dask.array.apply_gufunc
+    arrays, settings = args[: len(core)], args[len(core) :]
+    shapes = [np.shape(a)[-n:] for a, n in zip(arrays, core)]
+    letters = iter(string.ascii_letters)
+    inputs = [f"({','.join(next(letters) for _ in shape)})" for shape in shapes]
+    with np.errstate(all="ignore"):  # on one matrix, for the shape of what comes out
+        ones = [(np.eye(*shape) if len(shape) == 2 else np.ones(shape)).astype(arrays[0].dtype) for shape in shapes]
+        value, closures = rule(*ones, *settings, **kwargs)
+    at: Any = lambda g, k, *xs: rule(*xs, *settings, **kwargs)[1][k](g)  # type: ignore[misc]
+    sizes = {next(letters): n for n in np.shape(value)}
+    output = f"({','.join(sizes)})"
+
+    def chunked(function: Callable[..., Any], signature: str, *arrays: Any, **sizes: Any) -> Any:
+        options = {"output_dtypes": value.dtype, "allow_rechunk": True, **sizes}
+        return apply(function, signature, *arrays, **options)
+
+    def gradient(k: int) -> Callable[[Any], Any]:
+        signature = f"{','.join([output, *inputs])}->{inputs[k]}"
+        return lambda g: chunked(lambda g, *xs: at(g, k, *xs), signature, g, *arrays)
+
+    forward = f"{','.join(inputs)}->{output}"
+    out = chunked(lambda *xs: rule(*xs, *settings, **kwargs)[0], forward, *arrays, output_sizes=sizes)
+    return out, tuple([None if closure is None else gradient(k) for k, closure in enumerate(closures)])
+
+
 # ---------------------------------------------------------------------------------- inverses, determinants, equations
 
 
 @op(np.linalg.inv, linear=False)
+@matrixwise(2)
 def inv(x: Array) -> Rule:
     """out = x⁻¹        ∂L/∂x = -outᵀ @ g @ outᵀ"""
     y = np.linalg.inv(x)
@@ -32,6 +83,7 @@ def inv(x: Array) -> Rule:
 
 
 @op(np.linalg.pinv, linear=False)
+@matrixwise(2)
 def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
     """out = x⁺        ∂L/∂x = -outᵀ @ g @ outᵀ + (I - x @ out) @ gᵀ @ out @ outᵀ + outᵀ @ out @ gᵀ @ (I - out @ x)
 
@@ -65,6 +117,7 @@ def cofactors_forward(x: Array) -> Array:
 
 
 @op
+@matrixwise(2)
 def cofactors(x: Array) -> Rule:
     """out = det x · x⁻ᵀ        ∂L/∂x = tr(gᵀ @ out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
 
@@ -80,6 +133,7 @@ def cofactors(x: Array) -> Rule:
 
 
 @op(np.linalg.det, linear=False)
+@matrixwise(2)
 def det(x: Array) -> Rule:
     """out = det x        ∂L/∂x = g · out · x⁻ᵀ
 
@@ -91,6 +145,7 @@ def det(x: Array) -> Rule:
 @op
 def slogdet(x: Array) -> Rule:
     """out = [sign(det x), log |det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
+    not_lazy("slogdet", x)
     sign, logdet = np.linalg.slogdet(x)
     return np.stack((sign, logdet)), (lambda g: np.expand_dims(g[1], (-2, -1)) * T(np.linalg.inv(x)),)
 
@@ -106,6 +161,7 @@ def _slogdet(a: Array) -> Any:
 
 
 @op(np.linalg.solve, linear=False)
+@matrixwise(2, 2)
 def solve(a: Array, b: Array) -> Rule:
     """out = a⁻¹ @ b        ∂L/∂a = -a⁻ᵀ @ g @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
 
@@ -219,6 +275,7 @@ def slopes(g: Array, s: Array, constant: bool) -> Array:
 
 
 @op
+@matrixwise(2)
 def cholesky(x: Array) -> Rule:
     """out @ outᵀ = x        ∂L/∂x = ½ · out⁻ᵀ @ (P + Pᵀ - I · P) @ out⁻¹, where P = tril(outᵀ @ g)
 
@@ -241,6 +298,7 @@ def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
 
 
 @op
+@matrixwise(2)
 def qr(x: Array, complete: bool = False) -> Rule:
     """out = [q, r], x = q r        ∂L/∂x = (∂L/∂q + q P) r⁻ᵀ
 
@@ -286,6 +344,7 @@ def _qr(a: Array, mode: str = "reduced") -> Any:
 
 
 @op
+@matrixwise(2)
 def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
     """out = [w, v], x = v diag(w) vᵀ        ∂L/∂x = v (vᵀ ∂L/∂v / (wⱼ - wᵢ)) vᵀ, made symmetric
 
@@ -305,6 +364,7 @@ def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
 
 
 @op
+@matrixwise(2, 1)
 def eigenvalues(x: Array, decomposed: Array) -> Rule:
     """out = w, x = v diag(w) vᵀ        ∂L/∂x = v diag(g) vᵀ
 
@@ -320,6 +380,7 @@ def requires_grad(g: Array) -> bool:
 
 
 @op
+@matrixwise(1, 2, 1)
 def with_eigenvalues(w: Array, x: Array, decomposed: Array, constant: bool) -> Rule:
     """out = v diag(w) vᵀ, v the eigenvectors of x        ∂L/∂w = diag(vᵀ g v)        ∂L/∂x = v (slope · vᵀ g v) vᵀ
 
@@ -361,6 +422,7 @@ def _svd_shapes(x: Array, full_matrices: bool) -> tuple[Shape, Shape, Shape]:
 
 
 @op
+@matrixwise(2)
 def svd(x: Array, full_matrices: bool = True) -> Rule:
     """out = [u, s, vᵀ], x = u diag(s) vᵀ        ∂L/∂x = u (A diag(s) + diag(s) B) vᵀ
 
@@ -393,6 +455,7 @@ def svd(x: Array, full_matrices: bool = True) -> Rule:
 
 
 @op
+@matrixwise(2, 1)
 def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
     """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
 
@@ -404,6 +467,7 @@ def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
 
 
 @op
+@matrixwise(1, 2, 1)
 def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: bool, constant: bool) -> Rule:
     """out = u diag(s) vᵀ, u and v as of x        ∂L/∂s = diag(uᵀ g v)        ∂L/∂x = u (slope · S + ratio · K) vᵀ
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dispatch import array_code, forward
 from ..graph import Rule, op
-from ..values import Array, beside
+from ..values import Array, beside, foreign, lazy
 from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import least, pairwise_distance
@@ -59,8 +59,7 @@ def _weighted(name: str, loss: Array, weight: Array | None, what: str = "weight"
 
 def _within_0_and_1(name: str, what: str, a: Array, hint: str = "") -> None:
     a = detached(a)
-    computed = isinstance(a, (np.ndarray, np.generic, float))  # an array of another library may not be yet
-    if computed and not np.all((a >= 0) & (a <= 1)):
+    if not foreign(a) and not np.all((a >= 0) & (a <= 1)):
         raise ValueError(f"{name}: {what} has elements outside [0, 1]{hint}")
 
 
@@ -163,7 +162,7 @@ def gaussian_nll_loss(
                 f"it needs {shape}, its last axis 1 or missing"
             )
     plain = detached(var)
-    if np.any(plain < 0):
+    if not foreign(plain) and np.any(plain < 0):
         raise ValueError(f"{name}: var has a negative element")
     var = var + (np.maximum(plain, eps) - plain)
     loss = 0.5 * (np.log(var) + np.square(input - target) / var)
@@ -437,7 +436,10 @@ def nll_loss(
     axis = _class_axis(name, np.shape(input), weight)
     target, counts = _class_indices(name, np.shape(input), target, axis, ignore_index)
     share = None if weight is None else weight[target]
-    loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
+    if lazy(target):  # Dask takes no elements at places that aren't known
+        loss = -np.sum(np.where(is_target(np.shape(input)[axis], target, axis), input, 0), axis=axis)
+    else:
+        loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
     return _reduced_classes(name, loss if share is None else loss * share, share, counts, reduction)
 
 
@@ -466,18 +468,23 @@ def _class_indices(
             "input's shape without its class axis"
         )
     counts = target != ignore_index
-    if not isinstance(target, (np.ndarray, np.generic)):  # of another library, perhaps not yet computed
-        return np.where(counts, target, 0), counts
+    if foreign(target):
+        target = np.where(counts, target, 0)
+        if lazy(target):  # looked at when it is computed
+            target = target.map_blocks(_within_classes, name, shape[axis], dtype=target.dtype)
+        return target, counts
     if counts.all():
         counts = None
     else:
         target = np.where(counts, target, 0)
-    wrong = target[(target < 0) | (target >= shape[axis])]
+    return _within_classes(target, name, shape[axis]), counts
+
+
+def _within_classes(target: Array, name: str, classes: int) -> Array:
+    wrong = target[(target < 0) | (target >= classes)]
     if wrong.size:
-        raise IndexError(
-            f"{name}: target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}"
-        )
-    return target, counts
+        raise IndexError(f"{name}: target {wrong[0]} is out of range: input has {classes} classes, 0 to {classes - 1}")
+    return target
 
 
 def _reduced_classes(name: str, loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:

@@ -14,8 +14,8 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Rule, op, total
 from ..mode import MODE
-from ..tensor import Tensor
-from ..values import Array, wide
+from ..tensor import FOLLOWING, Tensor
+from ..values import Array, lazy, wide
 from .reduce import mean_of
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
@@ -167,6 +167,8 @@ def _follow(running: Any, seen: Array, momentum: float) -> None:
     """running = (1 - momentum) · running + momentum · seen: a tensor is rebound, an array is written to."""
     if isinstance(running, Tensor):
         running.data = ((1 - momentum) * running.data + momentum * seen).astype(running.dtype)
+        if lazy(seen):
+            FOLLOWING[id(running)] = running
     else:
         running[...] = (1 - momentum) * running + momentum * seen
 

@@ -143,14 +143,18 @@ def first_max(x: Array, y: Array, windows: Windows) -> Array:
 @array_code
 def pick_forward(x: Array, place: Array, windows: Windows) -> Array:
     """From each window the element at its place; 0 where that lies on padding."""
-    return np.take_along_axis(elements(x, windows), place[..., None], axis=-1)[..., 0]
+    return np.sum(np.where(_is_at(place, windows), elements(x, windows), 0), axis=-1)
 
 
 @array_code
 def put_forward(g: Array, place: Array, windows: Windows) -> Array:
     """The adjoint of `pick_forward`: each g added to the element at its place, and to no other."""
-    v = np.where(place[..., None] == beside(np.arange(math.prod(windows.kernel)), g), g[..., None], 0)
+    v = np.where(_is_at(place, windows), g[..., None], 0)
     return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
+
+
+def _is_at(place: Array, windows: Windows) -> Array:
+    return place[..., None] == beside(np.arange(math.prod(windows.kernel)), place)
 
 
 @array_code

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..dispatch import array_code, forward
+from ..errors import not_lazy
 from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array, beside
@@ -184,6 +185,7 @@ def kron(a: Array, b: Array) -> Array:
 @op
 def cross(a: Array, b: Array) -> Rule:
     """out = a × b        ∂L/∂a = b × g        ∂L/∂b = g × a"""
+    not_lazy("cross", a, b)
     return np.cross(a, b), (lambda g: np.cross(b, g), lambda g: np.cross(g, a))
 
 

@@ -45,7 +45,7 @@ def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
 
 def _count(mask: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """How many are true, in x's dtype, or float32 for float16."""
-    whole = np.int32 if np.size(mask) < 1 << 31 else np.int64  # half as long takes half the time
+    whole = np.int32 if math.prod(np.shape(mask)) < 1 << 31 else np.int64  # half as long takes half the time
     return np.sum(mask, axis=axis, dtype=whole, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..errors import not_lazy
 from ..graph import Rule, op
 from ..tensor import implements
 from ..values import Array, beside
@@ -119,6 +120,7 @@ def convolve(x: Array, w: Array) -> Rule:
 
     The full convolution of two sequences of n and m samples has n + m - 1. The gradients are valid correlations.
     """
+    not_lazy("convolve", x, w)
     return np.convolve(x, w), (lambda g: np.correlate(g, w, "valid"), lambda g: np.correlate(g, x, "valid"))
 
 
@@ -216,4 +218,5 @@ def unwrap(p: Array, discont: float | None = None, axis: int = -1, *, period: fl
 
     Along `axis`, no element is more than half a period (or `discont`, if that is more) from the one before.
     """
+    not_lazy("unwrap", p)
     return np.unwrap(p, discont, axis, period=period), (lambda g: g,)

@@ -21,6 +21,13 @@ from .indexing import add_at, detached
 Axis = int | tuple[int, ...] | None
 
 
+def reshape_forward(x: Array, shape: Any, how: dict[str, Any]) -> Array:
+    try:
+        return np.reshape(x, shape, **how)
+    except NotImplementedError:  # Dask joins and parts axes; what is not that goes over one axis
+        return np.reshape(np.reshape(x, (-1,)), shape, **how)
+
+
 @op(np.reshape, linear=True)
 def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
     """out = x, in another shape        ∂L/∂x = g, in x's shape"""
@@ -28,7 +35,7 @@ def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
         raise ValueError(f"order must be 'C' or 'F', not {order!r}: a tensor has no memory order of its own")
     before = np.shape(x)
     how = {} if order == "C" else {"order": order}  # not every library has it
-    return np.reshape(x, shape, **how), (lambda g: np.reshape(g, before, **how),)
+    return reshape_forward(x, shape, how), (lambda g: reshape_forward(g, before, how),)
 
 
 @implements(np.ravel)

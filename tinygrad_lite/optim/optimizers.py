@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..dispatch import array_code
-from ..tensor import Tensor, as_value
-from ..values import Array, beside, in_order_of, on_host
+from ..tensor import Tensor, as_value, settle
+from ..values import Array, beside, in_order_of, lazy, on_host
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Rprop",
@@ -146,10 +146,13 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; returns what `closure`, called first where given, returns.
 
+        Gradients of Dask arrays are computed here, all at once, so that parameters are NumPy's as before.
+
         Raises:
             ValueError: a gradient that was set by hand hasn't its parameter's shape.
         """
         loss = None if closure is None else closure()
+        settle(p.grad for p in self.parameters if isinstance(p.grad, Tensor) and not lazy(p.value))
         number = 0
         try:
             for group in self.param_groups:
