@@ -19,16 +19,16 @@ ROWS = [
     "tensor random",
     "ops",
     "calculus check nn optim data io",
-    "symbolic replay",
+    "symbolic replay distributed",
     "kernels fast",
     "__init__",
-    "exercises viz __main__",
+    "exercises viz examples __main__",
 ]
 RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
 OPTIONAL = (
-    "IPython", "PIL", "cupy", "dask", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy", "sympy",
-    "cairosvg", "threadpoolctl", "tqdm",
+    "IPython", "PIL", "cupy", "dask", "distributed", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy",
+    "sympy", "cairosvg", "threadpoolctl", "tqdm",
 )  # fmt: skip
 
 

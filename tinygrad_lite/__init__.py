@@ -42,6 +42,7 @@ if os.environ.get("TINYGRAD_LITE_PLAIN", "0") == "0":
             import_module(f"{__name__}.{_name}")
 
 if TYPE_CHECKING:
+    from . import distributed as distributed
     from . import viz as viz
     from .kernels import empty_cache as empty_cache
     from .kernels import get_num_threads as get_num_threads
@@ -52,9 +53,9 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """`tg.viz` and `tg.symbols` are imported when first asked for: the core does without them."""
-        if name == "viz":
-            return import_module(".viz", __name__)
+        """`tg.viz`, `tg.distributed` and `tg.symbols` are imported when first asked for: the core does without them."""
+        if name in ("distributed", "viz"):
+            return import_module(f".{name}", __name__)
         if name == "symbols":
             return import_module(".symbolic", __name__).symbols
         if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads", "show_config"):
