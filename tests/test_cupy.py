@@ -15,7 +15,9 @@ import tinygrad_lite.nn.functional as F
 from tinygrad_lite import nn, optim
 
 from . import fake_cupy as cupy
+from . import gpu
 from .cases import Case, all_cases
+from .gpu import GPT, lenet
 
 CASES = all_cases()
 # CuPy has no maximum.accumulate, no Bessel functions of any order, and no ζ under the name of SciPy's ufunc.
@@ -71,32 +73,6 @@ def mlp() -> nn.Module:
     return nn.Sequential(
         nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.BatchNorm1d(32), nn.Dropout(0.2), nn.Linear(32, 10)
     )
-
-
-def lenet() -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
-    )  # fmt: skip
-
-
-class GPT(nn.Module):
-    """Two causal blocks over the embeddings of words and places."""
-
-    def __init__(self) -> None:
-        self.words, self.places = nn.Embedding(20, 16), nn.Embedding(12, 16)
-        self.blocks = nn.ModuleList(
-            nn.TransformerEncoderLayer(16, 2, 32, activation="gelu", batch_first=True, norm_first=True)
-            for _ in range(2)
-        )
-        self.norm, self.out = nn.LayerNorm(16), nn.Linear(16, 20)
-
-    def forward(self, words: Any) -> Any:
-        h = self.words(words) + self.places(np.arange(12))
-        for block in self.blocks:
-            h = block(h, is_causal=True, src_mask=np.tri(12, dtype=bool))
-        return self.out(self.norm(h))
 
 
 def classified(model: nn.Module, x: Any, y: Any) -> Any:
@@ -252,3 +228,12 @@ def test_the_stand_in_refuses_what_cupy_refuses() -> None:
     ):  # fmt: skip
         with pytest.raises((TypeError, AttributeError)), warnings.catch_warnings():
             wrong()
+
+
+def test_the_script_for_a_gpu_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(gpu, "SECONDS_FOR_OPS", 0.5)
+    monkeypatch.setattr(gpu, "SECONDS_FOR_A_MODEL", 0.0)
+    gpu.main(["--stand-in"])
+    said = capsys.readouterr().out
+    assert "time was up" in said
+    assert all(f"\n{name}" in said for name in gpu.MODELS)

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser.add_argument("--together", type=int, default=4, help="so many shards make a step")
     parser.add_argument("--epochs", type=int, default=10)
     options = parser.parse_args(arguments)
-    from dask.distributed import Client
+    from dask import distributed
 
     here = {} if options.address else {"n_workers": options.workers, "threads_per_worker": 1}
     tg.manual_seed(0)
@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> float:
     optimizer = optim.Adam(model.parameters(), 1e-2)
     _, (x_test, y_test) = tg.data.split(*tg.data.digits(), seed=0)
     accuracy = 0.0
-    with Client(options.address, **here) as client:
+    connect: Any = distributed.Client
+    with connect(options.address, **here) as client:
         shards = client.map(functools.partial(load, of=options.shards), range(options.shards))
         parallel = DataParallel(client, model, loss, shards)
         for epoch in range(options.epochs):
