@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -221,6 +222,18 @@ def test_an_all_reduce_of_pytorch_is_a_reduce(tmp_path: Path) -> None:
         for name, p in model.named_parameters():
             assert p.grad is not None
             np.testing.assert_allclose(found[name], p.grad.data, rtol=1e-4, atol=1e-6)
+
+
+def test_the_pages_table_is_what_its_formulas_give() -> None:
+    page = (Path(tg.__file__).parent / "distributed.md").read_text(encoding="utf-8")
+    formulas: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(from math.*?)```", page, re.DOTALL)[0], formulas)
+    rows = re.findall(r"^\| ([\w-]+), (tree|ring) \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) == 6
+    for name, kind, numbers in rows:
+        for workers, said in zip((1, 4, 16, 64, 256, 1024), numbers.split(" | "), strict=True):
+            seconds = formulas[kind](workers, *formulas["MODELS"][name])
+            assert float(said.replace(",", "")) == pytest.approx(seconds, rel=6e-3)
 
 
 ALL_REDUCE = """

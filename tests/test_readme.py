@@ -79,7 +79,7 @@ def test_every_library_that_users_install_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", ".github/CONTRIBUTING.md", "tests/benchmarks/README.md", "tinygrad_lite/ops/README.md", "tinygrad_lite/nn/README.md"]
+    "page", ["README.md", ".github/CONTRIBUTING.md", "tests/benchmarks/README.md", "tinygrad_lite/ops/README.md"]
 )
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
