@@ -18,10 +18,11 @@ from . import fake_cupy as cupy
 from . import gpu
 from .cases import Case, all_cases
 from .gpu import GPT, lenet
+from .test_refusals import VALID
 
 CASES = all_cases()
-# CuPy has no maximum.accumulate, no Bessel functions of any order, and no ζ under the name of SciPy's ufunc.
-LACKING = {"logcumsumexp", "bessel_i", "bessel_ie", "i0", "lgamma", "digamma", "polygamma"}
+# CuPy has no Bessel functions of any order, and no ζ under the name of SciPy's ufunc.
+LACKING = {"bessel_i", "bessel_ie", "i0", "lgamma", "digamma", "polygamma"}
 
 
 def to_second_order(case: Case, put: Callable[[Any], Any]) -> list[Any]:
@@ -209,6 +210,64 @@ def test_numpy_arrays_beside_a_tensor_go_to_the_device() -> None:
         assert isinstance(out.data, cupy.ndarray)
         out.backward(np.ones(out.shape))
         assert isinstance(t.grad.data, cupy.ndarray)
+
+
+DERIVATIVES: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda v: tg.grad(energy)(v),
+    "hvp": lambda v: tg.hvp(energy, (v,), (v,)),
+    "jvp": lambda v: tg.jvp(energy, (v,), (v,))[1],
+    "vjp": lambda v: tg.vjp(np.sin, v)[1](v),
+    "hessian": lambda v: tg.hessian(energy)(v),
+    "jacobian": lambda v: tg.jacobian(np.sin)(v),
+    "checkpoint": lambda v: tg.grad(tg.checkpoint(energy))(v),
+}
+
+
+def energy(x: Any) -> Any:
+    return np.sum(np.sin(x) ** 2 * x)
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_derivatives_of_functions_stay_on_the_device(name: str) -> None:
+    v = np.linspace(0.1, 0.9, 3)
+    found, expected = DERIVATIVES[name](cupy.asarray(v)), DERIVATIVES[name](v)
+    found = found.data if isinstance(found, tg.Tensor) else found
+    assert isinstance(found, cupy.ndarray)
+    np.testing.assert_allclose(found.inner, expected, rtol=1e-9)
+
+
+def on_device(a: Any) -> Any:
+    if not isinstance(a, np.ndarray):
+        return a
+    return tg.Tensor(cupy.asarray(a), requires_grad=True) if a.dtype.kind == "f" else cupy.asarray(a)
+
+
+SPECIAL = {"digamma", "i0", "i0e", "i1", "i1e", "polygamma"}  # as LACKING
+
+
+@pytest.mark.parametrize("name", sorted(VALID.keys() - SPECIAL))
+def test_a_public_function_is_numpys_and_stays_on_the_device(name: str) -> None:
+    tg.manual_seed(0)
+    expected = getattr(F, name)(*VALID[name])
+    tg.manual_seed(0)
+    found = getattr(F, name)(*map(on_device, VALID[name]))
+    expected, found = (out if isinstance(out, tuple) else (out,) for out in (expected, found))
+    for a, b in zip(found, expected, strict=True):
+        a = a.data if isinstance(a, tg.Tensor) else a
+        assert isinstance(a, cupy.ndarray)
+        np.testing.assert_allclose(a.inner, b, rtol=1e-7, atol=1e-10)
+    if isinstance(found[0], tg.Tensor) and found[0].requires_grad:
+        np.sum(found[0]).backward()
+
+
+@pytest.mark.parametrize("make", [lambda: nn.LSTM(4, 3), lambda: nn.GRU(4, 3), lambda: nn.MultiheadAttention(4, 2)])
+def test_layers_of_sequences_on_the_device(make: Callable[[], Any]) -> None:
+    layer = make().to(cupy.asarray(0.0))
+    x = tg.Tensor(cupy.asarray(RNG.normal(size=(2, 5, 4)).astype(np.float32)))
+    mask = {"attn_mask": cupy.asarray(np.tri(2, dtype=bool).T == 0)}
+    out = layer(x, x, x, **mask) if isinstance(layer, nn.MultiheadAttention) else layer(x)
+    np.sum(out[0]).backward()
+    assert all(isinstance(p.grad.data, cupy.ndarray) for p in layer.parameters())
 
 
 def test_clipping_on_the_device() -> None:

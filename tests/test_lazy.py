@@ -21,7 +21,7 @@ da = pytest.importorskip("dask.array")
 
 CASES = all_cases()
 # What Dask lacks, or has of matrices alone (tril, triu); each says so.
-LACKING = {"convolve", "cross", "logcumsumexp", "setitem", "slogdet", "tril", "triu", "unwrap"}
+LACKING = {"convolve", "cross", "setitem", "slogdet", "tril", "triu", "unwrap"}
 pytestmark = pytest.mark.filterwarnings("ignore:a convolution of a Dask array")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array, wide
+from ..values import Array, as_array, beside, foreign, wide
 from .indexing import detached
 from .reduce import divides, no_out
 
@@ -96,13 +96,24 @@ if hasattr(np, "cumulative_sum"):
 # ------------------------------------------------------------------------------------------------------- extremes
 
 
+def _accumulated(extreme: np.ufunc, x: Array, axis: int) -> Array:
+    """`extreme.accumulate`; where a library has none, each element takes in twice as many before it at a time."""
+    if not foreign(x):
+        return extreme.accumulate(x, axis=axis)
+    x, k = np.moveaxis(x, axis, 0), 1
+    while k < np.shape(x)[0]:
+        x = np.concatenate([x[:k], extreme(x[k:], x[:-k])])
+        k *= 2
+    return np.moveaxis(x, 0, axis)
+
+
 def _running(extreme: np.ufunc, x: Array, axis: int) -> tuple[Array, Array]:
-    a = x.value if isinstance(x, Node) else np.asarray(x)
+    a = x.value if isinstance(x, Node) else as_array(x)
     if not a.ndim:
         return x, np.int64(0)
     places = np.expand_dims(np.arange(a.shape[axis]), tuple(i for i in range(a.ndim) if i != axis % a.ndim))
-    reached = (a == extreme.accumulate(a, axis=axis)) | (a != a)
-    indices = np.maximum.accumulate(np.where(reached, places, 0), axis=axis)
+    reached = (a == _accumulated(extreme, a, axis)) | (a != a)
+    indices = _accumulated(np.maximum, np.where(reached, beside(places, a), 0), axis)
     return np.take_along_axis(x if isinstance(x, Node) else a, indices, axis), indices
 
 
@@ -197,7 +208,7 @@ def logcumsumexp(x: Array, axis: int) -> Rule:
     def back(g: Array) -> Array:
         """By sᵢ = Σⱼ e^(xⱼ - mᵢ) = e^(xᵢ - mᵢ) + fadeᵢ · sᵢ₋₁, since at x = 1e17 log s is lost in `out`."""
         z = wide(x)
-        largest = np.maximum.accumulate(detached(z), axis)
+        largest = _accumulated(np.maximum, detached(z), axis)
         m = np.where(largest == -np.inf, 0, largest)  # where no eˣ is above 0 yet
         most, _, zero = _slices(largest, axis)
         e, fade = np.exp(z - m), np.exp(np.concatenate([zero - np.inf, most], axis) - m)
