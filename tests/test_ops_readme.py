@@ -65,8 +65,8 @@ takes it, as NumPy's arrays are.
 
 **DLPack**: `torch.from_dlpack(t)`, `torch.as_tensor(t)` and `np.from_dlpack(t)` share a Tensor's memory, and must not
 write to it; JAX, which doesn't know read-only arrays, gets a copy. `tg.from_dlpack(x)` shares x's memory: don't write
-to x while a graph uses it. A Tensor that requires a gradient is refused: `t.detach()` it. matplotlib and scikit-learn take
-Tensors as arrays; Pillow wants `np.asarray(t)`.
+to x while a graph uses it. A Tensor that requires a gradient is refused: `t.detach()` it. matplotlib and scikit-learn
+take Tensors as arrays; Pillow wants `np.asarray(t)`.
 
 What this library is not for: large models (on the CPU it runs through NumPy) and complex numbers (gradients are of
 real floating-point tensors; compute with real and imaginary parts).
