@@ -47,8 +47,10 @@ def beside(a: Array, x: Array) -> Array:
 
 def alike(values: list[Any]) -> list[Any]:
     """NumPy arrays among `values` in the library of the first one that is of another. (Lazy arrays take NumPy's.)"""
-    x = next(filter(foreign, values), None)
-    return values if x is None or lazy(x) else [beside(a, x) for a in values]
+    for x in values:
+        if x.__class__ is not ndarray and foreign(x):
+            return values if lazy(x) else [beside(a, x) for a in values]
+    return values
 
 
 def moved(a: Array, like: Array) -> Array:
