@@ -303,7 +303,7 @@ def spreading(
 def check_ranks(n: int, x: Array, weight: Array, form: str, groups: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if lazy(x):
         warnings.warn(
-            "a convolution of a Dask array takes hundreds of tasks a chunk: tg.distributed.DataParallel trains a conv "
+            "a convolution of a Dask array takes thousands of tasks a chunk: tg.distributed.DataParallel trains a conv "
             "net with one task for each shard of the data",
             stacklevel=8,
         )

@@ -250,7 +250,8 @@ def polygamma_forward(n: int, x: Array) -> Array:
     """ψₙ(x) = (-1)ⁿ⁺¹ · n! · ζ(n + 1, x), as SciPy's own has it, which takes NumPy's arrays alone."""
     if not n:
         return from_scipy("psi", "polygamma", x)
-    return (-1.0) ** (n + 1) * math.factorial(n) * from_scipy("zeta", "polygamma", n + 1, x)
+    factorial = math.gamma(n + 1) if n < 171 else math.inf
+    return (-1.0) ** (n + 1) * factorial * from_scipy("zeta", "polygamma", n + 1, x)
 
 
 @op
