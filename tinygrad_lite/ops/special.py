@@ -247,11 +247,12 @@ def digamma(x: Array) -> Rule:
 
 @forward
 def polygamma_forward(n: int, x: Array) -> Array:
-    """ψₙ(x) = (-1)ⁿ⁺¹ · n! · ζ(n + 1, x), as SciPy's own has it, which takes NumPy's arrays alone."""
+    """By ψₙ(x) = (-1)ⁿ⁺¹ · n! · ζ(n + 1, x) for another library's arrays: SciPy's polygamma takes NumPy's alone."""
+    if not foreign(x):
+        return from_scipy("polygamma", "polygamma", n, x)
     if not n:
         return from_scipy("psi", "polygamma", x)
-    factorial = math.gamma(n + 1) if n < 171 else math.inf
-    return (-1.0) ** (n + 1) * factorial * from_scipy("zeta", "polygamma", n + 1, x)
+    return from_scipy("zeta", "polygamma", n + 1, x) * ((-1.0) ** (n + 1) * math.gamma(n + 1))
 
 
 @op
