@@ -19,7 +19,7 @@ ROWS = [
     "tensor random",
     "ops",
     "calculus check nn optim data io",
-    "symbolic replay",
+    "symbolic replay distributed",
     "onnx sklearn",
     "kernels fast",
     "__init__",
@@ -28,8 +28,8 @@ ROWS = [
 RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
 OPTIONAL = (
-    "IPython", "PIL", "dask", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy", "sympy",
-    "cairosvg", "sklearn", "threadpoolctl", "tqdm",
+    "IPython", "PIL", "cupy", "dask", "distributed", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy",
+    "sympy", "cairosvg", "sklearn", "threadpoolctl", "tqdm",
 )  # fmt: skip
 
 

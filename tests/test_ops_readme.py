@@ -39,7 +39,36 @@ HEAD = """# The ops
   its three digits do not hold.
 - **Missing rules.** A NumPy function without a rule raises an error that says so.
 
-What this library is not for: large models (it runs on the CPU, through NumPy) and complex numbers (gradients are of
+## Arrays of other libraries
+
+A rule is NumPy code, and runs on whatever speaks NumPy's protocols. What comes from elsewhere is copied when a graph
+takes it, as NumPy's arrays are.
+
+- **CuPy's** stay on the GPU, with all that a rule makes beside them: 159 of the 165 ops to second order on a stand-in
+  with CuPy's names and signatures (`tests/test_cupy.py`; `python -m tests.gpu` checks a real GPU).
+  `model.to(cupy.empty(0))` moves a model there, `model.to(np.empty(0))` back. NumPy arguments of an op follow its
+  tensors; `t.numpy()` is a copy from the device. Indices and labels are not checked: to look at them would wait.
+- **Dask's** wait: 158 of the 165 ops compute nothing, forward and backward (`tests/test_lazy.py`); the others say so.
+  `loss.item()` computes, labels are checked then, and `optimizer.step()` computes all gradients and running statistics
+  in one go, so that parameters stay NumPy's. Dask has few functions of arrays of size 0. To train a conv net on a
+  cluster see [distributed.md](../distributed.md).
+- **SymPy's** symbols give formulas: `tg.symbols`.
+- **PyTorch's, JAX's, array-API-strict's** become NumPy's: in `Tensor(x)`, beside a Tensor in an operator, in every
+  function and layer. A PyTorch tensor that requires a gradient, or is on a GPU, is refused. `array_api_strict` itself
+  refuses a Tensor on its right.
+- **pandas', polars'** become NumPy's without labels; text is refused. A polars object on the left of an operator
+  refuses a Tensor by itself.
+- **xarray's** become NumPy's; on the left of an operator a DataArray keeps its labels, around the Tensor:
+  `(array * t).data` has the graph.
+- **Sparse ones**, sparse's and SciPy's, are refused: what they leave out means 0, which most rules don't keep. Give
+  `x.todense()`. So are masked arrays and `np.matrix`, which calculate by rules of their own.
+
+**DLPack**: `torch.from_dlpack(t)`, `torch.as_tensor(t)` and `np.from_dlpack(t)` share a Tensor's memory, and must not
+write to it; JAX, which doesn't know read-only arrays, gets a copy. `tg.from_dlpack(x)` shares x's memory: don't write
+to x while a graph uses it. A Tensor that requires a gradient is refused: `t.detach()` it. matplotlib and scikit-learn
+take Tensors as arrays; Pillow wants `np.asarray(t)`.
+
+What this library is not for: large models (on the CPU it runs through NumPy) and complex numbers (gradients are of
 real floating-point tensors; compute with real and imaginary parts).
 
 ## How to read the tables

@@ -363,7 +363,7 @@ NAMES = {*OPS, *(f.__name__ for f in TABLE if callable(f)), *(f.__name__ for f i
 def is_ours(error: Exception, name: str, function: Any) -> bool:
     """Whether an error says which function it was, or what to do with the Tensor."""
     text = str(error)
-    if not isinstance(error, (TypeError, ValueError, IndexError, AttributeError, RuntimeError)):
+    if not isinstance(error, (TypeError, ValueError, IndexError, AttributeError, RuntimeError, BufferError)):
         return False
     first = re.match(r"((?:np\.)?[\w.]+)\b[^:]*: .", text)
     if first is not None:

@@ -29,6 +29,7 @@ from .nn.functional import *
 from .random import manual_seed as manual_seed
 from .replay import replay as replay
 from .tensor import Tensor as Tensor
+from .tensor import from_dlpack as from_dlpack
 
 del pad  # noqa: F821  # F.pad: the name is NumPy's, and np.pad is another function
 
@@ -41,6 +42,7 @@ if os.environ.get("TINYGRAD_LITE_PLAIN", "0") == "0":
             import_module(f"{__name__}.{_name}")
 
 if TYPE_CHECKING:
+    from . import distributed as distributed
     from . import viz as viz
     from .kernels import empty_cache as empty_cache
     from .kernels import get_num_threads as get_num_threads
@@ -52,9 +54,9 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """`tg.viz`, `tg.symbols` and `tg.to_onnx` are imported when first asked for: the core does without them."""
-        if name == "viz":
-            return import_module(".viz", __name__)
+        """`tg.viz`, `tg.distributed` and the like are imported when first asked for: the core does without them."""
+        if name in ("distributed", "viz"):
+            return import_module(f".{name}", __name__)
         if name == "symbols":
             return import_module(".symbolic", __name__).symbols
         if name == "to_onnx":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 import operator
 import types
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from . import errors, random
 from .graph import Node, Rule, identity, op, walk
 from .mode import MODE, backward_scope, using
 from .tensor import NumberTaken, Tensor, as_value, one_like, wrap
-from .values import Array, frozen
+from .values import Array, beside, frozen
 
 Tree = Any  # arrays in nested tuples, lists and dicts
 Function = Callable[..., Any]
@@ -185,7 +186,7 @@ def _zeros(value: Array) -> Array:
 
 
 def _scalar_seed(name: str, out: Any) -> list[Any]:
-    if np.size(out.value if isinstance(out, Tensor) else out) != 1:
+    if math.prod(np.shape(out)) != 1:
         raise ValueError(
             f"{name}: the function's result has shape {np.shape(out)}, and only a scalar has a gradient: "
             "reduce it (np.sum, np.mean), or use tg.jacobian, tg.elementwise_grad or tg.vjp"
@@ -347,14 +348,14 @@ def _rows(traced: _Traced, k: int) -> Tree:
     for index in np.ndindex(shape):
         seed = np.zeros(shape, getattr(out, "dtype", None))
         seed[index] = 1
-        pulled.append(traced.pull([seed[()] if i == k else None for i in range(len(traced.outs))]))
+        pulled.append(traced.pull([beside(seed[()], out) if i == k else None for i in range(len(traced.outs))]))
     variables = range(len(traced.variables))
     return traced.trees([_stacked([row[i] for row in pulled], shape, traced.variables[i]) for i in variables])[0]
 
 
 def _stacked(rows: list[Any], shape: tuple[int, ...], variable: Tensor) -> Any:
     if not rows:
-        return np.zeros(shape + variable.shape, variable.dtype)
+        return np.zeros_like(variable.value, shape=shape + variable.shape)
     return np.reshape(np.stack(rows), shape + variable.shape)
 
 

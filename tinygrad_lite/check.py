@@ -16,7 +16,7 @@ from . import errors
 from .graph import Node, Op, backpropagate
 from .mode import BACKWARD, MODE, using
 from .tensor import Tensor
-from .values import Array
+from .values import Array, on_host
 
 Function = Callable[..., Any]
 
@@ -47,7 +47,7 @@ def gradcheck(f: Function, *inputs: Any, order: int = 2, tolerance: float = 1e-6
         raise TypeError(f"gradcheck: f must be a function, got {errors.describe(f)}")
     if order not in range(1, 10):
         raise ValueError(f"gradcheck: order must be an integer from 1 to 9, got {errors.describe(order)}")
-    points = [np.asarray(x.value if isinstance(x, Tensor) else x) for x in inputs]
+    points = [on_host(x.value if isinstance(x, Tensor) else x) for x in inputs]
     checked = [i for i, x in enumerate(points) if x.dtype.kind == "f"]
     points = [x.astype(np.float64) if i in checked else x for i, x in enumerate(points)]
     if not checked:

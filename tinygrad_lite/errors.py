@@ -20,6 +20,11 @@ NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 # What a function raises again under its own name.
 NAMED = (ValueError, TypeError, IndexError, AttributeError, ArithmeticError, MemoryError)
+# How NumPy says that an array of another library hasn't its function.
+UNKNOWN = re.compile(
+    r"operand type\(s\) all returned NotImplemented .*?<ufunc '([\w.]+).*?'>, '(\w+)'|"
+    r"no implementation found for '(.*?)' on"
+)
 # The kinds that NumPy raises and that can be raised again with a message of ours, the most special first.
 _KINDS = (
     np.exceptions.AxisError, np.linalg.LinAlgError, FloatingPointError, IndexError, ValueError, TypeError, MemoryError,
@@ -52,6 +57,12 @@ def check_size(shape: Sequence[int], x: Any) -> None:
     size = math.prod(map(int, shape)) * np.result_type(x).itemsize
     if size > max(1 << 30, 1000 * math.prod(np.shape(x)) * np.result_type(x).itemsize):
         raise ValueError(f"the result would have shape {tuple(shape)} and take {size / (1 << 30):,.1f} GiB")
+
+
+def not_lazy(name: str, *arrays: Any) -> None:
+    """Refuse arrays that aren't computed yet, where the function needs them whole: Dask would compute them here."""
+    if any(hasattr(a, "__dask_graph__") for a in arrays):
+        raise TypeError(f"{name}: Dask has no {name} that waits: compute the array before (x.compute())")
 
 
 def named(function: Callable[P, T]) -> Callable[P, T]:
@@ -92,7 +103,7 @@ def _sentence(
     Else one that says what `error` says, after the name, with all that the function saw. A function that calls another
     puts its name before the other's. `error` itself, where it begins with the name already.
     """
-    said = re.sub(r"^[\w.<>]+\(\) ", "", str(getattr(error, "said", error)).strip()).lstrip("_")
+    said = re.sub(r"^[\w.<>]+\(\) ", "", _told(error)).lstrip("_")
     ours = said.startswith(f"{name}: ")
     names = [key for key, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
     names += [names[-1] if names else ""] * (len(args) - len(names))
@@ -106,6 +117,16 @@ def _sentence(
         return error
     seen = ", ".join(f"{key}: {describe(a)}" if key else describe(a) for key, a in given)
     return _named(error, f"{name}: {said}", f" (saw {seen})" if seen else "")
+
+
+def _told(error: Exception) -> str:
+    """What an error says, and if it is that another library hasn't a function of NumPy's, in words."""
+    said = str(getattr(error, "said", error)).strip()
+    lacking = UNKNOWN.match(said)
+    if not lacking:
+        return said
+    function = ".".join(filter(None, lacking.groups())).replace("numpy", "np").replace(".__call__", "")
+    return f"the arrays' library has no {function} for them: compute it on NumPy's (t.numpy())"
 
 
 def _wanted(kinds: Sequence[str], a: Any) -> str:
@@ -124,7 +145,8 @@ def _is_numbers(a: Any) -> bool:
             a = np.asarray(a)
         except (ValueError, TypeError):
             return False
-    return a.dtype.kind in "biuf" or a.dtype.kind == "O" and all(hasattr(x, "__mul__") for x in np.ravel(a)[:1])
+    kind = getattr(a.dtype, "kind", "f")  # PyTorch's and polars' dtypes have none
+    return kind in "biuf" or kind == "O" and all(hasattr(x, "__mul__") for x in np.ravel(a)[:1])
 
 
 def _is_integer(a: Any) -> bool:
@@ -159,7 +181,7 @@ def raise_in_gradient(error: Exception, node: Any, x: Any) -> NoReturn:
     if not hasattr(error, "said"):
         names = [*node.op.parameters]
         place = next(i for i, a in enumerate(node.args) if a is x)
-        new = _named(error, f"{node.op.name}: ∂L/∂{names[min(place, len(names) - 1)]}: {error}")
+        new = _named(error, f"{node.op.name}: ∂L/∂{names[min(place, len(names) - 1)]}: {_told(error)}")
     try:
         raise new from (error.__cause__ if new is error else error)
     finally:

@@ -26,7 +26,7 @@ from numpy import ndarray
 from . import errors
 from .dispatch import array_code
 from .mode import MODE, using
-from .values import IMMUTABLE, Array, frozen, set_writeable
+from .values import IMMUTABLE, Array, alike, frozen, set_writeable
 
 Closure = Callable[[Array], Array]
 Rule = tuple[Array, tuple[Closure | None, ...]]  # what a rule returns: its value, a closure (or None) per input
@@ -159,6 +159,8 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
             if mode.again is not None and _is_again(mode.again, this, args, kwargs):
                 return mode.again
             records = flowing > 0 and mode.recording
+            if mutable:
+                values = alike(values)
             if records and mutable:
                 values = [v if isinstance(a, Node) else frozen(v) for a, v in zip(args, values)]
                 args = tuple([a if isinstance(a, Node) else v for a, v in zip(args, values)])

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .tensor import Tensor
-from .values import Array
+from .values import Array, on_host
 
 Name = str | os.PathLike[str]
 Arrays = dict[str, Array]
@@ -133,7 +133,7 @@ def _numbers(name: str, value: Any, kind: str) -> Array:
     if not name or name == "__metadata__" or not all(c.isprintable() for c in name):
         raise ValueError(f"save: an array can't have the name {name!r}")
     try:
-        a = np.asarray(value.data if isinstance(value, Tensor) else value)
+        a = on_host(value.data if isinstance(value, Tensor) else value)
     except ValueError:
         a = np.empty((), object)
     if a.dtype.kind not in "biufc":

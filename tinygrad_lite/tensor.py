@@ -7,16 +7,17 @@ import functools
 import inspect
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any, ParamSpec, SupportsIndex
+from weakref import WeakValueDictionary
 
 import numpy as np
 
 from . import errors
 from .graph import NO_KEYWORDS, OPS, TABLE, Node, age, walk
 from .mode import MODE, backward_scope
-from .values import IMMUTABLE, Array, frozen, set_writeable
+from .values import IMMUTABLE, Array, beside, foreign, frozen, lazy, on_host, set_writeable
 
 P = ParamSpec("P")
 
@@ -65,19 +66,16 @@ def as_value(data: Any, dtype: Any = None) -> Array:
             return data
     if data.__class__ is np.ndarray and data.ndim and data.dtype.kind == "f" and (dtype is None or data.dtype == dtype):
         return frozen(data)  # as below, at once
-    given = data
+    given = _calculable(data)
     if not hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         data = _array(data)
-        if data.dtype == object and not all(hasattr(a, "__mul__") for a in data.ravel()):
+        if data.dtype == object and not all(hasattr(a, "__mul__") and not isinstance(a, TEXT) for a in data.ravel()):
             raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
     if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "USVmM":
         raise TypeError(f"Tensor: needs numbers, got {errors.describe(given)}")
-    _calculable(data)
     if dtype is not None and data.dtype != dtype:
         data = data.astype(dtype)
-    if isinstance(data, np.ndarray):
-        return frozen(data) if data.ndim else data[()]
-    return data
+    return data[()] if isinstance(data, np.ndarray) and not data.ndim else frozen(data)
 
 
 def operand(a: Any) -> Any:
@@ -91,24 +89,37 @@ def operand(a: Any) -> Any:
         if a.dtype == object and any(isinstance(item, Node) for item in a.flat):
             return TABLE[np.reshape](TABLE[np.stack]([*a.flat]), a.shape)
         return _calculable(a)
-    return a if hasattr(a, "__array_function__") or not hasattr(a, "__array__") else as_value(a)
+    return converted(_calculable(a))
+
+
+def converted(a: Any) -> Any:
+    """An array that doesn't speak NumPy's protocols (PyTorch's, JAX's, a DataFrame) as NumPy's; all else as it is."""
+    given = hasattr(a, "__array__") and not hasattr(a, "__array_function__") and not isinstance(a, (type, np.generic))
+    return as_value(a) if given else a
 
 
 def _array(data: Any) -> Any:
     try:
-        return np.array(data)
+        return np.asarray(data)
     except ValueError as error:
         raise ValueError(f"Tensor: needs nested lists of equal lengths, got {errors.describe(data)}") from error
+    except (TypeError, RuntimeError) as error:  # a PyTorch tensor on a GPU, or with a graph
+        kind = f"{type(data).__module__.split('.')[0]}.{type(data).__name__}"
+        raise TypeError(f"Tensor: a {kind} can't be read as a NumPy array: {error}") from error
 
 
 def _calculable(a: Any) -> Any:
-    """An array, unless it is of a subclass in which `*` or a missing element means something else."""
+    """An array, unless it is of a kind in which `*` or a missing element means something else."""
     if isinstance(a, (np.ma.MaskedArray, np.matrix)):
         raise TypeError(f"Tensor: a {type(a).__name__} calculates by rules of its own: give np.asarray of it")
+    if hasattr(a, "todense"):
+        raise TypeError(f"Tensor: a sparse {type(a).__name__} lacks elements that rules need: give .todense() of it")
     return a
 
 
 SEQUENCES = {list, tuple}
+TEXT = (str, bytes)
+AS_THEY_ARE = {*IMMUTABLE, np.ndarray}  # and Tensor, below: classes of what a rule takes without a look
 
 
 def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
@@ -123,7 +134,10 @@ def implements(*numpy_functions: Callable[..., Any]) -> Callable[[Callable[P, An
 
 
 def public(function: Callable[P, Any]) -> Callable[P, Any]:
-    """`function` as users call it: lists in the places of arrays become arrays, and its errors are named after it."""
+    """`function` as users call it: lists in the places of arrays, and arrays of any library, become what rules take.
+
+    Its errors are named after it.
+    """
     parameters = inspect.signature(function).parameters
     arrays = {name for name, p in parameters.items() if str(p.annotation).startswith("Array")}
     places = [i for i, name in enumerate(parameters) if name in arrays]
@@ -133,11 +147,11 @@ def public(function: Callable[P, Any]) -> Callable[P, Any]:
         given: Any = args
         try:
             for a in args:
-                if a.__class__ in SEQUENCES:
-                    given = [operand(a) if i in places else a for i, a in enumerate(args)]
+                if a.__class__ not in AS_THEY_ARE:
+                    given = [operand(a) if i in places else converted(a) for i, a in enumerate(args)]
                     break
             if kwargs:
-                kwargs.update({name: operand(a) for name, a in kwargs.items() if name in arrays})
+                kwargs.update({name: (operand if name in arrays else converted)(a) for name, a in kwargs.items()})
             return function(*given, **kwargs)
         except errors.NAMED as error:
             errors.raise_named(error, function.__name__, parameters, args, kwargs)
@@ -337,21 +351,25 @@ class Tensor(Node):
         """The single element as a Python number, or the one at `index`: an integer counts through all elements."""
         if self.size != 1 and not index:
             raise ValueError(f"item: needs a tensor of one element, this one has shape {self.shape}; give an index")
+        value = on_host(self.value) if foreign(self.value) else self.value
         try:
-            return self.value.item(*index) if hasattr(self.value, "item") else self.value
+            return value.item(*index) if hasattr(value, "item") else value
         except (ValueError, TypeError, IndexError) as error:
             errors.raise_named(error, "item", {}, index)
 
     def numpy(self) -> Array:
-        """The array itself, without graph and gradient; read-only (`.copy()` it to write)."""
-        return np.asarray(self.value) if isinstance(self.value, np.generic) else self.value
+        """NumPy's array, without graph and gradient; read-only (`.copy()` it to write).
+
+        Of another library's array, a copy: from a GPU, or computed where it is lazy.
+        """
+        return self.value if isinstance(self.value, np.ndarray) else on_host(self.value)
 
     def detach(self) -> Tensor:
         """The same value outside the graph: no gradient flows through it."""
         return Tensor(self.value, name=self.name)
 
     def tolist(self) -> Any:
-        return self.value.tolist()
+        return (on_host(self.value) if foreign(self.value) else self.value).tolist()
 
     # --------------------------------------------------------------------------------------------- the gradient
 
@@ -398,7 +416,7 @@ class Tensor(Node):
             return one_like(self.value)
         dtype = self.dtype
         fits = isinstance(grad, Tensor) or grad.__class__ is np.ndarray and grad.dtype == dtype
-        seed = grad if fits else as_value(grad)
+        seed = grad if fits and not foreign(self.value) else as_value(beside(grad, self))
         shape = np.shape(seed.value if isinstance(seed, Tensor) else seed)
         if shape != self.shape:
             raise ValueError(
@@ -604,6 +622,42 @@ class Tensor(Node):
             )
         return np.array(self.value, dtype=dtype, copy=copy)
 
+    # ------------------------------------------------------------------------------------------- other libraries
+
+    def _for_others(self, protocol: str, error: type[Exception]) -> Any:
+        """The array that another library is to read in place."""
+        if self.requires_grad:
+            raise error(f"{protocol}: this Tensor requires a gradient, which ends outside: give t.detach()")
+        a = np.asarray(self.value) if isinstance(self.value, np.generic) else self.value
+        if not hasattr(a, protocol):
+            raise error(f"{protocol}: this Tensor holds a {type(a).__name__}, which can't be read in place")
+        return a
+
+    def __dlpack__(
+        self, *, max_version: tuple[int, int] | None = None, copy: bool | None = None, **options: Any
+    ) -> Any:
+        """This tensor's array as a DLPack capsule: `torch.from_dlpack(t)`, `np.from_dlpack(t)`, `torch.as_tensor(t)`.
+
+        The reader shares its memory, and must not write to it: arrays in a graph never change (PyTorch does not know
+        arrays that are read-only). Readers of DLPack before 1.0, to which read-only can't be told, get a copy.
+
+        Raises:
+            BufferError: this tensor requires a gradient, or its dtype or library has no DLPack.
+        """
+        a = self._for_others("__dlpack__", BufferError)
+        if isinstance(a, np.ndarray) and (max_version is None or max_version < (1, 0)) and copy is None:
+            a, copy = a.copy(), True
+        return a.__dlpack__(max_version=max_version, copy=copy, **options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Where the array is, as DLPack counts devices: (1, 0) is the processor, (2, i) the i-th CUDA GPU."""
+        return self._for_others("__dlpack_device__", BufferError).__dlpack_device__()  # type: ignore[no-any-return]
+
+    @property
+    def __array_interface__(self) -> Any:
+        """Absent: it would hand out an address, and a leaf may be rebound. Pillow asks for it."""
+        raise AttributeError("__array_interface__: a Tensor has none: give np.asarray(t) of it")
+
     # --------------------------------------------------------------------------------------------------- the rest
 
     def __repr__(self) -> str:
@@ -660,9 +714,11 @@ class Absent:
         )
 
 
-for _name in ("__dlpack__", *dir(np.ndarray)):
-    if not hasattr(Tensor, _name) and (_name == "__dlpack__" or not _name.startswith("__")):
+for _name in dir(np.ndarray):
+    if not hasattr(Tensor, _name) and not _name.startswith("__"):
         setattr(Tensor, _name, Absent(_name))
+
+AS_THEY_ARE.add(Tensor)
 
 
 def one_like(value: Array) -> Array:
@@ -679,6 +735,46 @@ def wrap(value: Array) -> Tensor:
     out = Tensor.__new__(Tensor)
     out._hold(value[()] if isinstance(value, np.ndarray) and not value.ndim else value)
     return out
+
+
+def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = None) -> Tensor:
+    """A Tensor of an array of another library that speaks DLPack (PyTorch, JAX, CuPy, TensorFlow, …), without a copy.
+
+    It shares x's memory: do not write to x while a graph uses it, or give `copy=True`. On a GPU it is CuPy's array.
+
+    Args:
+        device, copy: as `np.from_dlpack` has them.
+
+    Raises:
+        TypeError: x doesn't speak DLPack, or holds no real numbers.
+        BufferError: x can't be shared: it requires a gradient there, or is on a device that NumPy and CuPy can't reach.
+        ModuleNotFoundError: x is on a GPU, and CuPy is missing.
+    """
+    if not hasattr(x, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: a {type(x).__name__} doesn't speak DLPack: use Tensor(x)")
+    options: Any = {k: v for k, v in (("device", device), ("copy", copy)) if v is not None}
+    if x.__dlpack_device__()[0] not in CUDA:
+        return wrap(np.from_dlpack(x, **options))
+    import cupy
+
+    return wrap(cupy.from_dlpack(x, **options))
+
+
+CUDA = (2, 13)  # DLPack's numbers of a GPU's own memory, and of memory that it shares with the processor
+
+
+FOLLOWING: WeakValueDictionary[int, Tensor] = WeakValueDictionary()  # by id: running statistics of lazy batches
+
+
+def settle(tensors: Iterable[Tensor]) -> None:
+    """Compute the arrays of these tensors, and running statistics, where they are lazy: in one go through the data."""
+    waiting = [t for t in (*tensors, *FOLLOWING.values()) if lazy(t.value)]
+    if waiting:
+        import dask.base
+
+        compute: Any = dask.base.compute
+        for t, value in zip(waiting, compute(*[t.value for t in waiting])):
+            t.value = as_value(value)
 
 
 def _unwrapped(a: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Node
 from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
-from ..values import Array, in_order_of
+from ..values import Array, in_order_of, moved
 
 M = TypeVar("M", bound="Module")
 T = TypeVar("T")
@@ -249,13 +249,27 @@ class Module:
     def _note_parameters(self) -> None:
         self._trained |= {name for name, t in self._own_tensors() if t.requires_grad}
 
-    def to(self: M, dtype: Any) -> M:
-        """Bring every floating tensor of the state to another floating dtype, in place; returns it."""
-        if np.dtype(dtype).kind != "f":
-            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, as np.float64, got {np.dtype(dtype)}")
+    def to(self: M, to: Any) -> M:
+        """Bring the state to another floating dtype, or to the library of an array, in place; returns it.
+
+            model.to(np.float64)
+            model.to(cupy.empty(0))  # or any array of that library: what is then computed is on the GPU
+            model.to(np.empty(0))  # back again
+
+        Gradients are forgotten. An array's dtype doesn't matter, a dtype changes floating tensors alone.
+
+        Raises:
+            TypeError: `to` is neither an array nor a floating dtype.
+        """
+        to = to.data if isinstance(to, Tensor) else to
+        is_array = hasattr(to, "shape") and not isinstance(to, type)
+        if not is_array and np.dtype(to).kind != "f":
+            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, as np.float64, got {np.dtype(to)}")
         for _, t in self.named_tensors():
-            if t.dtype.kind == "f" and t.op is None:
-                t.value, t.grad = as_value(t.value, np.dtype(dtype)), None
+            if t.op is None and is_array:
+                t.value, t.grad = as_value(moved(t.value, to)), None
+            elif t.op is None and t.dtype.kind == "f":
+                t.value, t.grad = as_value(t.value, np.dtype(to)), None
         return self
 
     def half(self: M) -> M:
@@ -291,7 +305,7 @@ class Module:
         return {name: t.data for name, t in self.named_tensors()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadedKeys:
-        """Set every tensor of the state to the array of its name, in the tensor's own dtype and memory order.
+        """Set every tensor of the state to the array of its name, in the tensor's own dtype, library and memory order.
 
         Either all are set or, if an error is raised, none. A tensor with several names (a tied weight) is set by any
         of them. With strict=False, names that only one side has are left alone.
@@ -332,7 +346,7 @@ class Module:
         if wrong:
             raise TypeError(f"{said}: wrong dtypes: {'; '.join(wrong)}")
         for t, (_, a) in new.items():
-            value = as_value(in_order_of(a, t.value), t.dtype)
+            value = as_value(moved(in_order_of(a, t.value), t.value), t.dtype)
             if t.op is None:
                 t.data = value
             else:
@@ -374,7 +388,7 @@ class Module:
 def _array(said: str, name: str, value: Any) -> Array:
     kinds = "biufcO" if hasattr(value, "__array_function__") else "biufc"  # O: arrays of symbols
     try:
-        a = as_value(value if kinds[-1] == "O" else np.asarray(value))
+        a = as_value(value)
     except (TypeError, ValueError):
         a = None
     if a is None or a.dtype.kind not in kinds:

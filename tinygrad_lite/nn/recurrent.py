@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..settings import Count, Depth, Positive, Probability
-from ..values import Array
+from ..values import Array, beside
 from . import functional as F
 from .layer import Layer, uniform
 from .rnn import PackedSequence
@@ -80,7 +80,7 @@ class _Recurrent(Layer):
         """The state to begin with: as given, or zeros."""
         shapes = [(*lead, n) for n in (self.proj_size or self.hidden_size, self.hidden_size)[: self.states]]
         if hx is None:
-            return tuple(np.zeros(shape, getattr(x, "dtype", None)) for shape in shapes)
+            return tuple(beside(np.zeros(shape, getattr(x, "dtype", None)), x) for shape in shapes)
         state = tuple(hx) if self.states > 1 else (hx,)
         if [np.shape(h) for h in state] != shapes:
             seen, wanted = (" and ".join(map(str, s)) for s in ([np.shape(h) for h in state], shapes))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..settings import Depth, Positive, Probability, checked
 from ..tensor import Tensor
-from ..values import Array
+from ..values import Array, as_array
 from . import functional as F
 from .containers import ModuleList
 from .init import xavier_uniform_
@@ -34,7 +34,7 @@ def _added(mask: Any, dtype: Any) -> Array | None:
     """A mask as numbers to add: -∞ where it is True."""
     if mask is None:
         return None
-    mask = mask if isinstance(mask, Tensor) else np.asarray(mask)
+    mask = as_array(mask)
     if mask.dtype.kind == "b":
         return np.where(mask.data if isinstance(mask, Tensor) else mask, -np.inf, 0).astype(dtype)
     if mask.dtype.kind != "f":

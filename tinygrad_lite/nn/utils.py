@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor, as_value
+from ..tensor import Tensor, as_value, settle
 from . import rnn as rnn
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
@@ -26,10 +26,12 @@ def _tensors(name: str, tensors: Any) -> list[Tensor]:
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> float:
     """The norm of all tensors as one vector: (Σ |x|ᵖ)^(1/p), the largest |x| for p = ∞. Summed in float64."""
-    arrays = [np.absolute(t.data).astype(np.float64) for t in _tensors("get_total_norm", tensors)]
+    given = _tensors("get_total_norm", tensors)
+    settle(given)
+    arrays = [np.absolute(t.data).astype(np.float64) for t in given]
+    largest = max((float(np.max(a)) for a in arrays if a.size), default=0.0)
     if norm_type == math.inf:
-        return float(max((np.max(a, initial=0.0) for a in arrays), default=0.0))
-    largest = max((float(np.max(a, initial=0.0)) for a in arrays), default=0.0)
+        return largest
     if not largest or not math.isfinite(largest):
         return largest
     total = math.fsum(float(np.sum((a / largest) ** norm_type)) for a in arrays)
@@ -54,7 +56,7 @@ def clip_grad_norm_(
         raise RuntimeError(f"clip_grad_norm_: the gradients' norm is {norm}, and can't be scaled to {max_norm}")
     factor = max_norm / (norm + 1e-6)
     for p in withs if not factor >= 1 else ():  # NaN scales too
-        p.grad = Tensor(_gradient(p).data * np.asarray(factor, p.dtype))
+        p.grad = Tensor(_gradient(p).data * p.dtype.type(factor))
     return norm
 
 

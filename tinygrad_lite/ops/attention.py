@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..values import Array
+from ..values import Array, as_array, beside
 from .activation import softmax
 from .indexing import detached
 from .sampling import dropout
@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
     bias: Array = np.tri(q[-2], k[-2], dtype=bool) if is_causal else attn_mask
     if bias is None:
         return dropout(softmax(scores), dropout_p) @ value
-    allowed = detached(bias) if hasattr(bias, "dtype") else np.asarray(bias)
+    allowed = as_array(detached(bias))
     if allowed.dtype.kind in "iu":
         raise TypeError(f"attn_mask has dtype {allowed.dtype}: give booleans, True where a query may attend, or floats")
     if allowed.dtype == bool:
@@ -60,6 +60,6 @@ def scaled_dot_product_attention(
         allowed = allowed != -np.inf
     some = np.any(allowed, axis=-1, keepdims=True)
     if np.all(some):
-        return dropout(softmax(scores + bias), dropout_p) @ value
-    weights = softmax(scores + np.where(some, bias, 0))  # of -∞ alone it would be NaN
-    return dropout(np.where(some, weights, 0), dropout_p) @ value
+        return dropout(softmax(scores + beside(bias, scores)), dropout_p) @ value
+    weights = softmax(scores + beside(np.where(some, bias, 0), scores))  # of -∞ alone it would be NaN
+    return dropout(np.where(beside(some, scores), weights, 0), dropout_p) @ value

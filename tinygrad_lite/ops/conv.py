@@ -11,6 +11,7 @@ with the window turned by 180°: every place p puts g[p] · weight back onto the
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..errors import check_size
 from ..graph import Rule, op, total
-from ..values import Array
+from ..values import Array, lazy
 from .windows import Ints, Windows, check_rank, over_axes, overlap_add, per_axis, slide, view
 
 __all__ = [
@@ -290,6 +291,12 @@ def spreading(
 
 def check_ranks(n: int, x: Array, weight: Array, form: str, groups: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     check_rank(n, x)
+    if lazy(x):
+        warnings.warn(
+            "a convolution of a Dask array takes thousands of tasks a chunk: tg.distributed.DataParallel trains a conv "
+            "net with one task for each shard of the data",
+            stacklevel=8,
+        )
     shape, kernel = np.shape(x), np.shape(weight)
     if len(kernel) != n + 2:
         raise ValueError(f"weight must have {n + 2} axes {form}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..values import Array
+from ..values import Array, beside, on_host
 from .indexing import detached
 
 __all__ = ["ctc_loss"]
@@ -49,7 +49,7 @@ def ctc_loss(
     steps, n, classes = np.shape(logs)
     lengths = _lengths("input_lengths", input_lengths, n, steps)
     sizes = _lengths("target_lengths", target_lengths, n, None)
-    labels = _labels(np.asarray(detached(targets)), sizes, n, len(shape) == 2)
+    labels = _labels(on_host(detached(targets)), sizes, n, len(shape) == 2)
     if not 0 <= blank < classes:
         raise IndexError(f"ctc_loss: blank={blank} is none of the {classes} classes")
     wrong = labels[(labels < 0) | (labels >= classes)]
@@ -60,17 +60,18 @@ def ctc_loss(
     places[:, 1::2] = labels
     skips = np.zeros(places.shape, bool)
     skips[:, 2:] = (places[:, 2:] != blank) & (places[:, 2:] != places[:, :-2])
-    examples = np.arange(n)[:, None, None]
-    p = np.moveaxis(logs, 1, 0)[examples, np.arange(steps)[:, None], places[:, None]]  # (N, T, places)
-    never = np.full((n, 2), -np.inf, p.dtype)
-    at = np.arange(places.shape[1])
-    alpha = np.where(at == 0, 0, -np.inf).astype(p.dtype) + np.zeros((n, 1), p.dtype)  # before the first step
+    counters = np.arange(n), np.arange(steps), np.arange(places.shape[1])
+    rows, times, at, places, skips, lengths, sizes = (
+        beside(a, logs) for a in (*counters, places, skips, lengths, sizes)  # where the scores are
+    )
+    p = np.moveaxis(logs, 1, 0)[rows[:, None, None], times[:, None], places[:, None]]  # (N, T, places)
+    never = beside(np.full((n, 2), -np.inf, p.dtype), logs)
+    alpha = np.where(at == 0, 0, -np.inf).astype(p.dtype) + np.zeros_like(never[:, :1])  # before the first step
     for t in range(steps):
         before = np.concatenate([never, alpha], axis=1)
         step = np.logaddexp(alpha, before[:, 1:-1]) if t else np.where(at < 2, 0, -np.inf).astype(p.dtype)
         step = np.logaddexp(step, np.where(skips, before[:, :-2], -np.inf)) if t else step
         alpha = np.where((t < lengths)[:, None], step + p[:, t], alpha)
-    rows = np.arange(n)
     last = np.where(sizes > 0, alpha[rows, np.maximum(2 * sizes - 1, 0)], -np.inf)
     loss = -np.logaddexp(alpha[rows, 2 * sizes], last)
     if zero_infinity:
@@ -81,7 +82,7 @@ def ctc_loss(
 
 
 def _lengths(name: str, given: Any, n: int, most: int | None) -> Array:
-    lengths = np.atleast_1d(np.asarray(detached(given)))
+    lengths = np.atleast_1d(on_host(detached(given)))
     if lengths.shape != (n,) or (n and lengths.dtype.kind not in "iu") or np.any(lengths < 0):
         raise ValueError(f"ctc_loss: {name} must be {n} integers of at least 0, one for each example, got {given!r}")
     if most is not None and np.any(lengths > most):

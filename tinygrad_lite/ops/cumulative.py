@@ -10,7 +10,7 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array, wide
+from ..values import Array, as_array, beside, foreign, wide
 from .indexing import detached
 from .reduce import divides, no_out
 
@@ -30,10 +30,10 @@ def cumsum(x: Array, axis: int | None = None, dtype: Any = None, out: None = Non
     """outᵢ = Σⱼ xⱼ over j ≤ i        ∂L/∂xⱼ = Σᵢ gᵢ over i ≥ j"""
     no_out(out)
     shape, along = np.shape(x), 0 if axis is None else axis
-    if dtype is not None or not shape:
+    if dtype is not None:
         value = np.cumsum(x, axis=axis, dtype=dtype)
     else:
-        value = running_sum(np.ravel(x) if axis is None else x, along)
+        value = running_sum(np.ravel(x) if axis is None or not shape else x, along)
     return value, (lambda g: np.reshape(running_sum(wide(g), along, True), shape),)
 
 
@@ -44,7 +44,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
     Right also where some of the factors are 0.
     """
     no_out(out)
-    value = np.cumprod(x, axis=axis, dtype=dtype)
+    value = np.cumprod(x if np.ndim(x) else np.ravel(x), axis=axis, dtype=dtype)
 
     def closure(g: Array) -> Array:
         along = 0 if axis is None else axis
@@ -52,7 +52,7 @@ def cumprod(x: Array, axis: int | None = None, dtype: Any = None, out: None = No
             return np.reshape(running_sum(wide(g) * value, along, True), np.shape(x)) / x
         factors = np.ravel(x) if axis is None or not np.ndim(x) else x
         f, g, out = (np.swapaxes(a, 0, along) for a in (factors, g, value))
-        before = np.concatenate([np.ones(np.shape(f[:1]), x.dtype), out[:-1]])  # Π of those before i
+        before = np.concatenate([np.ones_like(f[:1]), out[:-1]])  # Π of those before i
         return np.reshape(np.swapaxes(before * _from_here(g, f), 0, along), np.shape(x))
 
     return value, (closure,)
@@ -88,13 +88,24 @@ if hasattr(np, "cumulative_sum"):  # NumPy 2.1: its own code is made of these tw
 # ------------------------------------------------------------------------------------------------------- extremes
 
 
+def _accumulated(extreme: np.ufunc, x: Array, axis: int) -> Array:
+    """`extreme.accumulate`; where a library has none, each element takes in twice as many before it at a time."""
+    if not foreign(x):
+        return extreme.accumulate(x, axis=axis)
+    x, k = np.moveaxis(x, axis, 0), 1
+    while k < np.shape(x)[0]:
+        x = np.concatenate([x[:k], extreme(x[k:], x[:-k])])
+        k *= 2
+    return np.moveaxis(x, 0, axis)
+
+
 def _running(extreme: np.ufunc, x: Array, axis: int) -> tuple[Array, Array]:
-    a = x.value if isinstance(x, Node) else np.asarray(x)
+    a = x.value if isinstance(x, Node) else as_array(x)
     if not a.ndim:
         return x, np.int64(0)
     places = np.expand_dims(np.arange(a.shape[axis]), tuple(i for i in range(a.ndim) if i != axis % a.ndim))
-    reached = (a == extreme.accumulate(a, axis=axis)) | (a != a)
-    indices = np.maximum.accumulate(np.where(reached, places, 0), axis=axis)
+    reached = (a == _accumulated(extreme, a, axis)) | (a != a)
+    indices = _accumulated(np.maximum, np.where(reached, beside(places, a), 0), axis)
     return np.take_along_axis(x if isinstance(x, Node) else a, indices, axis), indices
 
 
@@ -189,7 +200,7 @@ def logcumsumexp(x: Array, axis: int) -> Rule:
     def back(g: Array) -> Array:
         """By sᵢ = Σⱼ e^(xⱼ - mᵢ) = e^(xᵢ - mᵢ) + fadeᵢ · sᵢ₋₁, since at x = 1e17 log s is lost in `out`."""
         z = wide(x)
-        largest = np.maximum.accumulate(detached(z), axis)
+        largest = _accumulated(np.maximum, detached(z), axis)
         m = np.where(largest == -np.inf, 0, largest)  # where no eˣ is above 0 yet
         most, _, zero = _slices(largest, axis)
         e, fade = np.exp(z - m), np.exp(np.concatenate([zero - np.inf, most], axis) - m)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph import Closure, Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, beside
 from .product import contract
 
 
@@ -50,7 +50,7 @@ def _gradient(k: int, arrays: list[Array], inputs: tuple[str, ...], output: str,
     for c, n in zip(letters, np.shape(x)):
         if c in own:  # a diagonal: a second letter of its own, and δ between the two
             second = next(fresh)
-            factors.append(np.eye(n, dtype=np.int8))
+            factors.append(beside(np.eye(n, dtype=np.int8), g))
             terms.append(c + second)
             c = second
         own += c

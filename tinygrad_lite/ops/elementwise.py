@@ -17,7 +17,7 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, lazy
 from . import ufuncs
 from .reduce import no_out
 from .ufuncs import keep
@@ -32,7 +32,7 @@ def same(g: Array) -> Array:
 
 def zero(g: Array) -> Array:
     """The closure of an input in which the function is flat."""
-    return np.broadcast_to(0.0, np.shape(g))
+    return np.broadcast_to(np.zeros_like(g, shape=()), np.shape(g))
 
 
 # ---------------------------------------------------------------------------------------------------- arithmetic
@@ -434,12 +434,21 @@ def where(condition: Array, x: Array, y: Array) -> Rule:
     return chosen, (None, lambda g: keep(g, condition), lambda g: keep(g, np.logical_not(condition)))
 
 
+@forward
+def nan_to_num_forward(x: Array, nan: float, posinf: Any, neginf: Any) -> Array:
+    if not lazy(x):
+        return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+    ends = np.finfo(x.dtype)
+    least, most = ends.min if neginf is None else neginf, ends.max if posinf is None else posinf
+    return np.where(np.isnan(x), nan, np.where(np.isfinite(x), x, np.where(x > 0, most, least))).astype(x.dtype)
+
+
 @op(np.nan_to_num, linear=False)
 def nan_to_num(x: Array, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Rule:
     """out = x where x is finite, nan where x is NaN, posinf where x > 0, else neginf
     ∂L/∂x = g where x is finite
     """
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), (lambda g: keep(g, np.isfinite(x)),)
+    return nan_to_num_forward(x, nan, posinf, neginf), (lambda g: keep(g, np.isfinite(x)),)
 
 
 # ---------------------------------------------------------------------------------------------- steps and remainders

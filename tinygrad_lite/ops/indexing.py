@@ -14,7 +14,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..dispatch import forward
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array, wide
+from ..values import Array, as_array, beside, foreign, lazy, wide
 
 __all__ = ["gather", "index_add", "index_select", "masked_fill", "masked_select", "scatter", "scatter_add"]
 
@@ -64,7 +64,7 @@ def along_one_axis(index: Any) -> tuple[int, Array] | None:
 def from_start(places: Array, n: int) -> Array:
     """Integers into `n` elements, where those that count from the end count from the start."""
     places = places.astype(np.intp, copy=False)
-    return places % n if places.min(initial=0) < 0 else places
+    return places % n if foreign(places) or places.min(initial=0) < 0 else places
 
 
 def detached(index: Any) -> Any:
@@ -83,14 +83,14 @@ def detached(index: Any) -> Any:
 def getitem_forward(x: Array, index: Any) -> Array:
     if not hasattr(x, "__array_function__"):
         x = np.asarray(x)  # a single number or symbol
-    return x[index] if isinstance(x, np.ndarray) or is_basic(index) else _chosen(x, index)
+    return _chosen(x, index) if lazy(x) and not is_basic(index) else x[index]
 
 
 @forward
 def add_at_forward(x: Array, index: Any, shape: Shape) -> Array:
     terms = wide(x)
     out = np.zeros_like(terms, shape=shape)
-    if not isinstance(out, np.ndarray):
+    if lazy(out):
         return _added(x, index, shape)
     np.add.at(out, index, terms)
     return out if terms is x else out.astype(x.dtype)
@@ -134,8 +134,8 @@ def setitem(x: Array, values: Array, index: Any) -> Rule:
 
     def to_the_last(g: Array) -> Array:
         put = getitem(g, index)
-        number = np.arange(np.size(put)).reshape(np.shape(put))
-        last = np.empty(np.shape(g), int)
+        number = beside(np.arange(prod(np.shape(put))).reshape(np.shape(put)), put)
+        last = np.empty_like(g, int)
         last[index] = number
         return np.where(last[index] == number, put, 0)
 
@@ -168,7 +168,7 @@ def _in_range(indices: Any, n: int, mode: str) -> Array:
     """Indices into `n` elements, those out of range brought into it as `mode` says."""
     if mode not in ("raise", "wrap", "clip"):
         raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
-    indices = np.asarray(detached(indices))
+    indices = as_array(detached(indices))
     if mode == "wrap" or not indices.size:  # an empty list makes an array of floats
         return indices.astype(np.intp) % max(n, 1)
     return np.clip(indices, 0, n - 1) if mode == "clip" else indices
@@ -179,7 +179,7 @@ def _along(indices: Any, axis: int, shape: Shape, others: Shape | None = None) -
 
     Along the other axes they are at each place of an array of shape `others` (of `shape` itself by default).
     """
-    indices, axis = np.asarray(detached(indices)), normalize_axis_index(axis, len(shape))
+    indices, axis = as_array(detached(indices)), normalize_axis_index(axis, len(shape))
     if indices.ndim != len(shape):
         raise ValueError(f"the indices have {indices.ndim} axes, and must have {len(shape)}, as many as the array")
     _expect_places(indices, axis, shape, -shape[axis])
@@ -189,14 +189,17 @@ def _along(indices: Any, axis: int, shape: Shape, others: Shape | None = None) -
         places = places * strides[axis]
     for i, (size, stride) in enumerate(zip(shape if others is None else others, strides)):
         if i != axis:
-            places = places + stride * np.arange(size).reshape(-1, *(1,) * (len(shape) - 1 - i))
+            other = stride * np.arange(size).reshape(-1, *(1,) * (len(shape) - 1 - i))
+            places = places + beside(other, places)
     return places
 
 
 def _expect_places(indices: Array, axis: int, shape: Shape, lowest: int) -> None:
-    """The indices are integers from `lowest` to the end of the axis."""
+    """The indices are integers from `lowest` to the end of the axis. (To look at another library's would wait.)"""
     if indices.dtype.kind not in "iu" and indices.size:
         raise IndexError(f"the indices must be integers, not {indices.dtype}")
+    if foreign(indices):
+        return
     n, least, most = shape[axis], indices.min(initial=0), indices.max(initial=-1)
     if least < lowest or most >= n:
         wrong = least if least < lowest else most
@@ -230,7 +233,7 @@ def _put(x: Array, places: Array, values: Array) -> Array:
 @implements(np.compress)
 def compress(condition: Any, a: Array, axis: int | None = None) -> Array:
     """The slices of `a` along `axis` where the one-dimensional `condition` is true."""
-    condition = np.asarray(detached(condition))
+    condition = as_array(detached(condition))
     if condition.ndim != 1:
         raise ValueError(f"condition has shape {condition.shape}, and must have one axis; use a[condition] for a mask")
     return np.take(a, np.flatnonzero(condition), axis)
@@ -265,7 +268,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Array], default: Any = 
 @implements(np.bincount)
 def bincount(x: Any, weights: Array | None = None, minlength: int = 0) -> Array:
     """How often each integer occurs in `x`, or the sum of the weights where it does."""
-    x = np.asarray(detached(x))
+    x = as_array(detached(x))
     if not isinstance(weights, Node):
         return np.bincount(x, weights, minlength)
     return add_at(weights, x, (max(minlength, x.max(initial=-1) + 1),)).astype(np.float64)
@@ -305,7 +308,7 @@ def overlap_add(x: Array, axes: Shape) -> Rule:
 
 def _within(index: Any, shape: Shape, of: str, axis: int | None = None) -> Array:
     """An index of torch's gather and scatter: no longer than the array along any axis but `axis`."""
-    index = np.asarray(detached(index))
+    index = as_array(detached(index))
     axis = None if axis is None else normalize_axis_index(axis, len(shape))
     if index.ndim != len(shape) or any(i > n for d, (i, n) in enumerate(zip(index.shape, shape)) if d != axis):
         but = "" if axis is None else f" but axis {axis}"
@@ -373,7 +376,7 @@ def index_select(input: Array, axis: int, index: Any) -> Array:
     Raises:
         IndexError: an index is negative, or out of range.
     """
-    index, axis = np.asarray(detached(index)), normalize_axis_index(axis, np.ndim(input))
+    index, axis = as_array(detached(index)), normalize_axis_index(axis, np.ndim(input))
     _expect_places(index, axis, np.shape(input), 0)
     return np.take(input, index, axis)
 
@@ -385,7 +388,7 @@ def index_add(input: Array, axis: int, index: Any, source: Array, *, alpha: floa
         ValueError: `source` does not have input's shape with the length of `index` along `axis`.
         IndexError: an index is negative, or out of range.
     """
-    index, shape = np.asarray(detached(index)), np.shape(input)
+    index, shape = as_array(detached(index)), np.shape(input)
     axis = normalize_axis_index(axis, len(shape))
     _expect_places(index, axis, shape, 0)
     expected = (*shape[:axis], index.size, *shape[axis + 1 :])
@@ -405,7 +408,7 @@ def masked_select(input: Array, mask: Any) -> Array:
     return getitem(input, mask)
 
 
-# ------------------------------------------------------------------------------------------- arrays of other libraries
+# --------------------------------------------------------------------------------------------------------- lazy arrays
 #
 # Dask has only some of NumPy's indices, and no np.add.at: these do with what it has.
 

@@ -6,26 +6,77 @@ All work on a matrix, or on a stack of them along the leading axes.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import string
+from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import numpy as np
 
 from ..dispatch import forward
+from ..errors import not_lazy
 from ..graph import Node, Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, as_array, beside, lazy
 from .product import T
 
 Axis = int | tuple[int, ...] | None
 Shape = tuple[int, ...]
 Triangle = Literal["L", "U"]  # which of a symmetric matrix is read
 
+
+
+def matrixwise(*core: int) -> Callable[[Callable[..., Rule]], Callable[..., Rule]]:
+    """For lazy arrays: the rule in each chunk of a stack, since Dask has few of NumPy's functions of matrices.
+
+    `core` says how many last axes of each input are one matrix or vector: they are brought into one chunk.
+    """
+
+    def decorate(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+        @functools.wraps(rule)
+        def run(*args: Any, **kwargs: Any) -> Rule:
+            return _in_chunks(rule, core, args, kwargs) if any(map(lazy, args)) else rule(*args, **kwargs)
+
+        return run
+
+    return decorate
+
+
+def _in_chunks(rule: Callable[..., Rule], core: Shape, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Rule:
+    import dask.array
+
+    apply: Any = dask.array.apply_gufunc
+    arrays, settings = args[: len(core)], args[len(core) :]
+    shapes = [np.shape(a)[-n:] for a, n in zip(arrays, core)]
+    letters = iter(string.ascii_letters)
+    inputs = [f"({','.join(next(letters) for _ in shape)})" for shape in shapes]
+    with np.errstate(all="ignore"):  # on one matrix, for the shape of what comes out
+        ones = [(np.eye(*shape) if len(shape) == 2 else np.ones(shape)).astype(arrays[0].dtype) for shape in shapes]
+        value, closures = rule(*ones, *settings, **kwargs)
+    at: Any = lambda g, k, *xs: rule(*xs, *settings, **kwargs)[1][k](g)  # type: ignore[misc]
+    sizes = {next(letters): n for n in np.shape(value)}
+    output = f"({','.join(sizes)})"
+
+    def chunked(function: Callable[..., Any], signature: str, *arrays: Any, **sizes: Any) -> Any:
+        options = {"output_dtypes": value.dtype, "allow_rechunk": True, **sizes}
+        return apply(function, signature, *arrays, **options)
+
+    def gradient(k: int) -> Callable[[Any], Any]:
+        signature = f"{','.join([output, *inputs])}->{inputs[k]}"
+        return lambda g: chunked(lambda g, *xs: at(g, k, *xs), signature, g, *arrays)
+
+    forward = f"{','.join(inputs)}->{output}"
+    out = chunked(lambda *xs: rule(*xs, *settings, **kwargs)[0], forward, *arrays, output_sizes=sizes)
+    return out, tuple([None if closure is None else gradient(k) for k, closure in enumerate(closures)])
+
+
 # ---------------------------------------------------------------------------------- inverses, determinants, equations
 
 
 @op(np.linalg.inv, linear=False)
+@matrixwise(2)
 def inv(x: Array) -> Rule:
     """out = x⁻¹        ∂L/∂x = -outᵀ @ g @ outᵀ"""
     y = np.linalg.inv(x)
@@ -33,6 +84,7 @@ def inv(x: Array) -> Rule:
 
 
 @op(np.linalg.pinv, linear=False)
+@matrixwise(2)
 def pinv(x: Array, *rcond: Any, **options: Any) -> Rule:
     """out = x⁺        ∂L/∂x = -outᵀ @ g @ outᵀ + (I - x @ out) @ gᵀ @ out @ outᵀ + outᵀ @ out @ gᵀ @ (I - out @ x)
 
@@ -60,12 +112,13 @@ def cofactors_forward(x: Array) -> Array:
             return T(inverse) * np.linalg.det(x)[..., None, None]
     u, s, vh = np.linalg.svd(x)
     n = s.shape[-1]
-    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
+    others = np.where(beside(np.eye(n, dtype=bool), s), 1, s[..., None, :]).prod(-1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return (u * (sign[..., None] * others)[..., None, :]) @ vh
 
 
 @op
+@matrixwise(2)
 def cofactors(x: Array) -> Rule:
     """out = det x · x⁻ᵀ        ∂L/∂x = tr(gᵀ @ out) · x⁻ᵀ - x⁻ᵀ @ gᵀ @ out
 
@@ -81,6 +134,7 @@ def cofactors(x: Array) -> Rule:
 
 
 @op(np.linalg.det, linear=False)
+@matrixwise(2)
 def det(x: Array) -> Rule:
     """out = det x        ∂L/∂x = g · out · x⁻ᵀ
 
@@ -92,6 +146,7 @@ def det(x: Array) -> Rule:
 @op
 def slogdet(x: Array) -> Rule:
     """out = [sign(det x), log |det x|]        ∂L/∂x = g[1] · x⁻ᵀ"""
+    not_lazy("slogdet", x)
     sign, logdet = np.linalg.slogdet(x)
     return np.stack((sign, logdet)), (lambda g: np.expand_dims(g[1], (-2, -1)) * T(np.linalg.inv(x)),)
 
@@ -107,6 +162,7 @@ def _slogdet(a: Array) -> Any:
 
 
 @op(np.linalg.solve, linear=False)
+@matrixwise(2, 2)
 def solve(a: Array, b: Array) -> Rule:
     """out = a⁻¹ @ b        ∂L/∂a = -a⁻ᵀ @ g @ outᵀ        ∂L/∂b = a⁻ᵀ @ g
 
@@ -163,14 +219,14 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array,
     if np.ndim(a) != 2 or np.ndim(b) not in (1, 2):
         raise ValueError("a must be a matrix, and b a vector or a matrix")
     m, n = np.shape(a)
-    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
+    a, b = map(as_array, (a, b))
     a = a.astype(np.result_type(a, b))
     s = np.linalg.svd(a, compute_uv=False)
     eps = np.finfo(s.dtype).eps
     rcond = eps * max(m, n) if rcond is None else eps if rcond < 0 else rcond
     rank = int(np.sum(s > rcond * s[:1]))
     x = np.linalg.pinv(a, rcond) @ b
-    residuals = np.reshape(np.sum((b - a @ x) ** 2, axis=0), -1) if rank == n < m else np.zeros(0, x.dtype)
+    residuals = np.reshape(np.sum((b - a @ x) ** 2, axis=0), -1) if rank == n < m else np.zeros_like(x, shape=0)
     return x, residuals, rank, s
 
 
@@ -200,7 +256,7 @@ def mirrored(x: Array) -> Array:
 
 def over_gaps(x: Array, values: Array) -> Array:
     """xᵢⱼ / (valuesⱼ - valuesᵢ), and 0 on the diagonal. Equal values divide by zero: inf or nan, as NumPy has it."""
-    one = np.eye(np.shape(x)[-1], dtype=x.dtype)
+    one = beside(np.eye(np.shape(x)[-1], dtype=x.dtype), x)
     return x * (1 - one) / (np.expand_dims(values, -2) - np.expand_dims(values, -1) + one)
 
 
@@ -210,11 +266,12 @@ def slopes(g: Array, s: Array, constant: bool) -> Array:
     Of equal s this is the derivative of g, which is 0 where g is constant. Otherwise it is not known here, and NaN.
     """
     dg, ds = (np.expand_dims(a, -2) - np.expand_dims(a, -1) for a in (g, s))
-    flat = np.eye(np.shape(s)[-1], dtype=bool) | ((dg == 0) & constant)
+    flat = beside(np.eye(np.shape(s)[-1], dtype=bool), s) | ((dg == 0) & constant)
     return dg / np.where(flat & (ds == 0), 1, ds)
 
 
 @op
+@matrixwise(2)
 def cholesky(x: Array) -> Rule:
     """out @ outᵀ = x        ∂L/∂x = ½ · out⁻ᵀ @ (P + Pᵀ - I · P) @ out⁻¹, where P = tril(outᵀ @ g)
 
@@ -237,6 +294,7 @@ def _cholesky(a: Array, /, *, upper: bool = False) -> Array:
 
 
 @op
+@matrixwise(2)
 def qr(x: Array, complete: bool = False) -> Rule:
     """out = [q, r], x = q r        ∂L/∂x = (∂L/∂q + q P) r⁻ᵀ
 
@@ -282,6 +340,7 @@ def _qr(a: Array, mode: str = "reduced") -> Any:
 
 
 @op
+@matrixwise(2)
 def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
     """out = [w, v], x = v diag(w) vᵀ        ∂L/∂x = v (vᵀ ∂L/∂v / (wⱼ - wᵢ)) vᵀ, made symmetric
 
@@ -301,6 +360,7 @@ def eigh(x: Array, UPLO: Triangle = "L") -> Rule:
 
 
 @op
+@matrixwise(2, 1)
 def eigenvalues(x: Array, decomposed: Array) -> Rule:
     """out = w, x = v diag(w) vᵀ        ∂L/∂x = v diag(g) vᵀ
 
@@ -316,6 +376,7 @@ def requires_grad(g: Array) -> bool:
 
 
 @op
+@matrixwise(1, 2, 1)
 def with_eigenvalues(w: Array, x: Array, decomposed: Array, constant: bool) -> Rule:
     """out = v diag(w) vᵀ, v the eigenvectors of x        ∂L/∂w = diag(vᵀ g v)        ∂L/∂x = v (slope · vᵀ g v) vᵀ
 
@@ -357,6 +418,7 @@ def _svd_shapes(x: Array, full_matrices: bool) -> tuple[Shape, Shape, Shape]:
 
 
 @op
+@matrixwise(2)
 def svd(x: Array, full_matrices: bool = True) -> Rule:
     """out = [u, s, vᵀ], x = u diag(s) vᵀ        ∂L/∂x = u (A diag(s) + diag(s) B) vᵀ
 
@@ -389,6 +451,7 @@ def svd(x: Array, full_matrices: bool = True) -> Rule:
 
 
 @op
+@matrixwise(2, 1)
 def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
     """out = s, x = u diag(s) vᵀ        ∂L/∂x = u diag(g) vᵀ
 
@@ -400,6 +463,7 @@ def singular_values(x: Array, decomposed: Array, full_matrices: bool) -> Rule:
 
 
 @op
+@matrixwise(1, 2, 1)
 def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: bool, constant: bool) -> Rule:
     """out = u diag(s) vᵀ, u and v as of x        ∂L/∂s = diag(uᵀ g v)        ∂L/∂x = u (slope · S + ratio · K) vᵀ
 
@@ -414,7 +478,7 @@ def with_singular_values(s: Array, x: Array, decomposed: Array, full_matrices: b
     def grad(g: Array) -> Array:
         sigma = singular_values(x, decomposed, full_matrices)
         gv, inner = g @ v, T(u) @ g @ v
-        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + np.eye(k, dtype=x.dtype)
+        both = np.expand_dims(sigma, -2) + np.expand_dims(sigma, -1) + beside(np.eye(k, dtype=x.dtype), x)
         ratio = (np.expand_dims(s, -2) + np.expand_dims(s, -1)) / both
         core = slopes(s, sigma, constant) * (inner + T(inner)) / 2 + ratio * (inner - T(inner)) / 2
         gx = u @ core @ T(v)

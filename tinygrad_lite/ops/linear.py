@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import check_size
 from ..tensor import Tensor
-from ..values import Array
+from ..values import Array, as_array, beside, foreign, on_host
 from .indexing import add_at, detached
 
 __all__ = ["bilinear", "embedding", "embedding_bag", "linear", "one_hot"]
@@ -54,9 +54,11 @@ def bilinear(input1: Array, input2: Array, weight: Array, bias: Array | None = N
 
 def _whole_numbers(indices: Any, end: int | None, of: str) -> Array:
     """`indices` as plain integers, each at least 0 and below `end`."""
-    indices = np.asanyarray(detached(indices))
+    indices = as_array(detached(indices))
     if indices.dtype.kind not in "iu":
         raise TypeError(f"indices must be integers, not {indices.dtype}")
+    if foreign(indices):  # to look at them would wait for them
+        return indices
     wrong = indices[(indices < 0) | (indices >= end)] if end is not None else indices[indices < 0]
     if wrong.size:
         raise IndexError(f"index {wrong[0]} is out of range: {of}")
@@ -141,35 +143,35 @@ def embedding_bag(
         raise ValueError(f"mode must be 'sum', 'mean' or 'max', not {mode!r}")
     if per_sample_weights is not None and (mode != "sum" or np.shape(per_sample_weights) != np.shape(input)):
         raise ValueError("per_sample_weights must have input's shape, and are for mode='sum' alone")
-    input, rows = np.asarray(detached(input)), np.shape(weight)[0]
+    input, rows = on_host(detached(input)), np.shape(weight)[0]
     if (np.ndim(input) == 1) != (offsets is not None) or np.ndim(input) not in (1, 2):
         raise ValueError("give indices (bags, n), or (total,) with offsets")
     if offsets is None:
         starts, total = np.arange(input.shape[0]) * input.shape[1], input.size
     else:
-        starts, total = _whole_numbers(offsets, None, "offsets must not be negative"), input.size
+        starts, total = _whole_numbers(on_host(detached(offsets)), None, "offsets must not be negative"), input.size
         starts, ends = (starts[:-1], starts[-1:]) if include_last_offset else (starts, np.array([total]))
         if np.any(np.diff([0, *starts, *ends]) < 0) or np.any(starts[:1] != 0) or np.any(ends != total):
             raise ValueError(f"offsets must rise from 0 to at most the {total} indices, got {offsets!r}")
-    taken = embedding(input.ravel(), weight, None, max_norm, norm_type, scale_grad_by_freq)
+    taken = embedding(beside(input.ravel(), weight), weight, None, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         taken = taken * np.reshape(per_sample_weights, (-1, 1))
     bag = np.repeat(np.arange(len(starts)), np.diff([*starts, total]))
     if padding_idx is not None:
         kept = np.flatnonzero(input.ravel() != _padding_row(padding_idx, rows))
-        taken, bag = taken[kept], bag[kept]
+        taken, bag = taken[beside(kept, taken)], bag[kept]
     counts = np.bincount(bag, minlength=len(starts))
     if mode == "max":
         # Each bag's rows side by side, the last one again where there are fewer
         first = np.cumsum(counts) - counts
         longest = max(counts.max(initial=0), 1)
         place = first[:, None] + np.minimum(np.arange(longest), np.maximum(counts - 1, 0)[:, None])
-        nothing = np.zeros((1, np.shape(weight)[1]), taken.dtype)
-        grouped = np.concatenate([taken, nothing])[np.where(counts[:, None] > 0, place, len(bag))]
+        nothing = np.zeros_like(detached(taken), shape=(1, np.shape(weight)[1]))
+        grouped = np.concatenate([taken, nothing])[beside(np.where(counts[:, None] > 0, place, len(bag)), taken)]
         best = np.argmax(detached(grouped), axis=1)
         return np.take_along_axis(grouped, best[:, None], 1)[:, 0]
-    out = add_at(taken, bag, (len(starts), np.shape(weight)[1]))
-    return out / np.maximum(counts, 1)[:, None].astype(out.dtype) if mode == "mean" else out
+    out = add_at(taken, beside(bag, taken), (len(starts), np.shape(weight)[1]))
+    return out / beside(np.maximum(counts, 1)[:, None].astype(out.dtype), out) if mode == "mean" else out
 
 
 def one_hot(indices: Any, num_classes: int = -1) -> Array:
@@ -192,4 +194,4 @@ def one_hot(indices: Any, num_classes: int = -1) -> Array:
         num_classes = int(indices.max()) + 1
     indices = _whole_numbers(indices, num_classes, f"num_classes is {num_classes}")
     check_size((*indices.shape, num_classes), indices)
-    return (indices[..., None] == np.arange(num_classes)).astype(np.int64)
+    return (indices[..., None] == beside(np.arange(num_classes), indices)).astype(np.int64)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..dispatch import array_code, forward
 from ..graph import Rule, op
-from ..values import Array
+from ..values import Array, as_array, beside, foreign, lazy
 from . import reduce
 from .activation import exponentials, log_softmax, sigmoid, softplus
 from .distance import least, pairwise_distance
@@ -59,8 +59,7 @@ def _weighted(loss: Array, weight: Array | None, what: str = "weight") -> Array:
 
 def _within_0_and_1(what: str, a: Array, hint: str = "") -> None:
     a = detached(a)
-    computed = isinstance(a, (np.ndarray, np.generic, float))  # an array of another library may not be yet
-    if computed and not np.all((a >= 0) & (a <= 1)):
+    if not foreign(a) and not np.all((a >= 0) & (a <= 1)):
         raise ValueError(f"{what} has elements outside [0, 1]{hint}")
 
 
@@ -153,7 +152,7 @@ def gaussian_nll_loss(
     if np.shape(var) not in (shape, (*shape[:-1], 1), ()):
         raise ValueError(f"var has shape {np.shape(var)}: it needs {shape}, its last axis 1 or missing")
     plain = detached(var)
-    if np.any(plain < 0):
+    if not foreign(plain) and np.any(plain < 0):
         raise ValueError("var has a negative element")
     var = var + (np.maximum(plain, eps) - plain)
     loss = 0.5 * (np.log(var) + np.square(input - target) / var)
@@ -369,14 +368,14 @@ def multilabel_margin_loss(input: Array, target: Any, reduction: str = "mean") -
         IndexError: a class index is out of range.
     """
     shape = np.shape(input)
-    target = np.asarray(detached(target))
+    target = as_array(detached(target))
     if target.shape != shape or len(shape) not in (1, 2) or target.dtype.kind not in "iu":
         raise ValueError("input and target must be (N, C) or (C,), the target class indices, then -1")
-    if np.any((target < -1) | (target >= shape[-1])):
+    if not foreign(target) and np.any((target < -1) | (target >= shape[-1])):
         raise IndexError(f"a target is out of range: input has {shape[-1]} classes")
     counts = np.cumsum(target < 0, axis=-1) == 0
     classes = np.where(counts, target, 0)
-    among = np.any((classes[..., None] == np.arange(shape[-1])) & counts[..., None], axis=-2)
+    among = np.any((classes[..., None] == beside(np.arange(shape[-1]), classes)) & counts[..., None], axis=-2)
     own = np.take_along_axis(input, classes, -1)
     loss = _positive(1 - np.expand_dims(own, -1) + np.expand_dims(input, -2))  # (…, j, i)
     loss = np.where(counts[..., :, None] & ~among[..., None, :], loss, 0)
@@ -415,7 +414,7 @@ def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: boo
 
 def is_target(classes: int, target: Array, axis: int) -> Array:
     """Where along `axis` each target is: one_hot."""
-    index = np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis))
+    index = beside(np.reshape(np.arange(classes), (-1,) + (1,) * (np.ndim(target) - axis)), target)
     return index == np.expand_dims(target, axis)
 
 
@@ -495,7 +494,10 @@ def nll_loss(
     axis = _class_axis(np.shape(input), weight)
     target, counts = _class_indices(np.shape(input), target, axis, ignore_index)
     share = None if weight is None else weight[target]
-    loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
+    if lazy(target):  # Dask takes no elements at places that aren't known
+        loss = -np.sum(np.where(is_target(np.shape(input)[axis], target, axis), input, 0), axis=axis)
+    else:
+        loss = -np.squeeze(np.take_along_axis(input, np.expand_dims(target, axis), axis), axis)
     return _reduced_classes(_weighted(loss, share), share, counts, reduction)
 
 
@@ -516,16 +518,23 @@ def _class_indices(shape: tuple[int, ...], target: Any, axis: int, ignore_index:
     if np.shape(target) != expected:
         raise ValueError(f"class indices need shape {expected}, input's shape without its class axis")
     counts = target != ignore_index
-    if not isinstance(target, (np.ndarray, np.generic)):  # of another library, perhaps not yet computed
-        return np.where(counts, target, 0), counts
+    if foreign(target):
+        target = np.where(counts, target, 0)
+        if lazy(target):  # looked at when it is computed
+            target = target.map_blocks(_within_classes, shape[axis], "a loss over classes: ", dtype=target.dtype)
+        return target, counts
     if counts.all():
         counts = None
     else:
         target = np.where(counts, target, 0)
-    wrong = target[(target < 0) | (target >= shape[axis])]
+    return _within_classes(target, shape[axis]), counts
+
+
+def _within_classes(target: Array, classes: int, name: str = "") -> Array:
+    wrong = target[(target < 0) | (target >= classes)]
     if wrong.size:
-        raise IndexError(f"target {wrong[0]} is out of range: input has {shape[axis]} classes, 0 to {shape[axis] - 1}")
-    return target, counts
+        raise IndexError(f"{name}target {wrong[0]} is out of range: input has {classes} classes, 0 to {classes - 1}")
+    return target
 
 
 def _reduced_classes(loss: Array, share: Array | None, counts: Array | None, reduction: str) -> Array:

@@ -14,8 +14,8 @@ import numpy as np
 from ..dispatch import array_code, forward
 from ..graph import Rule, op, total
 from ..mode import MODE
-from ..tensor import Tensor
-from ..values import Array, wide
+from ..tensor import FOLLOWING, Tensor
+from ..values import Array, lazy, wide
 from .reduce import mean_of
 from .windows import pad_axis
 
@@ -166,6 +166,8 @@ def _follow(running: Any, seen: Array, momentum: float) -> None:
     """running = (1 - momentum) · running + momentum · seen: a tensor is rebound, an array is written to."""
     if isinstance(running, Tensor):
         running.data = ((1 - momentum) * running.data + momentum * seen).astype(running.dtype)
+        if lazy(seen):
+            FOLLOWING[id(running)] = running
     else:
         running[...] = (1 - momentum) * running + momentum * seen
 
@@ -210,7 +212,7 @@ def _normalized(
             raise TypeError(f"{argument} of dtype {a.dtype} cannot follow a mean: make it floating")
     if followed and momentum is None:
         raise TypeError("momentum must be a number: how much the statistics follow this batch")
-    if followed and np.size(x) and not MODE.get().repeating:  # nothing follows from an empty batch
+    if followed and prod(np.shape(x)) and not MODE.get().repeating:  # nothing follows from an empty batch
         seen = dict(zip(running, _statistics(x, axes)))
         for argument, a in followed.items():
             _follow(a, seen[argument], momentum)
@@ -289,7 +291,7 @@ def group_norm(
     n, c = np.shape(x)[:2]
     if num_groups < 1 or c % num_groups:
         raise ValueError(f"x has {c} channels, which cannot be divided into {num_groups} groups")
-    groups = np.reshape(x, (n, num_groups, c // num_groups, np.size(x) // max(n * c, 1)))
+    groups = np.reshape(x, (n, num_groups, c // num_groups, prod(np.shape(x)[2:])))
     weight, bias = _shaped(weight, (num_groups, -1, 1), 1), _shaped(bias, (num_groups, -1, 1), 0)
     return np.reshape(standardize(groups, weight, bias, (2, 3), _checked(eps)), np.shape(x))
 

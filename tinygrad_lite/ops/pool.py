@@ -15,7 +15,7 @@ import numpy as np
 from ..dispatch import array_code
 from ..errors import check_size
 from ..graph import Rule, op
-from ..values import Array
+from ..values import Array, beside
 from .indexing import detached, scatter
 from .windows import Ints, Windows, check_rank, over_axes, overlap_add, per_axis, slide, view
 
@@ -136,22 +136,27 @@ def max_pool_forward(x: Array, windows: Windows) -> Array:
 @array_code
 def first_max(x: Array, y: Array, windows: Windows) -> Array:
     """The place of the maximum y of each window: the first one on a tie, and never one on the padding."""
-    on_input = elements(np.ones(windows.size, bool), windows)
-    less = elements(x, windows) < y[..., None]
-    return np.argmax(on_input & np.where(less, False, True), axis=-1)
+    candidates = np.where(elements(x, windows) < y[..., None], False, True)  # NaN is one
+    if windows.padded != windows.size:
+        candidates = candidates & beside(elements(np.ones(windows.size, bool), windows), x)
+    return np.argmax(candidates, axis=-1)
 
 
 @array_code
 def pick_forward(x: Array, place: Array, windows: Windows) -> Array:
     """From each window the element at its place; 0 where that lies on padding."""
-    return np.take_along_axis(elements(x, windows), place[..., None], axis=-1)[..., 0]
+    return np.sum(np.where(_is_at(place, windows), elements(x, windows), 0), axis=-1)
 
 
 @array_code
 def put_forward(g: Array, place: Array, windows: Windows) -> Array:
     """The adjoint of `pick_forward`: each g added to the element at its place, and to no other."""
-    v = np.where(place[..., None] == np.arange(math.prod(windows.kernel)), g[..., None], 0)
+    v = np.where(_is_at(place, windows), g[..., None], 0)
     return overlap_add(np.reshape(v, (*np.shape(g), *windows.kernel)), windows)
+
+
+def _is_at(place: Array, windows: Windows) -> Array:
+    return place[..., None] == beside(np.arange(math.prod(windows.kernel)), place)
 
 
 @array_code
@@ -330,7 +335,7 @@ def covering(size: int, output: int) -> tuple[Array, Array]:
 
 def along(x: Array, axis: int, matrix: Array) -> Array:
     """matrix @ x along one axis, in x's dtype."""
-    matrix = matrix.astype(x.dtype) if x.dtype.kind == "f" else matrix
+    matrix = beside(matrix.astype(x.dtype) if x.dtype.kind == "f" else matrix, x)
     return np.swapaxes(np.swapaxes(x, axis, -1) @ matrix.T, axis, -1)
 
 
@@ -372,4 +377,4 @@ def how_many(x: Array, windows: Windows, count_include_pad: bool, divisor_overri
         count = np.multiply.outer(count, np.minimum(start + k, last) - np.maximum(start, first))
     if np.all(count == count.flat[0]):
         return int(count.flat[0])
-    return count.astype(x.dtype) if x.dtype.kind == "f" else count
+    return beside(count.astype(x.dtype) if x.dtype.kind == "f" else count, x)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..dispatch import array_code, forward
+from ..errors import not_lazy
 from ..graph import Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, beside
 
 
 @array_code
@@ -183,6 +184,7 @@ def kron(a: Array, b: Array) -> Array:
 @op
 def cross(a: Array, b: Array) -> Rule:
     """out = a × b        ∂L/∂a = b × g        ∂L/∂b = g × a"""
+    not_lazy("cross", a, b)
     return np.cross(a, b), (lambda g: np.cross(b, g), lambda g: np.cross(g, a))
 
 
@@ -229,7 +231,7 @@ def matrix_power(a: Array, n: int) -> Array:
     if n < 0:
         a, n = np.linalg.inv(a), -n
     if n == 0:
-        return np.broadcast_to(np.eye(np.shape(a)[-1], dtype=a.dtype), np.shape(a))
+        return np.broadcast_to(beside(np.eye(np.shape(a)[-1], dtype=a.dtype), a), np.shape(a))
     if n == 1:
         return a
     half = matrix_power(a @ a, n // 2)

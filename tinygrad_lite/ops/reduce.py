@@ -7,6 +7,7 @@ keepdims, and where NumPy has them initial and where. `out=` is refused: a resul
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..dispatch import array_code, forward
 from ..graph import Node, Rule, op, total
 from ..tensor import implements
-from ..values import Array, wide
+from ..values import Array, beside, foreign, wide
 from .ufuncs import keep
 
 Axis = int | tuple[int, ...] | None
@@ -30,13 +31,13 @@ def with_ones(g: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> A
 def spread(g: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool, where: Any = True) -> Array:
     """Give what was reduced over `axis` its axes back: each reduced element gets the same, a masked one nothing."""
     g = np.broadcast_to(with_ones(g, shape, axis, keepdims), shape)
-    return g if where is True else keep(g, where)
+    return g if where is True else keep(g, beside(where, g))
 
 
 def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
     """How many elements come together in each one of the result: an int, or with a mask an array like the result."""
     if where is not True:
-        return _count(np.broadcast_to(where, np.shape(x)), x, axis, keepdims)
+        return _count(np.broadcast_to(beside(where, x), np.shape(x)), x, axis, keepdims)
     shape = np.shape(x)
     axes = range(len(shape)) if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,)
     return math.prod([shape[i] for i in axes])
@@ -44,7 +45,7 @@ def counted(x: Array, axis: Axis, keepdims: bool, where: Any = True) -> Any:
 
 def _count(mask: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """How many are true, in x's dtype, or float32 for float16."""
-    whole = np.int32 if np.size(mask) < 1 << 31 else np.int64  # half as long takes half the time
+    whole = np.int32 if math.prod(np.shape(mask)) < 1 << 31 else np.int64  # half as long takes half the time
     return np.sum(mask, axis=axis, dtype=whole, keepdims=keepdims).astype(np.result_type(x.dtype, np.float32))
 
 
@@ -54,8 +55,21 @@ def mean_of(x: Array, axis: tuple[int, ...], y: Array | None = None) -> Array:
 
 
 def given(initial: Any = None, where: Any = True) -> dict[str, Any]:
-    """The arguments that the user did give: arrays of other libraries do not know them all."""
+    """The arguments that the user did give."""
     return ({} if initial is None else {"initial": initial}) | ({} if where is True else {"where": where})
+
+
+def folded(
+    function: Callable[..., Any], join: np.ufunc, x: Array, initial: Any, where: Any, nothing: Any, **how: Any
+) -> Array:
+    """`function` of x, with NumPy's arguments `initial` and `where`, which other libraries lack.
+
+    There, `nothing` stands where the mask keeps an element out, and `initial` joins the result.
+    """
+    if not foreign(x):
+        return function(x, **how, **given(initial, where))
+    out = function(x if where is True else np.where(beside(where, x), x, nothing), **how)
+    return out if initial is None else join(out, initial)
 
 
 def no_out(out: Any) -> None:
@@ -70,7 +84,7 @@ def no_out(out: Any) -> None:
 def sum_forward(
     x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Array:
-    return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
+    return folded(np.sum, np.add, x, initial, where, 0, axis=axis, dtype=dtype, keepdims=keepdims)
 
 
 @op(np.sum, linear=True)
@@ -92,6 +106,8 @@ def sum(
 
 @forward
 def mean_forward(x: Array, axis: Axis = None, dtype: Any = None, keepdims: bool = False, where: Any = True) -> Array:
+    if where is not True and foreign(x):
+        return sum_forward(x, axis, dtype, keepdims, where=where) / counted(x, axis, keepdims, where)
     return np.mean(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(where=where))
 
 
@@ -121,17 +137,17 @@ def prod(
     Right also where some of the factors are 0.
     """
     no_out(out)
-    value = np.prod(x, axis=axis, dtype=dtype, keepdims=keepdims, **given(initial, where))
+    value = folded(np.prod, np.multiply, x, initial, where, 1, axis=axis, dtype=dtype, keepdims=keepdims)
 
     def closure(g: Array) -> Array:
-        factors = x if where is True else np.where(where, x, 1)
+        factors = x if where is True else np.where(beside(where, x), x, 1)
         if divides(value):
             return spread(g * value, np.shape(x), axis, keepdims, where) / factors
         reduced = _axes(axis, np.ndim(x))
         order = [*reduced, *(i for i in range(np.ndim(x)) if i not in reduced)]
         front = np.transpose(factors, order)
         flat = np.reshape(front, (counted(x, axis, keepdims), *np.shape(front)[len(reduced) :]))
-        rest = np.transpose(np.reshape(others(flat), np.shape(front)), np.argsort(order))
+        rest = np.transpose(np.reshape(others(flat), np.shape(front)), np.argsort(order).tolist())
         return spread(g if initial is None else g * initial, np.shape(x), axis, keepdims, where) * rest
 
     return value, (closure,)
@@ -155,7 +171,7 @@ def others(x: Array) -> Array:
     """
     half = len(x) // 2
     if not half:
-        return np.ones(np.shape(x), x.dtype)
+        return np.ones_like(x)
     a, b, odd = x[:half], x[half : 2 * half], x[2 * half :]
     rest = others(np.concatenate([a * b, odd]))
     return np.concatenate([rest[:half] * b, rest[:half] * a, rest[half:]])
@@ -180,7 +196,11 @@ def var(
     Of one element: 0 with gradient 0, or NaN as NumPy has it for ddof = 1.
     """
     no_out(out)
-    value = np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
+    if where is not True and foreign(x):
+        squares = np.sum(np.square(deviation(x, axis, where)), axis=axis, dtype=dtype, keepdims=keepdims)
+        value = squares / (counted(x, axis, keepdims, where) - ddof)
+    else:
+        value = np.var(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
     return value, (lambda g: variance_gradient(wide(g), x, axis, ddof, keepdims, where),)
 
 
@@ -200,7 +220,10 @@ def std(
     Where all elements are equal, the gradient is 0.
     """
     no_out(out)
-    value = np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
+    if where is not True and foreign(x):
+        value = np.sqrt(var(x, axis, dtype, None, ddof, keepdims, where=where))
+    else:
+        value = np.std(x, axis=axis, dtype=dtype, ddof=ddof, keepdims=keepdims, **given(where=where))
 
     def closure(g: Array) -> Array:
         twice = 2 * np.where(value == 0, 1, wide(value))
@@ -212,8 +235,13 @@ def std(
 def variance_gradient(g: Array, x: Array, axis: Axis, ddof: int, keepdims: bool, where: Any) -> Array:
     """g · 2 (x - mean x) / (n - ddof); 0 for what a mask keeps out."""
     scaled = 2 * g / (counted(x, axis, keepdims, where) - ddof)
-    deviation = x - np.mean(x, axis=axis, keepdims=True, **given(where=where))
-    return spread(scaled, np.shape(x), axis, keepdims, where) * (deviation if where is True else keep(deviation, where))
+    return spread(scaled, np.shape(x), axis, keepdims, where) * deviation(x, axis, where)
+
+
+def deviation(x: Array, axis: Axis, where: Any = True) -> Array:
+    """How far each element is from the mean; 0 for those that a mask keeps out."""
+    d = x - (np.mean if where is True else mean)(x, axis=axis, keepdims=True, **given(where=where))
+    return d if where is True else keep(d, beside(where, d))
 
 
 # ----------------------------------------------------------------------------------------------------- extremes
@@ -225,7 +253,7 @@ def max(
 ) -> Rule:
     """out = max x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
-    value = np.max(x, axis=axis, keepdims=keepdims, **given(initial, where))
+    value = folded(np.max, np.maximum, x, initial, where, initial, axis=axis, keepdims=keepdims)
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)
 
 
@@ -235,14 +263,14 @@ def min(
 ) -> Rule:
     """out = min x        ∂L/∂x = g / Σ [x = out] where x = out"""
     no_out(out)
-    value = np.min(x, axis=axis, keepdims=keepdims, **given(initial, where))
+    value = folded(np.min, np.minimum, x, initial, where, initial, axis=axis, keepdims=keepdims)
     return value, (lambda g: _winners(g, x, value, axis, keepdims, initial, where),)
 
 
 def _winners(g: Array, x: Array, best: Array, axis: Axis, keepdims: bool, initial: Any, where: Any) -> Array:
     """g shared among the elements that are the best; `initial` takes its share too, being one of them."""
     g, best = (with_ones(a, np.shape(x), axis, keepdims) for a in (g, best))
-    won = x == best if where is True else (x == best) & where
+    won = x == best if where is True else (x == best) & beside(where, x)
     count = _count(won, x, axis, True) + (0 if initial is None else best == initial)
     return won * (wide(g) / count)
 

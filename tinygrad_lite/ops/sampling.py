@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import random
 from ..settings import Probability
-from ..values import Array
+from ..values import Array, beside, on_host
 from .activation import softmax
 from .indexing import detached
 
@@ -181,7 +181,7 @@ def multinomial(input: Array, num_samples: int, replacement: bool = False) -> Ar
     Raises:
         ValueError: the input is negative, not finite or 0 throughout, has other axes, or too many are asked for.
     """
-    name, p = "multinomial", np.asarray(detached(input), np.float64)
+    name, p = "multinomial", on_host(detached(input)).astype(np.float64)
     if p.ndim not in (1, 2) or not np.all(np.isfinite(p)) or np.any(p < 0) or np.any(np.sum(p, axis=-1) <= 0):
         raise ValueError(f"{name}: needs (n,) or (m, n) finite numbers of at least 0, not all 0; got shape {p.shape}")
     most = math.inf if replacement else np.min(np.count_nonzero(p, axis=-1), initial=p.shape[-1])
@@ -189,8 +189,9 @@ def multinomial(input: Array, num_samples: int, replacement: bool = False) -> Ar
         raise ValueError(f"{name}: num_samples must be from 1 to {most}, not {num_samples}")
     if not replacement:  # in the order in which each would first come, if it came at rate p
         with np.errstate(divide="ignore"):
-            return np.argsort(random.generator.exponential(size=p.shape) / p, axis=-1)[..., :num_samples]
+            drawn = np.argsort(random.generator.exponential(size=p.shape) / p, axis=-1)[..., :num_samples]
+        return beside(drawn, input)
     ends = np.cumsum(p, axis=-1)
     at = random.generator.random((*p.shape[:-1], num_samples)) * ends[..., -1:]
     rows = [np.searchsorted(e, a, "right") for e, a in zip(np.atleast_2d(ends), np.atleast_2d(at))]
-    return np.reshape(rows, at.shape).astype(np.int64)
+    return beside(np.reshape(rows, at.shape).astype(np.int64), input)

@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..errors import not_lazy
 from ..graph import Rule, op
 from ..tensor import implements
-from ..values import Array
+from ..values import Array, beside
 from .windows import pad_axis
 
 Extent = Literal["full", "same", "valid"]
@@ -51,8 +52,8 @@ def ediff1d(ary: Array, to_end: Any = None, to_begin: Any = None) -> Array:
 
 
 def _like(a: Array, x: Any) -> Array:
-    """Python's numbers, in a's dtype."""
-    return x if hasattr(x, "dtype") else np.asarray(x, getattr(a, "dtype", None))
+    """Python's numbers, in a's dtype and library."""
+    return x if hasattr(x, "dtype") else beside(np.asarray(x, getattr(a, "dtype", None)), a)
 
 
 @implements(np.gradient)
@@ -114,6 +115,7 @@ def convolve(x: Array, w: Array) -> Rule:
 
     The full convolution of two sequences of n and m samples has n + m - 1. The gradients are valid correlations.
     """
+    not_lazy("convolve", x, w)
     return np.convolve(x, w), (lambda g: np.correlate(g, w, "valid"), lambda g: np.correlate(g, x, "valid"))
 
 
@@ -201,4 +203,5 @@ def unwrap(p: Array, discont: float | None = None, axis: int = -1, *, period: fl
 
     Along `axis`, no element is more than half a period (or `discont`, if that is more) from the one before.
     """
+    not_lazy("unwrap", p)
     return np.unwrap(p, discont, axis, period=period), (lambda g: g,)

@@ -22,6 +22,13 @@ from .indexing import add_at, detached
 Axis = int | tuple[int, ...] | None
 
 
+def reshape_forward(x: Array, shape: Any, how: dict[str, Any]) -> Array:
+    try:
+        return np.reshape(x, shape, **how)
+    except NotImplementedError:  # Dask joins and parts axes; what is not that goes over one axis
+        return np.reshape(np.reshape(x, (-1,)), shape, **how)
+
+
 @op(np.reshape, linear=True)
 def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
     """out = x, in another shape        ∂L/∂x = g, in x's shape"""
@@ -29,7 +36,7 @@ def reshape(x: Array, shape: Any, order: Any = "C") -> Rule:
         raise ValueError(f"order must be 'C' or 'F', not {order!r}: a tensor has no memory order of its own")
     before = np.shape(x)
     how = {} if order == "C" else {"order": order}  # not every library has it
-    return np.reshape(x, shape, **how), (lambda g: np.reshape(g, before, **how),)
+    return reshape_forward(x, shape, how), (lambda g: reshape_forward(g, before, how),)
 
 
 @implements(np.ravel)
@@ -140,7 +147,7 @@ def meshgrid(*xi: Array, copy: bool = True, sparse: bool = False, indexing: str 
 @op(np.transpose, linear=True)
 def transpose(x: Array, axes: Any = None) -> Rule:
     """out = xᵀ, its axes in another order        ∂L/∂x = gᵀ, in x's order"""
-    back = None if axes is None else tuple(np.argsort([a % np.ndim(x) for a in axes]))
+    back = None if axes is None else np.argsort([a % np.ndim(x) for a in axes]).tolist()
     return np.transpose(x, axes), (lambda g: np.transpose(g, back),)
 
 
@@ -186,7 +193,7 @@ def rot90(m: Array, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 @op(np.roll, linear=True)
 def roll(x: Array, shift: int | tuple[int, ...], axis: Axis = None) -> Rule:
     """out[(i + shift) mod n] = x[i]        ∂L/∂x[i] = g[(i + shift) mod n]"""
-    return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift), axis),)
+    return np.roll(x, shift, axis), (lambda g: np.roll(g, np.negative(shift).tolist(), axis),)
 
 
 # --------------------------------------------------------------------------------------------- together and apart
@@ -340,11 +347,10 @@ def pad_forward(x: Array, widths: Sequence[tuple[int, int]], value: Any = 0) -> 
 
 
 @op(linear=True)
-def pad(x: Array, pad_width: Array, constant_values: Any = 0) -> Rule:
+def pad(x: Array, pad_width: Any, constant_values: Any = 0) -> Rule:
     """out = x, with a frame around it        ∂L/∂x = g without the frame"""
-    widths = pad_width.tolist()
-    inner = tuple([slice(before, before + n) for (before, _), n in zip(widths, np.shape(x))])
-    return pad_forward(x, widths, constant_values), (lambda g: g[inner],)
+    inner = tuple([slice(before, before + n) for (before, _), n in zip(pad_width, np.shape(x))])
+    return pad_forward(x, pad_width, constant_values), (lambda g: g[inner],)
 
 
 @implements(np.pad)
@@ -379,7 +385,7 @@ def _pad(
         pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(len(shape))]
     widths = np.broadcast_to(pad_width, (len(shape), 2))
     if mode == "constant":
-        return pad(array, widths, constant_values)
+        return pad(array, widths.tolist(), constant_values)
     if mode in STATISTICS or mode == "linear_ramp":
         setting = np.broadcast_to(end_values if mode == "linear_ramp" else stat_length, (len(shape), 2)).tolist()
         for axis, (width, values) in enumerate(zip(widths.tolist(), setting)):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..dispatch import forward
 from ..graph import TABLE, Rule, op
-from ..values import Array
+from ..values import Array, as_array, foreign
 from .ufuncs import exp, log, log1p, where
 
 __all__ = [
@@ -28,14 +28,14 @@ ERFC: Any = np.frompyfunc(math.erfc, 1, 1)
 
 def of_each(function: Callable[..., Any], x: Array) -> Array:
     """function(x) in x's dtype, or in the one that NumPy's own functions give for integers."""
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x = as_array(x)
     out, dtype = function(x), np.result_type(x, np.float16)
     return out.astype(dtype) if hasattr(out, "astype") else dtype.type(out)
 
 
 @forward
 def erf_forward(x: Array) -> Array:
-    return of_each(ERF, x)
+    return from_scipy("erf", "erf", x) if foreign(x) else of_each(ERF, x)
 
 
 @op
@@ -49,7 +49,7 @@ def erf(x: Array) -> Rule:
 
 @forward
 def erfc_forward(x: Array) -> Array:
-    return of_each(ERFC, x)
+    return from_scipy("erfc", "erfc", x) if foreign(x) else of_each(ERFC, x)
 
 
 @op
@@ -245,6 +245,16 @@ def digamma(x: Array) -> Rule:
     return from_scipy("psi", "digamma", x), (lambda g: g * polygamma(1, x),)
 
 
+@forward
+def polygamma_forward(n: int, x: Array) -> Array:
+    """By ψₙ(x) = (-1)ⁿ⁺¹ · n! · ζ(n + 1, x) for another library's arrays: SciPy's polygamma takes NumPy's alone."""
+    if not foreign(x):
+        return from_scipy("polygamma", "polygamma", n, x)
+    if not n:
+        return from_scipy("psi", "polygamma", x)
+    return from_scipy("zeta", "polygamma", n + 1, x) * ((-1.0) ** (n + 1) * math.gamma(n + 1))
+
+
 @op
 def polygamma(n: int, x: Array) -> Rule:
     """out = ψₙ(x)        ∂L/∂x = g · ψₙ₊₁(x)
@@ -254,7 +264,7 @@ def polygamma(n: int, x: Array) -> Rule:
     Raises:
         ImportError: SciPy is not installed.
     """
-    return from_scipy("polygamma", "polygamma", n, x), (None, lambda g: g * polygamma(n + 1, x))
+    return polygamma_forward(n, x), (None, lambda g: g * polygamma(n + 1, x))
 
 
 # ------------------------------------------------------------------------------------------------------------ Bessel

@@ -111,21 +111,18 @@ def view(x: Array, windows: Windows, fill: Any = 0) -> Array:
 
 def overlap_add(v: Array, windows: Windows) -> Array:
     """The adjoint of `view`: (..., *places, *kernel) to (..., *size), each element added where it was seen."""
-    n = len(windows.size)
-    batch = np.ndim(v) - 2 * n
-    total: Any = 0
+    n, lead = len(windows.size), np.shape(v)[: -2 * len(windows.size)]
+    tiles = tuple(p * k for p, k in zip(windows.places, windows.kernel))
+    if windows.stride == windows.kernel == windows.span and windows.size == tiles and not any(windows.padding):
+        order = [len(lead) + axis for i in range(n) for axis in (i, n + i)]
+        return np.reshape(np.transpose(v, (*range(len(lead)), *order)), (*lead, *windows.size))
+    out = np.zeros_like(v, shape=(*lead, *windows.padded))
     for at in itertools.product(*map(range, windows.kernel)):
-        t = v[(..., *at)]
-        geometry = zip(at, windows.dilation, windows.stride, windows.places, windows.padded)
-        for axis, (i, d, s, p, length) in enumerate(geometry, batch):
-            # p elements with s - 1 zeros after each, then i · d zeros before and as many after as are missing
-            t = pad_axis(np.expand_dims(t, axis + 1), axis + 1, 0, s - 1)
-            shape = np.shape(t)
-            t = np.reshape(t, (*shape[:axis], p * s, *shape[axis + 2 :]))
-            t = t[(slice(None),) * axis + (slice((p - 1) * s + 1),)]
-            t = pad_axis(t, axis, i * d, length - i * d - (p - 1) * s - 1)
-        total = total + t
-    return total[(..., *(slice(b, b + length) for b, length in zip(windows.padding, windows.size)))]
+        geometry = zip(at, windows.dilation, windows.stride, windows.places)
+        seen: Any = (..., *(slice(i * d, i * d + (p - 1) * s + 1, s) for i, d, s, p in geometry))
+        out[seen] += v[(..., *at)]
+    inside: Any = (..., *(slice(b, b + length) for b, length in zip(windows.padding, windows.size)))
+    return out[inside]
 
 
 def pad_axis(x: Array, axis: int, before: int, after: int) -> Array:

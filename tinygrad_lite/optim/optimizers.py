@@ -16,8 +16,8 @@ import numpy as np
 
 from ..dispatch import array_code
 from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number
-from ..tensor import Tensor, as_value
-from ..values import Array, in_order_of
+from ..tensor import Tensor, as_value, settle
+from ..values import Array, beside, in_order_of, lazy, on_host
 
 __all__ = [
     "Optimizer", "SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta", "Adafactor",
@@ -135,10 +135,13 @@ class Optimizer(Configured):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient; returns what `closure`, called first where given, returns.
 
+        Gradients of Dask arrays are computed here, all at once, so that parameters are NumPy's as before.
+
         Raises:
             ValueError: a gradient that was set by hand hasn't its parameter's shape.
         """
         loss = None if closure is None else closure()
+        settle(p.grad for p in self.parameters if isinstance(p.grad, Tensor) and not lazy(p.value))
         numbers = itertools.count()
         for group in self.param_groups:
             settings = {name: group[name] for name in self.parameters_of if name != "maximize"}
@@ -211,14 +214,15 @@ class Optimizer(Configured):
             name, _, i = str(key).rpartition(".")
             if not (name in self.remembered and i.isdecimal() and int(i) < len(parameters)):
                 raise KeyError(f"{said}: unexpected {key}; there are {len(parameters)} parameters")
-            p, value = parameters[int(i)], np.array(state_dict[key])
+            p, value = parameters[int(i)], np.array(on_host(state_dict[key]))
             if not self.fits(name, value.shape, p):
                 raise ValueError(f"{said}: {key} has shape {value.shape}, needs {p.shape}")
             if value.dtype.kind not in "biuf":
                 raise TypeError(f"{said}: {key} must be numbers, got dtype {value.dtype}")
             if value.dtype.kind == "f" and value.dtype != p.dtype and p.dtype.kind == "f":
                 value = value.astype(p.dtype)
-            state.setdefault(p, Slot())[name] = in_order_of(value, p.data) if value.shape == p.shape else value
+            value = in_order_of(value, p.data) if value.shape == p.shape else value
+            state.setdefault(p, Slot())[name] = beside(value, p.data) if value.shape else value
         for (at, name), setting in settings.items():
             self.param_groups[at][name] = setting
         self.state = state
