@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,17 @@ from .layout import dot
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
-from .render import animation, html, stepper, svg
+from .render import animation, explorer, html, stepper, svg
 from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
 from .scene.cards import Scene
-from .scene.formatting import printable, shortened
+from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
+from .scene.recorded import walk_back
+from .scene.scalars import Program, program
+from .scene.sliders import changed, difference, knobs
 from .scene.steps import Step, steps
 
 DIRECTIONS = ("auto", "LR", "TB")
@@ -220,10 +225,29 @@ class Drawing:
 
         With `quiz`, the gradient of a scalar is hidden until the reader has typed it, or asks to see it.
         """
+        return Player(self.beside_a_panel(), quiz)
+
+    def explore(self, elements: Mapping[Tensor, Any] | None = None) -> Explorer:
+        """The drawing with sliders: values and gradients follow as you move one, and each slider has ∂ beside its
+        central difference.
+
+        Of a graph of scalars the page itself computes everything, in a notebook or saved, and each edge shows its
+        local derivative. Of other graphs the notebook's kernel does, which needs anywidget.
+
+        Args:
+            elements: for leaves that are not scalar, an index of one element: `{w: (0, 2)}`. It gets a slider too.
+
+        Raises:
+            ValueError: nothing in the graph can have a slider.
+        """
+        return Explorer(self.beside_a_panel(), dict(elements or {}))
+
+    def beside_a_panel(self) -> Drawing:
+        """The same drawing, not wrapped: the panel stands beside it, and it scrolls to what matters."""
         direction = self._direction
-        if direction == "auto":  # not wrapped: the panel stands beside the drawing, which scrolls to what fires
+        if direction == "auto":
             direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
-        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine), quiz)
+        return Drawing(self.scene, self.values, direction, self.theme, self._engine)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
@@ -291,3 +315,76 @@ class Player:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         uid, drawing = html.unique(), self.drawing
         return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid))
+
+
+class Explorer:
+    """A drawing with sliders. Shows itself in a notebook; of a graph of scalars, `.save("page.html")` writes it."""
+
+    def __init__(self, drawing: Drawing, elements: dict[Tensor, Any]) -> None:
+        self.drawing = drawing
+        self.knobs = knobs(drawing.scene, elements)
+        self.program: Program | None = None
+        self.refused = "a chosen element of a tensor"
+        if not elements:
+            try:
+                self.program = program(drawing.scene.roots)
+            except TypeError as error:
+                self.refused = str(error)
+
+    def script(self, uid: str) -> str:
+        """The script that makes an explorer of the drawing `uid`."""
+        if self.program is None:
+            raise ValueError(f"explore: a page by itself can't compute {self.refused}; show it in a notebook")
+        wide = self.drawing.layout.direction == "LR"
+        return explorer.script(self.drawing.scene, self.program, self.knobs, uid, wide)
+
+    def html(self) -> str:
+        """The explorer of a graph of scalars as a whole page.
+
+        Raises:
+            ValueError: a tensor is not a scalar, or the browser lacks a function that an op needs.
+        """
+        uid = html.unique()
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write an .html file with the explorer of a graph of scalars, which needs nothing else.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending, or what `html` raises.
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html":
+            raise ValueError(f"save: an explorer is an .html file, not {path.suffix or 'one without an ending'}")
+        path.write_text(self.html(), encoding="utf-8")
+        return path
+
+    def answer(self, now: list[float]) -> dict[str, Any]:
+        """The drawing's SVG for these numbers, what the end is, and for each slider ∂ and its central difference."""
+        drawing, scene = self.drawing, self.drawing.scene
+        new, nodes = scene.again(changed(self.knobs, now))
+        gradients = dict(walk_back(new.roots))
+        found = []
+        for i, (_, node, index) in enumerate(self.knobs):
+            g = gradients.get(nodes[node])
+            by_difference = number(difference(scene, self.knobs, now, i))
+            found.append(("—" if g is None else number(np.asarray(g)[index]), by_difference))
+        end = " + ".join(number_or_text(root.value) for root in new.roots if np.size(root.value) == 1)
+        redrawn = Drawing(new, drawing.values, drawing.layout.direction, drawing.theme, drawing._engine)
+        return {"svg": redrawn.svg(uid=html.unique()), "line": f"L = {end}", "found": found}
+
+    def __repr__(self) -> str:
+        return f"<Explorer {self.drawing.description}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        uid, drawing = html.unique(), self.drawing
+        script = self.script(uid) if self.program is not None else ""
+        shown: dict[str, Any] = html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(drawing), script)
+        if self.program is None and find_spec("anywidget"):
+            sliders = import_module(".render.widget", __package__)
+            first = [(name, float(np.asarray(node.value)[index])) for name, node, index in self.knobs]
+            shown |= sliders.Sliders(first, self.answer)._repr_mimebundle_()[0]
+        return shown

@@ -202,8 +202,7 @@ class Narrator:
         fires = next((i for i, line in enumerate(rule) if line.startswith(f"∂L/∂{parameter} ")), -1)
         if fires < 0 and len(rule) == 2:
             fires = 1
-        same = [place for place, a in enumerate(node.args) if self.source(a) is c.target]
-        edge = self.edges(c.target, card)[same.index(c.place)]
+        edge = self.edge(card, c)
         step = Step(
             "backward",
             f"{card.pill} → {self.named(node.args[c.place])}",
@@ -268,6 +267,11 @@ class Narrator:
         count = self.sources.get(target, []).count(source)
         count += sum(loop.source is source and loop.target is target for loop in self.scene.loops)
         return docks or [(source, target, i) for i in range(count)]
+
+    def edge(self, card: Card, c: Contribution) -> tuple[Card, Card, int]:
+        """The edge along which a contribution goes back."""
+        same = [place for place, a in enumerate(c.node.args) if self.source(a) is c.target]
+        return self.edges(c.target, card)[same.index(c.place)]
 
     def source(self, a: Any) -> Card | None:
         """The card of an op's argument."""
