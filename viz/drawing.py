@@ -21,7 +21,7 @@ from .layout import dot
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
-from .render import animation, explorer, html, stepper, svg
+from .render import animation, explorer, html, look, stepper, svg
 from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
@@ -169,7 +169,11 @@ class Drawing:
     def html(self) -> str:
         """The picture as a whole page, with tooltips."""
         uid = html.unique()
-        return html.page(self.svg(uid=uid), uid, self.description)
+        return html.page(self.svg(uid=uid), uid, self.description, self.look(uid))
+
+    def look(self, uid: str) -> str:
+        """The script that shows a card large; "" if the drawing shows no values."""
+        return look.script(self.scene, uid) if self.values else ""
 
     @property
     def description(self) -> str:
@@ -257,7 +261,7 @@ class Drawing:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         uid = html.unique()
-        return html.bundle(self.svg(uid=uid), uid, self.description, str(self))
+        return html.bundle(self.svg(uid=uid), uid, self.description, str(self), self.look(uid))
 
 
 class Player:
