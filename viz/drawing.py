@@ -32,7 +32,7 @@ from .scene.names import names_in
 from .scene.recorded import walk_back
 from .scene.scalars import Program, program
 from .scene.sliders import changed, difference, knobs
-from .scene.steps import Step, steps
+from .scene.steps import steps
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
@@ -224,12 +224,19 @@ class Drawing:
         path.write_text(writers[ending](), encoding="utf-8")
         return path
 
-    def play(self, quiz: bool = False) -> Player:
+    def play(self, quiz: bool = False, element: tuple[Tensor, Any] | None = None) -> Player:
         """The drawing step by step: forward, then backward, one closure at a time.
 
-        With `quiz`, the gradient of a scalar is hidden until the reader has typed it, or asks to see it.
+        Args:
+            quiz: hide the gradient of a scalar until the reader has typed it, or asks to see it.
+            element: a tensor and an index, `(x, (2, 7))`. Each step then tells that element's story in its own numbers:
+                the sums that it went into, and the sum of its gradient.
+
+        Raises:
+            ValueError: `element` is no element of a tensor with a card of its own.
         """
-        return Player(self.beside_a_panel(), quiz)
+        chosen = None if element is None else (element[0], tuple(np.atleast_1d(element[1]).tolist()))
+        return Player(self.beside_a_panel(), quiz, chosen)
 
     def explore(self, elements: Mapping[Tensor, Any] | None = None) -> Explorer:
         """The drawing with sliders: values and gradients follow as you move one, and each slider has ∂ beside its
@@ -270,14 +277,12 @@ class Player:
     Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
     """
 
-    def __init__(self, drawing: Drawing, quiz: bool = False) -> None:
+    def __init__(
+        self, drawing: Drawing, quiz: bool = False, element: tuple[Node, tuple[int, ...]] | None = None
+    ) -> None:
         self.drawing = drawing
         self.quiz = quiz
-
-    @cached_property
-    def steps(self) -> list[Step]:
-        """What happens in each step."""
-        return steps(self.drawing.scene, self.drawing.values)
+        self.steps = steps(drawing.scene, drawing.values, element)  # what happens in each of them
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""

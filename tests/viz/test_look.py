@@ -52,7 +52,7 @@ CASES: dict[str, Any] = {
 
 def pairs(reach: Reach) -> set[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Every pair of an input's and an output's element that belong together."""
-    one, other = (reach.input, reach.output) if reach.forward else (reach.output, reach.input)
+    one = reach.input if reach.forward else reach.output
     found = set()
     for at in np.ndindex(*one.shape):
         spans = [span_at(axis, at, one.shape) for axis in reach.axes]

@@ -46,12 +46,7 @@ def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]
         node = card.node
         if node is None or node.op is None or card.role != "op":
             continue
-        inputs = []
-        for place, a in enumerate(node.args):
-            leaf = as_drawn(a, scene) if isinstance(a, Node) else None
-            x = scene.find(leaf) if leaf is not None else None
-            if x in shown and x.node is leaf and x.role != "module" and is_real(a.value):
-                inputs.append((place, leaf, x))
+        inputs = [(place, leaf, x) for place, leaf, x in inputs_of(card, scene) if x in shown]
         batched = [shown[x][0] for x in (card, *(x for _, _, x in inputs)) if x.shape and x.shape[:1] == card.shape[:1]]
         values = first_samples(node, max(batched, default=1))
         for place, leaf, x in inputs:
@@ -64,8 +59,15 @@ def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]
                 yield Reach(x, card, False, axes)
 
 
-def is_real(a: Any) -> bool:
-    return getattr(a, "dtype", np.dtype(object)).kind == "f"
+def inputs_of(card: Card, scene: Scene) -> Iterator[tuple[int, Any, Card]]:
+    """The inputs of a card's op that have a card of their own and hold real numbers: place, leaf or node, card."""
+    node = card.node
+    for place, a in enumerate(node.args if node is not None else ()):
+        leaf = as_drawn(a, scene) if isinstance(a, Node) else None
+        x = scene.find(leaf) if leaf is not None else None
+        real = getattr(getattr(leaf, "value", None), "dtype", np.dtype(object)).kind == "f"
+        if x is not None and x.node is leaf and x.role != "module" and real:
+            yield place, leaf, x
 
 
 def first_samples(node: Node, n: int) -> tuple[Any, ...]:
@@ -105,13 +107,22 @@ class Runs:
             self.op.run(*self.values[: self.place], a, *self.values[self.place + 1 :], **self.node.kwargs)[0]
         )
 
+    def hits(self, at: tuple[int, ...]) -> Any:
+        """The elements of the result that were computed from one of the input."""
+        with np.errstate(all="ignore"):
+            return np.argwhere(self.forward(at))
+
     def backward(self, at: tuple[int, ...]) -> Any:
         """Where one NaN in the gradient of the result goes."""
-        g = self.gradient.copy()
-        g[at] = np.nan
+        return np.isnan(self.back(at, np.nan))
+
+    def back(self, at: tuple[int, ...], g: float = 1.0) -> Any:
+        """What comes to the input if the gradient is g in one element and 0 elsewhere."""
+        whole = self.gradient.copy()
+        whole[at] = g
         x, closure = self.values[self.place], self.closures[self.place]
-        gx = fit(closure(g[()]), x) if closure is not None else np.zeros(np.shape(x))
-        return np.isnan(gx if self.view is None else fit(next(filter(None, self.view.closures))(gx), self.input))
+        gx = fit(closure(whole[()]), x) if closure is not None else np.zeros(np.shape(x))
+        return gx if self.view is None else fit(next(filter(None, self.view.closures))(gx), self.input)
 
 
 class NoPattern(Exception):
@@ -145,7 +156,7 @@ def pattern(probe: Probe, start: tuple[int, ...], goal: tuple[int, ...], shown: 
     try:
         with np.errstate(all="ignore"):
             lines = [along(k) for k in range(len(shown))]
-            if all(None in found for line in lines for found in line):
+            if lines and all(None in found for line in lines for found in line):
                 return None
             axes: list[Axis] = []
             for axis in range(len(goal)):
