@@ -291,7 +291,7 @@ class Player:
     def html(self) -> str:
         """The player as a whole page."""
         uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), True)
 
     def svg(self, theme: str | None = None) -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
@@ -323,7 +323,7 @@ class Player:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         uid, drawing = html.unique(), self.drawing
-        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid))
+        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), True)
 
 
 class Explorer:
@@ -354,7 +354,7 @@ class Explorer:
             ValueError: a tensor is not a scalar, or the browser lacks a function that an op needs.
         """
         uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), True)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write an .html file with the explorer of a graph of scalars, which needs nothing else.

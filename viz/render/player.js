@@ -122,6 +122,7 @@
     write(s);
     slider.value = now;
     slider.ariaValueText = `${s.p} ${s.c || ""} ${s.t}`;
+    svg.reveal?.(s.k);
     const target = cards[s.k];
     if (target) {
       const a = target.c.getBoundingClientRect(), b = view.getBoundingClientRect();

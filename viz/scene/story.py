@@ -20,7 +20,7 @@ from .labels import equations
 from .reach import NoPattern, Runs, Span, box, inputs_of
 from .substitution import bracketed, numbers, right, substitute
 
-TERMS = 4  # of a sum that are written out
+TERMS = 3  # of a sum that are written out
 MOST = 400  # terms that are looked at
 At = tuple[int, ...]
 
