@@ -28,7 +28,7 @@ RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
 OPTIONAL = (
     "IPython", "PIL", "dask", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy", "sympy",
-    "cairosvg", "threadpoolctl", "tqdm",
+    "threadpoolctl", "tqdm", "typst",
 )  # fmt: skip
 
 

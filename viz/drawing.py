@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -193,21 +193,20 @@ class Drawing:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the drawing in the format of the file's ending.
 
-        The endings are .svg, .html, .gv (or .dot), .txt, and with a converter installed .png and .pdf.
+        The endings are .svg, .html, .gv (or .dot), .txt, and with typst installed .png and .pdf.
 
         Returns:
             The path.
 
         Raises:
             ValueError: unknown ending.
-            RuntimeError: no converter for .png or .pdf is installed.
+            RuntimeError: .png or .pdf, and typst is not installed.
         """
         path = Path(path)
         ending = path.suffix.lower()
         if ending in (".png", ".pdf"):
-            picture = self.svg("light" if self.theme == "auto" else None)
-            # Without a page there is no width to fit, and cairosvg takes a height of "auto" for 0.
-            path.write_bytes(converted(picture.replace(svg.FITTED, "", 1), ending[1:]))
+            kind: Literal["png", "pdf"] = "png" if ending == ".png" else "pdf"
+            path.write_bytes(converted(self.svg("light" if self.theme == "auto" else None), kind))
             return path
         writers: dict[str, Callable[[], str]] = {
             ".svg": self.svg,
