@@ -256,7 +256,7 @@ class Drawing:
         """The same drawing, not wrapped: the panel stands beside it, and it scrolls to what matters."""
         direction = self._direction
         if direction == "auto":
-            direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
+            direction = "LR" if self.layout.direction == "LR" and not self.layout.wraps else "TB"
         return Drawing(self.scene, self.values, direction, self.theme, self._engine)
 
     def __str__(self) -> str:

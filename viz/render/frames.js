@@ -4,7 +4,7 @@
   const box = document.getElementById(id), svg = box?.querySelector("svg");
   if (!svg || !svg.querySelector(".fr")) return;
   const whole = svg.viewBox.baseVal, size = [whole.width, whole.height], down = svg.dataset.flow === "TB" ? 1 : 0;
-  const HIGH = 42, ROOM = 20, frames = {}, closed = new Set();
+  const wraps = svg.dataset.wraps ? svg.dataset.wraps.split(" ").map(Number) : [], HIGH = 42, ROOM = 20, frames = {}, closed = new Set();
   const near = (e, names) => names.map(name => +e.getAttribute(name));
   svg.querySelectorAll(".fr").forEach(g => {
     const rects = [...g.querySelectorAll("rect")], front = rects[rects.length - 1], text = g.querySelector("text");
@@ -46,13 +46,14 @@
       const side = Math.max(f.low[across] + 4, Math.min(f.high[across] - 4 - 2 * half, at - half));
       f.box = down ? [side, start, wide, HIGH] : [start, side, wide, HIGH];
     });
-    const cuts = [0, 1].map(axis => {
-      const keep = cards.filter(c => !hides(c.f)).map(c => [c.low[axis] - ROOM, c.high[axis] + ROOM]);
-      shut.forEach(f => keep.push([f.box[axis] - ROOM, f.box[axis] + f.box[axis + 2] + ROOM]));
-      Object.values(frames).filter(f => !hides(f.key)).forEach(f => keep.push([f.low[axis], f.low[axis] + (axis ? 28 : f.long + 24)]));
+    // What may go along each axis; along the flow, each column has its own.
+    const cut = (axis, mine) => {
+      const keep = cards.filter(c => !hides(c.f) && mine(c)).map(c => [c.low[axis] - ROOM, c.high[axis] + ROOM]);
+      shut.filter(mine).forEach(f => keep.push([f.box[axis] - ROOM, f.box[axis] + f.box[axis + 2] + ROOM]));
+      Object.values(frames).filter(f => !hides(f.key) && mine(f)).forEach(f => keep.push([f.low[axis], f.low[axis] + (axis ? 28 : f.long + 24)]));
       keep.sort((a, b) => a[0] - b[0]);
       const found = [];
-      shut.map(f => [f.low[axis] + 4, f.high[axis] - 4]).sort((a, b) => a[0] - b[0]).forEach(([low, high]) => {
+      shut.filter(mine).map(f => [f.low[axis] + 4, f.high[axis] - 4]).sort((a, b) => a[0] - b[0]).forEach(([low, high]) => {
         let from = Math.max(low, found.length ? found[found.length - 1][1] : low);
         keep.forEach(([a, b]) => {
           if (a > from && from < high) found.push([from, Math.min(a, high)]);
@@ -61,17 +62,20 @@
         if (from < high) found.push([from, high]);
       });
       return found;
-    });
-    const move = (v, axis) => cuts[axis].reduce((to, [a, b]) => to - Math.max(0, Math.min(v, b) - a), v);
-    const moved = p => [move(p[0], 0), move(p[1], 1)], gone = [0, 1].map(i => size[i] - move(size[i], i));
+    };
+    const across = 1 - down, cuts = [], column = p => wraps.filter(at => at <= p[across]).length;
+    cuts[across] = [cut(across, () => true)];
+    cuts[down] = [...wraps, 0].map((_, k) => cut(down, o => column(o.low) === k));
+    const moved = p => [0, 1].map(i => cuts[i][i === down ? column(p) : 0].reduce((to, [a, b]) => to - Math.max(0, Math.min(p[i], b) - a), p[i]));
+    const outer = [...cards.filter(c => !frames[c.f]), ...Object.values(frames).filter(f => !frames[f.up])];
+    const ends = i => Math.max(...outer.map(o => o.high[i])) - Math.max(...outer.map(o => moved(o.high)[i])), gone = [ends(0), ends(1)];
     // Wrapped once, where few arrows cross, if the whole is larger then.
     let far = [size[0] - gone[0], size[1] - gone[1]], split = Infinity, shift = [0, 0], lanes = 0;
-    if (shut.length) {
-      const outer = [...cards.filter(c => !frames[c.f]), ...Object.values(frames).filter(f => !frames[f.up])];
-      const spans = outer.map(o => [move(o.low[down], down), move(o.high[down], down)]).sort((a, b) => a[0] - b[0]);
+    if (shut.length && !wraps.length) {
+      const spans = outer.map(o => [moved(o.low)[down], moved(o.high)[down]]).sort((a, b) => a[0] - b[0]);
       const top = spans[0][0], end = Math.max(...spans.map(s => s[1])), gaps = [];
       spans.reduce((low, [a, b]) => { if (a > low + 8) gaps.push((a + low) / 2); return Math.max(low, b); }, spans[0][1]);
-      const crossing = y => edges.filter(e => sampled(e).some(p => move(p[down], down) < y) && sampled(e).some(p => move(p[down], down) > y)).length;
+      const crossing = y => edges.filter(e => sampled(e).some(p => moved(p)[down] < y) && sampled(e).some(p => moved(p)[down] > y)).length;
       const at = gaps.filter(y => crossing(y) < 5).sort((a, b) => Math.max(a - top, end - a) - Math.max(b - top, end - b))[0];
       if (at) {
         const long = far[down] - end + Math.max(at, top + end - at) + 24, wide = 2 * far[1 - down] + 24, next = down ? [wide, long] : [long, wide];
@@ -83,7 +87,7 @@
         }
       }
     }
-    const beyond = p => move(p[down], down) > split, place = p => moved(p).map((v, i) => v + (beyond(p) ? shift[i] : 0));
+    const beyond = p => moved(p)[down] > split, place = p => moved(p).map((v, i) => v + (beyond(p) ? shift[i] : 0));
     cards.forEach(({ c, at, low, f }) => {
       c.style.display = hides(f) ? "none" : "";
       c.setAttribute("transform", `translate(${place(low).map((v, i) => v + at[i] - low[i])})`);

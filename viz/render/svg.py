@@ -78,10 +78,11 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     height = y + 20 + SIDE / 2
     content = "\n".join(filter(None, (*head, *body, '<g class="foot">', *foot, "</g>")))
     uid = uid or f"tg{zlib.crc32(content.encode()):08x}"
+    wraps = " ".join(px(at - 1 + (left if layout.direction == "TB" else top)) for at in layout.wraps)
     name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
     size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} data-flow="{layout.direction}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} data-flow="{layout.direction}" data-wraps="{wraps}" role="img" '
         f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
