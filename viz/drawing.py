@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -145,10 +145,62 @@ def named_tensors(path: str, what: Any) -> Iterator[tuple[str, Node]]:
             yield from named_tensors(f"{path}[{i}]" if path else "", item)
 
 
-class Drawing:
+class OnPage:
+    """What a drawing, a player and an explorer share: a page, files, and what a notebook shows."""
+
+    drawing: Drawing
+    whole = True  # all frames are open at first
+
+    def script(self, uid: str) -> str:
+        """The script that belongs to the drawing `uid` on its page."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """A whole page, which needs nothing else."""
+        uid = html.unique()
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), self.whole)
+
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        """What makes a file with each ending."""
+        return {".html": self.html}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a file in the format of its ending.
+
+        A drawing: .svg, .html, .gv (or .dot), .txt, and with typst installed .png and .pdf. A player: .html, or .svg,
+        which plays by itself. An explorer of a graph of scalars: .html.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: unknown ending; an explorer of a graph that the page itself can't compute.
+            RuntimeError: .png or .pdf, and typst is not installed.
+        """
+        path, writers = Path(path), self.writers()
+        ending = path.suffix.lower()
+        if ending not in writers:
+            written = f"{type(self).__name__.lower()} as {ending or 'a file without an ending'}"
+            raise ValueError(f"save: cannot write this {written}; endings are {' '.join(writers)}")
+        made = writers[ending]()
+        path.write_bytes(made if isinstance(made, bytes) else made.encode())
+        return path
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.drawing.description}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        uid, drawing = html.unique(), self.drawing
+        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), self.whole)
+
+
+class Drawing(OnPage):
     """A drawing of a graph. Shows itself in a notebook; `print` it for a text tree."""
 
+    whole = False
+
     def __init__(self, scene: Scene, values: bool, direction: str, theme: str, engine: str) -> None:
+        self.drawing = self
         self.scene = scene
         self.theme = theme
         self.values = values
@@ -166,12 +218,7 @@ class Drawing:
         """The picture as SVG."""
         return svg.render(self.scene, self.faces, self.layout, theme or self.theme, uid)
 
-    def html(self) -> str:
-        """The picture as a whole page, with tooltips."""
-        uid = html.unique()
-        return html.page(self.svg(uid=uid), uid, self.description, self.look(uid))
-
-    def look(self, uid: str) -> str:
+    def script(self, uid: str) -> str:
         """The script that shows a card large; "" if the drawing shows no values."""
         return look.script(self.scene, uid) if self.values else ""
 
@@ -190,38 +237,13 @@ class Drawing:
         """The graph in DOT, Graphviz's language."""
         return str(self.digraph.source)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing in the format of the file's ending.
-
-        The endings are .svg, .html, .gv (or .dot), .txt, and with typst installed .png and .pdf.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: unknown ending.
-            RuntimeError: .png or .pdf, and typst is not installed.
-        """
-        path = Path(path)
-        ending = path.suffix.lower()
-        if ending in (".png", ".pdf"):
-            kind: Literal["png", "pdf"] = "png" if ending == ".png" else "pdf"
-            path.write_bytes(converted(self.svg("light" if self.theme == "auto" else None), kind))
-            return path
-        writers: dict[str, Callable[[], str]] = {
-            ".svg": self.svg,
-            ".html": self.html,
-            ".gv": lambda: self.source,
-            ".dot": lambda: self.source,
-            ".txt": lambda: f"{self}\n",
-        }
-        if ending not in writers:
-            raise ValueError(
-                f"save: cannot write {ending or 'a file without an ending'}; "
-                "endings are .svg .html .gv .dot .txt .png .pdf"
-            )
-        path.write_text(writers[ending](), encoding="utf-8")
-        return path
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        paper = "light" if self.theme == "auto" else self.theme
+        return {
+            ".svg": self.svg, ".html": self.html, ".gv": lambda: self.source, ".dot": lambda: self.source,
+            ".txt": lambda: f"{self}\n", ".png": lambda: converted(self.svg(paper), "png"),
+            ".pdf": lambda: converted(self.svg(paper), "pdf"),
+        }  # fmt: skip
 
     def play(self, quiz: bool = False, element: tuple[Tensor, Any] | None = None) -> Player:
         """The drawing step by step: forward, then backward, one closure at a time.
@@ -262,15 +284,8 @@ class Drawing:
     def __str__(self) -> str:
         return tree(self.scene, self.values)
 
-    def __repr__(self) -> str:
-        return f"<Drawing {self.description}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        uid = html.unique()
-        return html.bundle(self.svg(uid=uid), uid, self.description, str(self), self.look(uid))
-
-
-class Player:
+class Player(OnPage):
     """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
 
     Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
@@ -287,32 +302,14 @@ class Player:
         """The script that makes a player of the drawing `uid`."""
         return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
 
-    def html(self) -> str:
-        """The player as a whole page."""
-        uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), True)
-
     def svg(self, theme: str | None = None) -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
         drawing = self.drawing
         theme = theme or drawing.theme
         return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .html file with the player, or an animated .svg; neither needs anything else.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: another ending.
-        """
-        path = Path(path)
-        writers = {".html": self.html, ".svg": self.svg}
-        if path.suffix.lower() not in writers:
-            raise ValueError(f"save: a player is an .html or .svg file, not {path.suffix or 'one without an ending'}")
-        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
-        return path
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        return {".html": self.html, ".svg": self.svg}
 
     def __str__(self) -> str:
         return "\n".join(line for step in self.steps for line in stepper.as_text(step))
@@ -320,12 +317,8 @@ class Player:
     def __repr__(self) -> str:
         return f"<Player {self.drawing.description}: {len(self.steps)} steps>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        uid, drawing = html.unique(), self.drawing
-        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), True)
 
-
-class Explorer:
+class Explorer(OnPage):
     """A drawing with sliders. Shows itself in a notebook; of a graph of scalars, `.save("page.html")` writes it."""
 
     def __init__(self, drawing: Drawing, elements: dict[Tensor, Any]) -> None:
@@ -346,30 +339,6 @@ class Explorer:
         wide = self.drawing.layout.direction == "LR"
         return explorer.script(self.drawing.scene, self.program, self.knobs, uid, wide)
 
-    def html(self) -> str:
-        """The explorer of a graph of scalars as a whole page.
-
-        Raises:
-            ValueError: a tensor is not a scalar, or the browser lacks a function that an op needs.
-        """
-        uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), True)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .html file with the explorer of a graph of scalars, which needs nothing else.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: another ending, or what `html` raises.
-        """
-        path = Path(path)
-        if path.suffix.lower() != ".html":
-            raise ValueError(f"save: an explorer is an .html file, not {path.suffix or 'one without an ending'}")
-        path.write_text(self.html(), encoding="utf-8")
-        return path
-
     def answer(self, now: list[float]) -> dict[str, Any]:
         """The drawing's SVG for these numbers, what the end is, and for each slider ∂ and its central difference."""
         drawing, scene = self.drawing, self.drawing.scene
@@ -384,14 +353,14 @@ class Explorer:
         redrawn = Drawing(new, drawing.values, drawing.layout.direction, drawing.theme, drawing._engine)
         return {"svg": redrawn.svg(uid=html.unique()), "line": f"L = {end}", "found": found}
 
-    def __repr__(self) -> str:
-        return f"<Explorer {self.drawing.description}>"
+    def __str__(self) -> str:
+        return str(self.drawing)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        uid, drawing = html.unique(), self.drawing
-        script = self.script(uid) if self.program is not None else ""
-        shown: dict[str, Any] = html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(drawing), script)
-        if self.program is None and find_spec("anywidget"):
+        if self.program is not None:
+            return super()._repr_mimebundle_()
+        shown = self.drawing._repr_mimebundle_()
+        if find_spec("anywidget"):
             sliders = import_module(".render.widget", __package__)
             first = [(name, float(np.asarray(node.value)[index])) for name, node, index in self.knobs]
             shown |= sliders.Sliders(first, self.answer)._repr_mimebundle_()[0]

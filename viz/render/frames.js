@@ -5,6 +5,7 @@
   if (!svg || !svg.querySelector(".fr")) return;
   const whole = svg.viewBox.baseVal, size = [whole.width, whole.height], down = svg.dataset.flow === "TB" ? 1 : 0;
   const wraps = svg.dataset.wraps ? svg.dataset.wraps.split(" ").map(Number) : [], HIGH = 42, ROOM = 20, frames = {}, closed = new Set();
+  const set = (e, to) => Object.entries(to).forEach(([name, v]) => e.setAttribute(name, v));
   const near = (e, names) => names.map(name => +e.getAttribute(name));
   svg.querySelectorAll(".fr").forEach(g => {
     const rects = [...g.querySelectorAll("rect")], front = rects[rects.length - 1], text = g.querySelector("text");
@@ -31,7 +32,7 @@
   };
   const around = (f, key) => { for (; frames[f]; f = frames[f].up) if (f === key) return true; return false; };
   const sampled = edge => edge.points ??= (() => { // an edge as it was drawn, point by point
-    edge.shaft.setAttribute("d", edge.was[0]);
+    set(edge.shaft, { d: edge.was[0] });
     const long = edge.shaft.getTotalLength(), n = Math.max(2, Math.ceil(long / 7)), tip = edge.was[1].match(/[-\d.]+/g).slice(0, 2).map(Number);
     return [...Array(n).keys()].map(i => { const p = edge.shaft.getPointAtLength(long * i / (n - 1)); return [p.x, p.y]; }).concat([tip]);
   })();
@@ -90,7 +91,7 @@
     const beyond = p => moved(p)[down] > split, place = p => moved(p).map((v, i) => v + (beyond(p) ? shift[i] : 0));
     cards.forEach(({ c, at, low, f }) => {
       c.style.display = hides(f) ? "none" : "";
-      c.setAttribute("transform", `translate(${place(low).map((v, i) => v + at[i] - low[i])})`);
+      set(c, { transform: `translate(${place(low).map((v, i) => v + at[i] - low[i])})` });
     });
     Object.values(frames).forEach(f => {
       const over = hides(f.key), small = over === f, [x, y] = place(small ? f.box : f.low), end = place(f.high);
@@ -99,21 +100,19 @@
       f.now = [x, y, w, h];
       f.rects.forEach((r, i) => {
         const by = f.offsets[i].map(d => small ? d / 2 : d);
-        Object.entries({ x: x + by[0], y: y + by[1], width: w, height: h }).forEach(([name, v]) => r.setAttribute(name, v));
+        set(r, { x: x + by[0], y: y + by[1], width: w, height: h });
       });
       f.g.style.cursor = small ? "pointer" : "";
       f.text.innerHTML = (small ? "▸ " : "▾ ") + f.say;
       if (small) f.text.insertAdjacentHTML("beforeend", ` · ${cards.filter(c => c.c.classList.contains("op") && around(c.f, f.key)).length} ops`);
       const to = small ? [x + 14, y + HIGH / 2 + 4] : place(f.at);
-      f.text.setAttribute("x", to[0]);
-      f.text.setAttribute("y", to[1]);
-      f.text.setAttribute("aria-expanded", !small);
-      if (small) { const wide = f.text.getComputedTextLength() + 28; f.rects.forEach(r => r.setAttribute("width", wide)); f.now[2] = wide; }
+      set(f.text, { x: to[0], y: to[1], "aria-expanded": !small });
+      if (small) { const wide = f.text.getComputedTextLength() + 28; f.rects.forEach(r => set(r, { width: wide })); f.now[2] = wide; }
     });
     edges.forEach(edge => {
       const { e, shaft, head, was, s, t } = edge, from = hides(s.f), to = hides(t.f);
       e.style.display = from && from === to ? "none" : "";
-      if (!shut.length) { shaft.setAttribute("d", was[0]); head.setAttribute("d", was[1]); return; }
+      if (!shut.length) { set(shaft, { d: was[0] }); set(head, { d: was[1] }); return; }
       if (from && from === to) return;
       const port = (f, out) => down ? [f.now[0] + f.now[2] / 2, f.now[1] + (out ? f.now[3] : 0)] : [f.now[0] + (out ? f.now[2] : 0), f.now[1] + f.now[3] / 2];
       const start = from && port(from, true), stop = to && port(to, false), kept = sampled(edge).filter(p => !(from && inside(p, from)) && !(to && inside(p, to)));
@@ -136,29 +135,26 @@
       const last = path[path.length - 1];
       const tip = stop || last, before = stop ? tip.map((v, i) => v - (i === down ? 9 : 0)) : path[Math.max(0, path.length - 3)];
       const angle = Math.atan2(tip[1] - before[1], tip[0] - before[0]), side = a => [tip[0] - 8 * Math.cos(angle + a), tip[1] - 8 * Math.sin(angle + a)];
-      shaft.setAttribute("d", d);
-      head.setAttribute("d", `M${tip}L${side(.5)} ${side(-.5)}z`);
+      set(shaft, { d });
+      set(head, { d: `M${tip}L${side(.5)} ${side(-.5)}z` });
     });
     svg.querySelectorAll(".dv").forEach(t => { t.style.display = shut.length ? "none" : ""; });
     const scale = svg.getBoundingClientRect().width / whole.width || 1, foot = svg.querySelector(".foot");
-    foot.setAttribute("transform", `translate(0,${far[1] - size[1]})`);
+    set(foot, { transform: `translate(0,${far[1] - size[1]})` });
     const wide = Math.max(far[0], ...[...svg.querySelectorAll(".foot, .title, .sub")].map(e => e.getBBox()).map(b => b.x + b.width + 14));
-    svg.setAttribute("viewBox", `0 0 ${wide} ${far[1]}`);
-    svg.setAttribute("width", wide);
-    svg.setAttribute("height", far[1]);
+    set(svg, { viewBox: `0 0 ${wide} ${far[1]}`, width: wide, height: far[1] });
     svg.style.width = wide * scale + "px";
     all.textContent = closed.size ? "Open all" : "Close all";
   }
   const toggle = f => { if (closed.has(f.key)) closed.delete(f.key); else closed.add(f.key); arrange(); };
   Object.values(frames).forEach(f => {
     f.text.style.cursor = "pointer";
-    f.text.setAttribute("tabindex", 0);
-    f.text.setAttribute("role", "button");
+    set(f.text, { tabindex: 0, role: "button" });
     f.g.addEventListener("click", e => { if (closed.has(f.key) || f.text.contains(e.target)) toggle(f); });
     f.text.addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { toggle(f); e.preventDefault(); e.stopPropagation(); } });
   });
   const bar = box.querySelector(".tools"), all = bar.insertBefore(bar.querySelector("button").cloneNode(), bar.querySelector("input"));
-  all.ariaLabel = all.title = "Close or open all frames";
+  all.title = "Close or open all frames";
   all.onclick = () => {
     if (closed.size) closed.clear(); else Object.keys(frames).forEach(f => closed.add(f));
     arrange();

@@ -29,7 +29,8 @@ def fragment(svg: str, uid: str, description: str, script: str = "", whole: bool
     """
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
     image = f'<img alt="{escape(description)}" style="max-width:100%" src="{source}">'
-    scripts = f'{SCRIPT}("{uid}-at");{ROOM}("{uid}-at");{FRAMES}("{uid}-at",{0 if whole else LEGIBLE});{script}'
+    frames = f'{FRAMES}("{uid}-at",{0 if whole else LEGIBLE});' if 'class="fr"' in svg else ""
+    scripts = f'{SCRIPT}("{uid}-at");{ROOM}("{uid}-at");{frames}{script}'
     return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{scripts}</script></div>'
 
 

@@ -81,8 +81,9 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     wraps = " ".join(px(at - 1 + (left if layout.direction == "TB" else top)) for at in layout.wraps)
     name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
     size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
+    flow = f'data-flow="{layout.direction}" data-wraps="{wraps}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} data-flow="{layout.direction}" data-wraps="{wraps}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} {flow} role="img" '
         f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
