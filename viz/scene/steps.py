@@ -170,14 +170,9 @@ class Narrator:
         rows: list[Row] = []
         if before is not None:
             said += ", added"
-            at = self.story.at.get(c.target) if self.story is not None else ()
-            if np.ndim(total) == len(at or ()):
-                terms = [number_or_text(np.asarray(x)[at]) for x in (before, c.gradient)]
-                name, total = (
-                    name if self.story is None else f"∂L/∂{self.story.element(c.target)}",
-                    np.asarray(total)[at],
-                )
-                lines = [f"{name} = {terms[0]} + {bracketed(terms[1])} = {number_or_text(total)}"]
+            if (one := self.element(c.target)) is not None:
+                terms = [number_or_text(np.asarray(x)[one[1]]) for x in (before, c.gradient, total)]
+                lines = [f"∂L/∂{bracketed(one[0])} = {terms[0]} + {bracketed(terms[1])} = {terms[2]}"]
             else:
                 rows = [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)]
         return replace(
@@ -250,13 +245,10 @@ class Narrator:
 
     def end(self, leaves: tuple[Card, ...]) -> Step:
         reached = [card for card in leaves if card.gradient is not None]
-        followed = self.story.at if self.story is not None else {}
-        rows = [
-            self.row("", f"∂L/∂{self.story.element(card)}", np.asarray(card.gradient)[followed[card]])
-            if self.story is not None and card in followed
-            else self.row("", f"∂L/∂{self.names[card]}", card.gradient)
-            for card in reached[:LEAVES]
-        ]
+        rows = []
+        for card in reached[:LEAVES]:
+            name, at = self.element(card) or (self.names[card], ())
+            rows.append(self.row("", f"∂L/∂{name}", np.asarray(card.gradient)[at]))
         if len(reached) > LEAVES:
             rows.append(("", f"… and {len(reached) - LEAVES} more"))
         note = "What arrived at the leaves is what .backward() adds to their .grad."
@@ -294,6 +286,12 @@ class Narrator:
         count = self.sources.get(target, []).count(source)
         count += sum(loop.source is source and loop.target is target for loop in self.scene.loops)
         return docks or [(source, target, i) for i in range(count)]
+
+    def element(self, card: Card) -> tuple[str, tuple[int, ...]] | None:
+        """The name and the place of the element of a card that is followed; a scalar has but one."""
+        if self.story is not None and card in self.story.at:
+            return self.story.element(card), self.story.at[card]
+        return (self.names[card], ()) if card.is_scalar else None
 
     def edge(self, card: Card, c: Contribution) -> tuple[Card, Card, int]:
         """The edge along which a contribution goes back."""
