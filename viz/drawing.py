@@ -31,8 +31,8 @@ from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
 from .scene.recorded import walk_back
 from .scene.scalars import Program, program
-from .scene.sliders import changed, difference, knobs
 from .scene.steps import steps
+from .sliders import changed, difference, knobs
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")

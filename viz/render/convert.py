@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 PAGE = """#set page(width: auto, height: auto, margin: 0pt, fill: none)
@@ -21,7 +20,6 @@ def converted(picture: str, kind: Literal["png", "pdf"]) -> bytes:
         raise RuntimeError(
             f"save: .{kind} needs typst: pip install typst (or tinygrad-lite[viz]). .svg, .html and .gv need nothing."
         ) from None
-    found = re.search(r' width="([\d.]+)"', picture)
-    assert found
-    page = PAGE.format(0.75 * float(found[1])).encode()  # a px is 3/4 of a pt
+    width = float(picture.partition(' width="')[2].partition('"')[0])
+    page = PAGE.format(0.75 * width).encode()  # a px is 3/4 of a pt
     return bytes(typst.compile(page, format=kind, ppi=192.0, sys_inputs={"svg": picture}))

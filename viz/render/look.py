@@ -24,16 +24,13 @@ def script(scene: Scene, uid: str) -> str:
     """The script that shows a card of the drawing `uid` large when it is clicked on."""
     cards = [c for c in scene.cards() if c.of is None and np.asarray(c.value).dtype.kind in "fiub" and np.size(c.value)]
     most = max(LEAST, min(MOST, NUMBERS // max(1, sum(1 + (c.gradient is not None) for c in cards))))
-    kept, numbers, shown = [], [], {}
+    kept, shown = [], {}
+    numbers: list[Any] = []
     for card in cards:
         sizes, blocks = cut(card.shape, most)
-        scales: list[float] = []
-        for a in (card.value, card.gradient):
-            if a is not None:
-                part, scale = packed(a, sizes, blocks)
-                numbers.append(part)
-                scales.append(scale)
-        kept.append((card.key, card.shape, sizes, blocks, *scales))
+        parts = [packed(a, sizes, blocks) for a in (card.value, card.gradient) if a is not None]
+        numbers += [part for part, _ in parts]
+        kept.append((card.key, card.shape, sizes, blocks, *(scale for _, scale in parts)))
         shown[card] = tuple(min(n, m * b) for n, m, b in zip(card.shape, sizes, blocks))
     patterns: dict[str, int] = {}
     found = [
@@ -47,8 +44,7 @@ def script(scene: Scene, uid: str) -> str:
     ]
     halves = np.concatenate([x.ravel() for x in numbers] or [np.zeros(0, np.float16)]).view(np.uint8).reshape(-1, 2)
     data = base64.b64encode(zlib.compress(halves.T.tobytes(), 9)).decode()
-    told = as_json(kept), f"[{','.join(patterns)}]", as_json(found), f'"{data}"'
-    return f'{SCRIPT}("{uid}-at",{",".join(told)});'
+    return f'{SCRIPT}("{uid}-at",{as_json(kept)},[{",".join(patterns)}],{as_json(found)},"{data}");'
 
 
 def cut(shape: tuple[int, ...], most: int) -> tuple[list[int], list[int]]:

@@ -25,7 +25,6 @@ from .face import BAR, PILL, Bar, Face, Picture, TextLine, decades
 from .heatmap import GRADIENT, VALUE, heatmap
 from .tooltip import facts
 
-FITTED = ' style="max-width:100%;height:auto"'  # at most as wide as the page
 SIDE = 14.0  # px around everything
 LIGHT, DARK = files(__package__).joinpath("drawing.css").read_text(encoding="utf-8").split("/* dark */")
 
@@ -83,8 +82,8 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
     size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
     flow = f'data-flow="{layout.direction}" data-wraps="{wraps}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} {flow} role="img" '
-        f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size} style="max-width:100%;height:auto" {flow} '
+        f'role="img" aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
 

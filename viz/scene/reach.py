@@ -50,7 +50,7 @@ def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]
         batched = [shown[x][0] for x in (card, *(x for _, _, x in inputs)) if x.shape and x.shape[:1] == card.shape[:1]]
         values = first_samples(node, max(batched, default=1))
         for place, leaf, x in inputs:
-            runs = Runs(node, values, place, leaf)
+            runs = Runs(card, place, leaf, values)
             one, other = (tuple(map(min, shown[c], shape)) for c, shape in ((x, runs.start), (card, runs.goal)))
             axes = pattern(runs.forward, runs.start, runs.goal, one)
             if axes is not None:
@@ -87,12 +87,14 @@ def first_samples(node: Node, n: int) -> tuple[Any, ...]:
 class Runs:
     """An op, to be run with a NaN in one of its inputs, or walked back with one in its gradient."""
 
-    def __init__(self, node: Node, values: tuple[Any, ...], place: int, leaf: Any) -> None:
-        assert node.op is not None
-        self.node, self.op, self.values, self.place = node, node.op, values, place
+    def __init__(self, card: Card, place: int, leaf: Any, values: tuple[Any, ...] | None = None) -> None:
+        node = card.node
+        assert node is not None and node.op is not None
+        self.node, self.op, self.place = node, node.op, place
+        self.values = values = node.values if values is None else values
         x = node.args[place]
         self.view = None if x is leaf else x  # such as weightᵀ
-        self.input = values[place] if x is leaf else leaf.value
+        self.input = values[place] if x is leaf else x.values[0]
         value, self.closures = self.op.run(*values, **node.kwargs)
         self.start, self.goal = np.shape(self.input), np.shape(value)
         self.gradient = np.zeros(self.goal, getattr(value, "dtype", float))

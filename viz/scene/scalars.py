@@ -19,17 +19,16 @@ from tinygrad_lite.replay import computed
 INFIX = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "greater": ">", "greater_equal": ">=",
     "less": "<", "less_equal": "<=", "equal": "===", "not_equal": "!==", "bitwise_and": "&", "bitwise_or": "|",
-    "logical_and": "&&", "logical_or": "||", "remainder": "%",
+    "logical_and": "&&", "logical_or": "||",
 }  # fmt: skip
 FORM = {
     "negative": "-{}", "positive": "{}", "reciprocal": "1/{}", "square": "{0}*{0}", "exp2": "2**{}",
     "logical_not": "!{}", "invert": "!{}", "isnan": "{0}!=={0}", "isinf": "Math.abs({})===Infinity",
-    "isfinite": "Number.isFinite({})", "where": "{}?{}:{}", "float_power": "{}**{}",
+    "isfinite": "Number.isFinite({})", "where": "{}?{}:{}",
 }  # fmt: skip
 MATH = {
-    "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos", "tan", "sinh", "cosh", "tanh",
-    "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "hypot", "sign", "floor", "ceil", "trunc", "abs", "max",
-    "min",
+    "exp", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max",
+    "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "hypot", "sign", "floor", "ceil", "trunc", "abs", "min",
 }  # fmt: skip
 SHORT = {"maximum": "max", "minimum": "min", "absolute": "abs", "fabs": "abs"}
 AS_IT_IS = {"reshape", "broadcast_to", "squeeze", "expand_dims", "transpose", "sum", "mean", "max", "min"}
@@ -49,7 +48,7 @@ class Traced(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
         if name in ("shape", "ndim", "size", "result_type"):
-            return self.dtype if name == "result_type" else getattr(self, name)
+            return getattr(self, name.replace("result_type", "dtype"))
         if name == "clip":
             low, high = (*args[1:], kwargs.get("min"), kwargs.get("max"))[:2]
             x = args[0] if low is None else written("maximum", args[0], low)
@@ -95,10 +94,6 @@ class Program:
     leaves: list[float]
     formulas: list[str]  # functions of an op's inputs that return [value, derivative in each input]
     ops: list[tuple[int, list[int], list[int]]]  # formula, slot of each input, the inputs that a gradient flows to
-
-    def place(self, node: Node, place: int) -> int:
-        """Which of the inputs that are tensors the argument at this place is."""
-        return sum(isinstance(a, Node) for a in node.args[:place])
 
 
 def program(roots: Sequence[Node]) -> Program:

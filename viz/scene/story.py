@@ -34,18 +34,14 @@ class Story:
         computed = [c for c in order if c.role == "op" and c.op is not None]
         for c in computed:
             for place, leaf, x in inputs_of(c, scene):
-                if c not in self.at and x in self.at and len(hits := self.runs(c, place, leaf).hits(self.at[x])):
+                if c not in self.at and x in self.at and len(hits := Runs(c, place, leaf).hits(self.at[x])):
                     sizes = np.abs(np.nan_to_num(c.gradient if c.gradient is not None else c.value))
                     self.at[c] = max(map(tuple, hits.tolist()), key=lambda h: float(sizes[h]))
         for c in reversed(computed):
             for place, leaf, x in inputs_of(c, scene) if c in self.at else ():
                 if x not in self.at:
-                    gave = np.abs(np.nan_to_num(self.runs(c, place, leaf).back(self.at[c]) * x.value))
+                    gave = np.abs(np.nan_to_num(Runs(c, place, leaf).back(self.at[c]) * x.value))
                     self.at[x] = tuple(map(int, np.unravel_index(np.argmax(gave), np.shape(gave))))
-
-    def runs(self, card: Card, place: int, leaf: Any) -> Runs:
-        assert card.node is not None
-        return Runs(card.node, card.node.values, place, leaf)
 
     def element(self, card: Card, at: Sequence[Any] | None = None) -> str:
         """The name of an element: w[2,7]."""
@@ -58,39 +54,35 @@ class Story:
         assert node is not None and node.op is not None
         out = np.asarray(node.value)[at]
         start, end = f"{self.element(card)} = ", number(out)
-        inputs = [(x, self.runs(card, place, leaf)) for place, leaf, x in inputs_of(card, self.scene)]
+        inputs = [(x, Runs(card, place, leaf)) for place, leaf, x in inputs_of(card, self.scene)]
         if self.by_itself(node, [r for _, r in inputs], at) and (rule := equations(node.op)):
             put = substitute(right(rule[0].replace("-", "−")), numbers(node, at=at))
             return [start + (f"{put} = {end}" if put != end else end)]
         for x, runs in inputs:
-            hits = np.argwhere(runs.backward(at))
-            if not len(hits):
+            cells = [tuple(h) for h in np.argwhere(runs.backward(at))]
+            if not cells:
                 continue
-            cells = [tuple(h) for h in hits]
             factors, given = [runs.back(at)[h] for h in cells], [np.asarray(runs.input)[h] for h in cells]
             rest = out - np.dot(factors, given)
             last = ""
             if abs(rest) > 1e-5 * max(abs(out), 1e-3):  # a bias, perhaps
-                others = [
-                    (o, tuple(h[0])) for o, r in inputs if o is not x and len(h := np.argwhere(r.backward(at))) == 1
-                ]
-                bias = [(o, h) for o, h in others if np.isclose(np.asarray(o.value)[h], rest, 1e-4)]
+                others = [(o, np.argwhere(r.backward(at))) for o, r in inputs if o is not x]
+                single = [(o, tuple(h[0])) for o, h in others if len(h) == 1]
+                bias = [(o, h) for o, h in single if np.isclose(np.asarray(o.value)[h], rest, 1e-4)]
                 if not bias:
                     continue
                 last = f" + {self.element(*bias[0])}"
-            named = self.factor(
-                factors, [o for o, _ in inputs if o is not x], f"∂{self.element(card)}/∂{self.names[x]}"
-            )
+            unnamed = f"∂{self.element(card)}/∂{self.names[x]}"
+            named = self.factor(factors, [o for o, _ in inputs if o is not x], unnamed)
             said = f"{self.element(x, slices(cells, runs.start))}{named}{last}"
-            return told(
-                start, said, terms(given, factors) + (f" + {bracketed(number(rest))}" if last else ""), end, cells
-            )
+            written = terms(given, factors) + (f" + {bracketed(number(rest))}" if last else "")
+            return told(start, said, written, end, cells)
         return [start + end]
 
     def backward(self, card: Card, c: Contribution, equation: str) -> list[str]:
         """What the element that is followed in `c.target` gets from this closure."""
         node, e = c.node, self.at[c.target]
-        runs = self.runs(card, c.place, c.target.node)
+        runs = Runs(card, c.place, c.target.node)
         cells = [tuple(h) for h in runs.hits(e)]
         start, end = f"∂L/∂{self.element(c.target)} = ", number(np.asarray(c.gradient)[e])
         if len(cells) == 1 and equation and self.by_itself(node, [runs], cells[0]):

@@ -10,8 +10,8 @@ import numpy as np
 from tinygrad_lite.graph import Node
 from tinygrad_lite.replay import replay
 
-from .cards import Scene
-from .steps import Narrator
+from .scene.cards import Scene
+from .scene.steps import Narrator
 
 Knob: TypeAlias = tuple[str, Node, tuple[int, ...]]  # its name, the leaf, the index of an element
 MOST = 40
