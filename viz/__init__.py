@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .drawing import Drawing, Explorer, Player, draw
 from .scene.explanation import Explanation, explain
+from .watch import Watch
 
 __all__ = [
-    "Derivation", "Drawing", "Explanation", "Explorer", "Player", "derive", "draw", "explain",
+    "Derivation", "Drawing", "Explanation", "Explorer", "Player", "Watch", "derive", "draw", "explain",
     "gradient_flow", "plot_history",
 ]  # fmt: skip
 

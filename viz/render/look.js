@@ -1,20 +1,14 @@
 // A click on a card shows it large, between what it was computed from and what was computed from it.
 // Pointing at a cell lights the cells that belong to it.
-(function (id, cards, patterns, links, data) {
+(function (id, numbers, cards, patterns, links, data) {
   const box = document.getElementById(id), svg = box?.querySelector("svg");
   if (!svg) return;
   const of = Object.fromEntries(cards.map(([key, shape, sizes, blocks, ...scales]) => [key, { key, shape, sizes, blocks, scales }]));
   const count = c => c.sizes.reduce((n, m) => n * m, 1);
   let ready = null;
 
-  // float16 by bytes: all low ones, then all high ones.
   async function unpack() {
-    const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-    const all = new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer());
-    const n = all.length / 2, number = i => {
-      const h = all[i] + 256 * all[n + i], e = h >> 10 & 31, m = h & 1023, sign = h >> 15 ? -1 : 1;
-      return sign * (e === 31 ? m ? NaN : Infinity : e ? 2 ** (e - 15) * (1 + m / 1024) : m * 2 ** -24);
-    };
+    const number = await numbers(data);
     let at = 0;
     cards.forEach(([key]) => {
       const c = of[key];

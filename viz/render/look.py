@@ -15,7 +15,7 @@ from .heatmap import pool
 from .html import squeezed
 from .stepper import as_json
 
-SCRIPT = squeezed("look.js")
+SCRIPT, UNPACK = squeezed("look.js"), squeezed("numbers.js")
 NUMBERS = 60_000  # in one page
 MOST, LEAST = 4096, 64  # of one tensor
 
@@ -42,9 +42,14 @@ def script(scene: Scene, uid: str) -> str:
         )
         for r in reaches(scene, shown)
     ]
-    halves = np.concatenate([x.ravel() for x in numbers] or [np.zeros(0, np.float16)]).view(np.uint8).reshape(-1, 2)
-    data = base64.b64encode(zlib.compress(halves.T.tobytes(), 9)).decode()
-    return f'{SCRIPT}("{uid}-at",{as_json(kept)},[{",".join(patterns)}],{as_json(found)},"{data}");'
+    told = as_json(kept), f"[{','.join(patterns)}]", as_json(found), f'"{squashed(numbers)}"'
+    return f'{SCRIPT}("{uid}-at",{UNPACK},{",".join(told)});'
+
+
+def squashed(numbers: list[Any]) -> str:
+    """Arrays of float16 as numbers.js reads them."""
+    halves = np.concatenate([np.zeros(0, np.float16), *(x.ravel() for x in numbers)]).view(np.uint8).reshape(-1, 2)
+    return base64.b64encode(zlib.compress(halves.T.tobytes(), 9)).decode()
 
 
 def cut(shape: tuple[int, ...], most: int) -> tuple[list[int], list[int]]:
