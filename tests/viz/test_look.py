@@ -86,7 +86,10 @@ def test_a_maximum_was_computed_from_its_whole_window() -> None:
     out = tg.max_pool2d(var(2, 2, 4, 6), 2)
     scene = draw(out).scene
     (reach,) = reaches(scene, {card: card.shape for card in scene.cards()})
-    assert {x for x, y in pairs(reach) if y == (1, 0, 1, 2)} == {(1, 0, i, k) for i in (2, 3) for k in (4, 5)}
+    window = {(1, 0, i, k) for i in (2, 3) for k in (4, 5)}
+    assert {x for x, y in pairs(reach) if y == (1, 0, 1, 2)} == window
+    largest = max(window, key=lambda at: float(out.args[0].data[at]))
+    assert {at for at in window if reach.flows[at]} == {largest}, "its gradient goes to the largest alone"
 
 
 def test_a_dead_relu_was_computed_from_its_input_all_the_same() -> None:
@@ -94,6 +97,7 @@ def test_a_dead_relu_was_computed_from_its_input_all_the_same() -> None:
     scene = draw(out).scene
     (reach,) = reaches(scene, {card: card.shape for card in scene.cards()})
     assert pairs(reach) == {((0,), (0,)), ((1,), (1,))}
+    assert reach.flows.tolist() == [False, True], "but no gradient goes there"
 
 
 @pytest.mark.parametrize(

@@ -33,15 +33,16 @@
     return b > 1 ? high >= i * b && low < (i + 1) * b : i >= low && i <= high && (i - low) % step === 0;
   };
   const joined = (link, from, at, to, there) => link.every((p, k) => meets(range(patterns[p], from, at), there[k], to.blocks[k]));
-  // The cells of card `to` that are lit by cell `i` of card `from`.
+  // The cells of card `to` that are lit by cell `i` of card `from`, and whether a gradient goes between the two.
+  const bit = (bits, i) => !bits || atob(bits).charCodeAt(i >> 3) >> (7 - (i & 7)) & 1;
   const lit = (from, i, to) => {
-    const at = place(from, i), found = new Set();
-    links.forEach(([x, y, ahead, axes]) => {
+    const at = place(from, i), found = new Map();
+    links.forEach(([x, y, ahead, axes, flows]) => {
       const there = x === from.key && y === to.key;
       if (!there && !(y === from.key && x === to.key)) return;
       for (let j = count(to); j--;) {
         const target = place(to, j);
-        if (there === !!ahead ? joined(axes, from, at, to, target) : joined(axes, to, target, from, at)) found.add(j);
+        if (there === !!ahead ? joined(axes, from, at, to, target) : joined(axes, to, target, from, at)) found.set(j, bit(flows, there ? i : j));
       }
     });
     return found;
@@ -118,7 +119,8 @@
     ["value", "gradient"].slice(0, c.scales.length).forEach((text, n) => {
       make("button", bar, look, text).onclick = () => grids.forEach(g => g.turn(g.c.scales.length > n ? n : 0));
     });
-    const read = make("b", bar, "margin-left:8px;font-family:Menlo,monospace", "Point at a cell.");
+    const read = make("b", bar, "margin:0 18px 0 8px;font-family:Menlo,monospace", "Point at a cell.");
+    make("span", bar, "opacity:.7", "Grey: it was computed from it, but no gradient goes there.");
     const columns = make("div", panel, "display:flex;gap:26px;align-items:flex-start;margin-top:10px");
     const point = (at, i) => {
       if (at) {
@@ -127,7 +129,7 @@
       }
       grids.forEach(g => {
         const marks = new Map();
-        if (at) lit(at, i, g.c).forEach(j => marks.set(j, g.side < 0 ? "#e0007a" : dark ? "#ffd23f" : "#111"));
+        if (at) lit(at, i, g.c).forEach((flows, j) => marks.set(j, !flows ? "#8a93a6" : g.side < 0 ? "#e0007a" : dark ? "#ffd23f" : "#111"));
         if (at === g.c) marks.set(i, dark ? "#fff" : "#000");
         g.mark(marks);
       });

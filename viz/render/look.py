@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scene.cards import Scene
+from ..scene.cards import Card, Scene
 from ..scene.reach import Axis, reaches
 from .heatmap import pool
 from .html import squeezed
@@ -24,7 +24,8 @@ def script(scene: Scene, uid: str) -> str:
     """The script that shows a card of the drawing `uid` large when it is clicked on."""
     cards = [c for c in scene.cards() if c.of is None and np.asarray(c.value).dtype.kind in "fiub" and np.size(c.value)]
     most = max(LEAST, min(MOST, NUMBERS // max(1, sum(1 + (c.gradient is not None) for c in cards))))
-    kept, shown = [], {}
+    kept: list[tuple[Any, ...]] = []
+    shown: dict[Card, tuple[int, ...]] = {}
     numbers: list[Any] = []
     for card in cards:
         sizes, blocks = cut(card.shape, most)
@@ -33,15 +34,13 @@ def script(scene: Scene, uid: str) -> str:
         kept.append((card.key, card.shape, sizes, blocks, *(scale for _, scale in parts)))
         shown[card] = tuple(min(n, m * b) for n, m, b in zip(card.shape, sizes, blocks))
     patterns: dict[str, int] = {}
-    found = [
-        (
-            r.input.key,
-            r.output.key,
-            int(r.forward),
-            [patterns.setdefault(as_json(brief(axis)), len(patterns)) for axis in r.axes],
-        )
-        for r in reaches(scene, shown)
-    ]
+    exact = {card for card, entry in zip(shown, kept) if max(entry[3], default=1) == 1}
+    found = []
+    for r in reaches(scene, shown):
+        axes = [patterns.setdefault(as_json(brief(axis)), len(patterns)) for axis in r.axes]
+        flows = r.flows[tuple(map(slice, shown[r.input]))]
+        bits = base64.b64encode(np.packbits(flows).tobytes()).decode() if r.input in exact and not flows.all() else ""
+        found.append((r.input.key, r.output.key, int(r.forward), axes, bits))
     told = as_json(kept), f"[{','.join(patterns)}]", as_json(found), f'"{squashed(numbers)}"'
     return f'{SCRIPT}("{uid}-at",{UNPACK},{",".join(told)});'
 

@@ -9,9 +9,8 @@ each axis is enough, and a few more to check.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -27,17 +26,18 @@ LONG = 48  # places along an axis that are all tried
 WORK = 24_000_000  # elements that the probes of one input may compute
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(NamedTuple):
     """Which elements of an op's input and of its output belong together.
 
-    `axes` has one pattern for each axis of the output, by places in the input; if not `forward`, the reverse.
+    `axes` has one pattern for each axis of the output, by places in the input; if not `forward`, the reverse. `flows`
+    says to which elements of the input a gradient goes: not where relu is 0, say, or to less than the maximum.
     """
 
     input: Card
     output: Card
     forward: bool
     axes: list[Axis]
+    flows: Any
 
 
 def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]:
@@ -52,11 +52,11 @@ def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]
         for place, leaf, x in inputs:
             runs = Runs(card, place, leaf, values)
             one, other = (tuple(map(min, shown[c], shape)) for c, shape in ((x, runs.start), (card, runs.goal)))
-            axes = pattern(runs.forward, runs.start, runs.goal, one)
-            if axes is not None:
-                yield Reach(x, card, True, axes)
+            flows = np.asarray(runs.through(np.linspace(0.5, 1, runs.gradient.size).reshape(runs.goal)) != 0)
+            if (axes := pattern(runs.forward, runs.start, runs.goal, one)) is not None:
+                yield Reach(x, card, True, axes, flows)
             elif (axes := pattern(runs.backward, runs.goal, runs.start, other)) is not None:
-                yield Reach(x, card, False, axes)
+                yield Reach(x, card, False, axes, flows)
 
 
 def inputs_of(card: Card, scene: Scene) -> Iterator[tuple[int, Any, Card]]:
@@ -122,8 +122,12 @@ class Runs:
         """What comes to the input if the gradient is g in one element and 0 elsewhere."""
         whole = self.gradient.copy()
         whole[at] = g
+        return self.through(whole)
+
+    def through(self, g: Any) -> Any:
+        """What comes to the input, where g is the gradient of the result."""
         x, closure = self.values[self.place], self.closures[self.place]
-        gx = fit(closure(whole[()]), x) if closure is not None else np.zeros(np.shape(x))
+        gx = fit(closure(g[()]), x) if closure is not None else np.zeros(np.shape(x))
         return gx if self.view is None else fit(next(filter(None, self.view.closures))(gx), self.input)
 
 
