@@ -16,8 +16,7 @@ from .html import squeezed
 from .stepper import as_json
 
 SCRIPT, UNPACK = squeezed("look.js"), squeezed("numbers.js")
-NUMBERS = 60_000  # in one page
-MOST, LEAST = 4096, 64  # of one tensor
+NUMBERS, MOST, LEAST = 60_000, 4096, 64  # numbers in one page, and of one tensor
 
 
 def script(scene: Scene, uid: str) -> str:

@@ -46,7 +46,8 @@ def reaches(scene: Scene, shown: dict[Card, tuple[int, ...]]) -> Iterator[Reach]
         node = card.node
         if node is None or node.op is None or card.role != "op":
             continue
-        inputs = [(place, leaf, x) for place, leaf, x in inputs_of(card, scene) if x in shown]
+        limit = WORK // 10 - np.size(card.value)
+        inputs = [i for i in inputs_of(card, scene) if i[2] in shown and np.size(i[2].value) < limit]
         batched = [shown[x][0] for x in (card, *(x for _, _, x in inputs)) if x.shape and x.shape[:1] == card.shape[:1]]
         values = first_samples(node, max(batched, default=1))
         for place, leaf, x in inputs:
