@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tinygrad_lite.graph import Node
-from tinygrad_lite.replay import replay
+from tinygrad_lite.replay import computed, replay
 
 from .scene.cards import Scene
 from .scene.steps import Narrator
@@ -23,7 +23,10 @@ def knobs(scene: Scene, elements: Mapping[Any, Any]) -> list[Knob]:
     Raises:
         ValueError: there is none, or a chosen tensor is not in the graph, or holds no such element.
     """
-    names = {card.node: name for card, name in Narrator(scene, True).names.items() if card.op is None}
+    shown = {card.node: name for card, name in Narrator(scene, True).names.items()}
+    given = (a for node in computed(list(scene.roots), {}) for a in node.args if isinstance(a, Node) and a.op is None)
+    leaves = dict.fromkeys([*given, *(root for root in scene.roots if root.op is None)])  # some in folded cards
+    names = {x: shown.get(x) or x.name or f"leaf {i}" for i, x in enumerate(leaves) if x in shown or x.requires_grad}
     found: list[Knob] = []
     for node, index in elements.items():
         index = tuple(np.atleast_1d(index).tolist())
@@ -32,8 +35,8 @@ def knobs(scene: Scene, elements: Mapping[Any, Any]) -> list[Knob]:
             known = ", ".join(names.values())
             raise ValueError(f"explore: {index} is no element of a leaf of this graph; its leaves are {known}")
         found.append((f"{names[node]}[{','.join(map(str, index))}]", node, index))
-    leaves = [x for x in names if x is not None and np.shape(x.value) == () and np.asarray(x.value).dtype.kind == "f"]
-    found += [(names[x], x, ()) for x in sorted(leaves, key=lambda x: not x.requires_grad)]
+    scalars = [x for x in names if np.shape(x.value) == () and np.asarray(x.value).dtype.kind == "f"]
+    found += [(names[x], x, ()) for x in sorted(scalars, key=lambda x: not x.requires_grad)]
     if not found:
         raise ValueError("explore: no leaf of this graph is a scalar: choose an element, explore({w: (0, 1)})")
     return found[:MOST]

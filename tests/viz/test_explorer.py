@@ -176,6 +176,18 @@ def test_in_a_notebook_the_kernel_moves_a_chosen_element_of_a_tensor() -> None:
     assert {"application/vnd.jupyter.widget-view+json", "text/html", "image/svg+xml", "text/plain"} <= set(shown)
 
 
+def test_leaves_in_folded_cards_have_sliders_too() -> None:
+    x: Any = variable(0.5)
+    weights = [variable(0.1 * i) for i in range(300)]
+    for w in weights:
+        x = np.tanh(x * w + 0.3)
+    made = draw(x, engine="layered", max_nodes=10).explore()
+    assert len(made.knobs) == 40 and made.knobs[1][0] == "leaf 1"
+    assert len(made.html()) < 100_000
+    told = made.answer([float(np.asarray(node.value)) for _, node, _ in made.knobs])
+    assert as_number(told["line"].removeprefix("L = ")) == pytest.approx(x.item(), rel=1e-3)
+
+
 def test_what_can_have_no_slider_is_refused() -> None:
     w, _, loss = layer()
     for elements in ({w: (3, 0)}, {w: 1}, {variable(np.ones(2)): 0}):

@@ -142,7 +142,7 @@
       if (head) make("div", column, "opacity:.7;margin-bottom:4px", head);
       keys.forEach(k => {
         const x = of[k], whole = x.sizes.every((n, i) => n * x.blocks[i] >= x.shape[i]), pooled = x.blocks.some(b => b > 1);
-        make("b", column, "display:block", title(k));
+        make("b", column, "display:block;cursor:pointer", title(k)).onclick = () => open(k);
         if (!side) make("div", column, "white-space:pre-wrap;max-width:520px;opacity:.8", lines(k).slice(1).join("\n"));
         const g = grid(x, column, side ? third : wide - 2 * third, side ? Math.max(90, innerHeight * .78 / keys.length - 46) : innerHeight * .55, point);
         g.side = side;

@@ -68,7 +68,7 @@ def build(
 
     def again(changed: Mapping[Node, Any]) -> tuple[Scene, dict[Node, Node]]:
         named = {card.node: card.path for card in cards if card.node is not None}
-        new = dict(zip((*roots, *named), replay([*roots, *named], changed)))
+        new = dict(zip(asked := [*roots, *named, *changed], replay(asked, changed)))
         of_new = names | {new[node]: name for node, name in named.items()}
         return build([new[root] for root in roots], of_new, title, values, grads, depth, max_nodes), new
 
