@@ -94,7 +94,7 @@ def test_values_and_gradients_are_the_engines_for_200_random_graphs(tmp_path: Pa
         for state, end, of in ((states[0], root, {c: c for c in news}), (states[1], again[0], news)):
             gradients = known(end)
             for card in made.drawing.scene.cards():
-                node = of[card.node]
+                node: Any = of[card.node]
                 assert as_number(state[0][str(card.key)]) == pytest.approx(float(node.data), rel=6e-4, abs=1e-12)
                 if node in gradients:
                     g = float(gradients[node])

@@ -71,7 +71,7 @@ def test_cells_that_belong_together_are_those_that_a_one_hot_gradient_reaches(na
     found = list(reaches(scene, shown))
     last = [r for r in found if r.output.node is out]
     assert last, "the pattern was found"
-    before = last[0].input.node
+    before: Any = last[0].input.node
     together = set().union(*(pairs(r) for r in last))
     true = set()
     for at in np.ndindex(*out.shape):

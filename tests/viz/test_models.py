@@ -21,19 +21,19 @@ from .faults import FAULTS
 from .test_svg import whole
 
 
-def neuron() -> Tensor:
+def neuron() -> Any:
     x1, x2 = Tensor(2.0, name="x1"), Tensor(0.5, name="x2")
     w1, w2, b = (variable(v, n) for v, n in ((-3.0, "w1"), (1.0, "w2"), (6.88, "b")))
     return np.tanh(x1 * w1 + x2 * w2 + b)
 
 
-def mlp() -> Tensor:
+def mlp() -> Any:
     net = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 10))
     x, y = batch(8)
     return tg.cross_entropy(net(x.reshape(8, -1)), y)
 
 
-def lenet() -> Tensor:
+def lenet() -> Any:
     net = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
@@ -42,7 +42,7 @@ def lenet() -> Tensor:
     return tg.cross_entropy(net(Tensor(x, name="images")), np.arange(4))
 
 
-def resnet() -> Tensor:
+def resnet() -> Any:
     net = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1), *(Residual(4) for _ in range(8)), nn.Flatten(), nn.Linear(256, 10)
     )
@@ -50,7 +50,7 @@ def resnet() -> Tensor:
     return tg.cross_entropy(net(x), y)
 
 
-def lstm_cell() -> Tensor:
+def lstm_cell() -> Any:
     cell, read = nn.LSTMCell(3, 5), nn.Linear(5, 1)
     rng = np.random.default_rng(0)
     h, c = Tensor(np.zeros((2, 5))), Tensor(np.zeros((2, 5)))
@@ -59,7 +59,7 @@ def lstm_cell() -> Tensor:
     return np.mean(read(h) ** 2)
 
 
-def lstm_by_hand() -> Tensor:
+def lstm_by_hand() -> Any:
     rng = np.random.default_rng(0)
     w, u, b = (variable(rng.normal(size=shape) / 3, n) for shape, n in (((3, 20), "w"), ((5, 20), "u"), (20, "b")))
     h, c = Tensor(np.zeros((2, 5))), Tensor(np.zeros((2, 5)))
@@ -70,7 +70,7 @@ def lstm_by_hand() -> Tensor:
     return np.sum(h**2)
 
 
-def gpt() -> Tensor:
+def gpt() -> Any:
     tokens = np.random.default_rng(0).integers(0, 30, (1, 12))
     return tg.cross_entropy(Transformer(12)(tokens).reshape(12, 30), tokens[0])
 
@@ -96,12 +96,12 @@ class UNet(nn.Module):
         return self.last(x)
 
 
-def unet() -> Tensor:
+def unet() -> Any:
     x, _ = batch(2)
     return np.mean((UNet()(x) - x) ** 2)
 
 
-def gradient_penalty() -> Tensor:
+def gradient_penalty() -> Any:
     rng = np.random.default_rng(0)
     w, v = variable(rng.normal(size=(4, 6)), "w"), variable(rng.normal(size=(6, 1)), "v")
     x = variable(rng.normal(size=(3, 4)), "x")
@@ -111,7 +111,7 @@ def gradient_penalty() -> Tensor:
     return out + np.sum((np.sqrt(np.sum(x.grad**2, axis=1)) - 1) ** 2)
 
 
-def scalar_mlp() -> Tensor:
+def scalar_mlp() -> Any:
     """micrograd's MLP of scalars, on two samples."""
     rng = np.random.default_rng(0)
     total: Any = 0.0
@@ -122,10 +122,10 @@ def scalar_mlp() -> Tensor:
         for layer in layers:
             xs = [np.tanh(sum((w * x for w, x in zip(row, xs)), row[-1])) for row in layer]
         total = total + (xs[0] - 1) ** 2
-    return total  # type: ignore[no-any-return]
+    return total
 
 
-MODELS: dict[str, Callable[[], Tensor]] = {
+MODELS: dict[str, Callable[[], Any]] = {
     f.__name__: f
     for f in (neuron, mlp, lenet, resnet, lstm_cell, lstm_by_hand, gpt, unet, gradient_penalty, scalar_mlp)
 } | {"a hundred thousand": lambda: chain(100_000), "a tangle of 5,000": lambda: tangle(5000)}
@@ -171,7 +171,8 @@ def leaves_without_a_way(drawing: Drawing) -> list[str]:
     """The leaves from which no edges lead to an output."""
     scene = drawing.scene
     goes: dict[Any, list[Any]] = {}
-    for edge in (*scene.edges, *scene.loops):
+    joined: list[Any] = [*scene.edges, *scene.loops]
+    for edge in joined:
         goes.setdefault(edge.source, []).append(edge.target)
     for card in scene.cards():
         for dock in card.docks:

@@ -118,7 +118,7 @@ def test_what_is_no_element_is_refused() -> None:
     x, _, _, loss = layer()
     for element in ((x, (4, 0)), (x, 1), (variable(1.0), ())):
         with pytest.raises(ValueError, match=r"play: element=\(.*\) is no element of a tensor"):
-            draw(loss).play(element=element)  # type: ignore[arg-type]
+            draw(loss).play(element=element)
 
 
 def test_an_element_of_a_gradient_that_comes_in_two_parts() -> None:

@@ -54,8 +54,8 @@ def test_memory_is_bounded() -> None:
     assert len(watch.samples) <= SAMPLES and len(watch.curves["loss"]) <= 1000
     steps = [step for step, _ in watch.samples]
     assert steps[0] == 0 and steps[-1] > 2000 and set(np.diff(steps)) <= {watch.every // 2, watch.every}
-    picture, some = small(np.zeros((64, 6, 28, 28))) or (None, None)
-    assert picture is not None and picture.size <= 100 and some.size <= 1100
+    picture, some = small(np.zeros((64, 6, 28, 28))) or (np.ones(0), np.ones(0))
+    assert 0 < picture.size <= 100 and some.size <= 1100
     assert picture.base is None and some.base is None, "copies: the arrays themselves are let go"
 
 
@@ -78,7 +78,9 @@ def test_it_costs_less_than_a_fiftieth_of_a_lenet_step() -> None:
     )  # fmt: skip
     x, y = np.random.default_rng(0).random((64, 1, 28, 28), np.float32), np.arange(64) % 10
     watch = Watch(net)
-    took, cost, between = [], [], []
+    took: list[float] = []
+    cost: list[float] = []
+    between: list[float] = []
     for _ in range(6):
         start = time.perf_counter()
         loss = tg.cross_entropy(net(Tensor(x)), y)
