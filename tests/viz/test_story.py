@@ -91,7 +91,7 @@ def story(narrator: Narrator, x: Tensor, at: tuple[int, ...]) -> Story:
 @pytest.mark.parametrize("name", ["conv2d", "max_pool2d", "relu", "avg_pool2d", "@"])
 def test_sums_of_slices_are_true(name: str) -> None:
     drawing = draw(convnet(), engine="layered")
-    card = next(c for c in drawing.scene.cards() if c.pill == name)
+    card: Any = next(c for c in drawing.scene.cards() if c.pill == name)
     at = tuple(n // 2 for n in card.shape)
     player = drawing.play(element=(card.node, at))
     assert true_sums(player) > 9
@@ -100,7 +100,7 @@ def test_sums_of_slices_are_true(name: str) -> None:
 
 def test_sums_in_a_transformer() -> None:
     drawing = draw(transformer(1), engine="layered")
-    card = next(c for c in drawing.scene.cards() if c.pill == "softmax")
+    card: Any = next(c for c in drawing.scene.cards() if c.pill == "softmax")
     assert true_sums(drawing.play(element=(card.node, (1, 2, 5, 3)))) > 40
 
 
