@@ -156,3 +156,23 @@ def test_pointing_at_a_cell_of_a_product_lights_its_row_and_its_column(tmp_path:
                            [2, 2, 1], [3, 0, 0]]  # fmt: skip
     assert f"y @[2,1] = {y.data[2, 1]:.3g}".replace("-", "−") in told
     assert "out = x @ w" in told and "computed from" in told and "goes into" in told
+
+
+@needs_chromium
+def test_where_cells_are_too_small_for_numbers_a_lens_shows_them(tmp_path: Path) -> None:
+    x = variable(np.arange(900.0).reshape(30, 30), "x")
+    script = """
+    const told = [];
+    CanvasRenderingContext2D.prototype.fillText = text => told.push(text);
+    const card = [...document.querySelectorAll(".c")].find(c => c.textContent.startsWith("x"));
+    card.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
+    await new Promise(done => setTimeout(done, 600));
+    const it = document.querySelector("canvas"), before = told.length;
+    it.onmousemove({offsetX: it.width * 10.5 / 30, offsetY: it.height * 20.5 / 30});
+    const shown = [...told];
+    it.onmouseleave();
+    return [before, shown, told.length - shown.length];
+    """
+    before, shown, after = ask(draw(np.sum(x * x), engine="layered").html(), script, tmp_path)
+    assert before == after == 0
+    assert [float(text) for text in shown] == [30 * r + k for r in range(18, 23) for k in range(8, 13)]

@@ -58,7 +58,7 @@
   };
   function grid(c, into, wide, high, point) {
     const [h, w] = [1, 1, ...c.sizes].slice(-2), tiles = count(c) / (h * w), canvas = make("canvas", into, "display:block;margin:4px 0 8px;cursor:crosshair");
-    let which = 0, marked = new Map(), cell, across;
+    let which = 0, marked = new Map(), near = null, cell, across;
     for (cell of [46, 32, 22, 15, 10, 7, 5, 3]) {
       across = Math.max(1, Math.min(tiles, Math.floor((wide + 4) / (w * cell + 4))));
       if (w * cell <= wide && Math.ceil(tiles / across) * (h * cell + 4) <= high) break;
@@ -75,13 +75,16 @@
       draw.clearRect(0, 0, canvas.width, canvas.height);
       draw.font = (cell > 40 ? 12 : 10) + "px Arial,sans-serif";
       draw.textAlign = "center";
-      map.forEach((x, i) => {
-        const [left, top] = corner(i), part = Math.min(1, Math.abs(x) / most) ** .8, s = cell - (cell > 5);
-        const [r, g, b] = (which ? ["112,48,168", "0,130,84"] : ["0,90,190", "222,96,0"])[+(x >= 0)].split(",");
-        draw.fillStyle = Number.isFinite(x) ? `rgba(${r},${g},${b},${part})` : "#ff00dc";
+      const one = (x, left, top, cell) => {
+        const part = Math.min(1, Math.abs(x) / most) ** .8, s = cell - (cell > 5);
+        draw.fillStyle = Number.isFinite(x) ? `rgba(${(which ? ["112,48,168", "0,130,84"] : ["0,90,190", "222,96,0"])[+(x >= 0)]},${part})` : "#ff00dc";
         draw.fillRect(left, top, s, s);
         if (cell > 5) { draw.strokeStyle = "#8a93a640"; draw.strokeRect(left + .5, top + .5, s - 1, s - 1); }
         if (cell > 30) { draw.fillStyle = dark || part > .55 ? "#fff" : "#1b2130"; draw.fillText(said(x), left + s / 2, top + s / 2 + 4, s - 2); }
+      };
+      map.forEach((x, i) => {
+        const [left, top] = corner(i), s = cell - (cell > 5);
+        one(x, left, top, cell);
         if (marked.has(i)) {
           draw.strokeStyle = marked.get(i);
           draw.lineWidth = 2;
@@ -89,6 +92,15 @@
           draw.lineWidth = 1;
         }
       });
+      if (near === null || cell > 30) return;
+      // A lens: the numbers around the cell that is pointed at.
+      const r = Math.floor(near / w) % h, k = near % w, high = Math.min(h, 5), long = Math.min(w, 5), top = Math.max(0, Math.min(h - high, r - 2)), left = Math.max(0, Math.min(w - long, k - 2));
+      const [x, y] = corner(near), at = [x + cell + 6 + 38 * long > canvas.width ? Math.max(0, x - 6 - 38 * long) : x + cell + 6, Math.max(0, Math.min(canvas.height - 38 * high, y - 76))];
+      draw.fillStyle = dark ? "#0d1117" : "#fff";
+      draw.fillRect(at[0] - 2, at[1] - 2, 38 * long + 4, 38 * high + 4);
+      for (let i = 0; i < high; i++) for (let j = 0; j < long; j++) one(map[near - k + left + j + (top + i - r) * w], at[0] + 38 * j, at[1] + 38 * i, 38);
+      draw.strokeStyle = dark ? "#fff" : "#000";
+      draw.strokeRect(at[0] + 38 * (k - left) + .5, at[1] + 38 * (r - top) + .5, 36, 36);
     }
     canvas.onmousemove = e => {
       const x = e.offsetX, y = e.offsetY, wide = w * cell + 4, tall = h * cell + 4;
@@ -96,7 +108,7 @@
       if (tile < tiles && r < h && k < w) point(c, (tile * h + r) * w + k);
     };
     canvas.onmouseleave = () => point(null);
-    const own = { c, canvas, mark: m => { marked = m; paint(); }, turn: n => { which = n; paint(); } };
+    const own = { c, canvas, mark: (m, i = null) => { marked = m; near = i; paint(); }, turn: n => { which = n; paint(); } };
     return own;
   }
 
@@ -131,7 +143,7 @@
         const marks = new Map();
         if (at) lit(at, i, g.c).forEach((flows, j) => marks.set(j, !flows ? "#8a93a6" : g.side < 0 ? "#e0007a" : dark ? "#ffd23f" : "#111"));
         if (at === g.c) marks.set(i, dark ? "#fff" : "#000");
-        g.mark(marks);
+        g.mark(marks, at === g.c ? i : null);
       });
     };
     const near = side => [...new Set(links.filter(l => l[side] === +key).map(l => l[1 - side]))];

@@ -58,6 +58,15 @@
     });
     return canvas.toDataURL();
   }
+  const write = (text, said) => { // what is wider than its card is set closer
+    const most = text.parentNode.querySelector(":scope > rect").width.baseVal.value - 8;
+    text.textContent = said;
+    text.removeAttribute("textLength");
+    if (text.getComputedTextLength() > most) {
+      text.setAttribute("textLength", most);
+      text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    }
+  };
   async function show(which) {
     const number = await ready, [step, held] = samples[which];
     let from = starts[which];
@@ -69,9 +78,9 @@
       if (key > 0 && image) {
         image.setAttribute("preserveAspectRatio", "none");
         image.setAttribute("href", picture(key, scale, number, from));
-      } else if (key > 0 && text) text.textContent = said(number(from) * scale);
+      } else if (key > 0 && text) write(text, said(number(from) * scale));
       const range = card.querySelector(".range");
-      if (key > 0 && range && counts.length) range.textContent = [low, high].map(x => said(+x.toPrecision(2))).join(" … ");
+      if (key > 0 && range && counts.length) write(range, [low, high].map(x => said(+x.toPrecision(2))).join(" … "));
       from += size(key);
       if (!counts.length) return;
       const part = make("div", bars), most = Math.max(...counts), name = [...card.querySelectorAll(".name, .pill text")].map(t => t.textContent).join(" ");
