@@ -29,7 +29,7 @@ RANK = {name: i for i, row in enumerate(ROWS) for name in row.split()}
 PLUG_INS = {"tinygrad_lite.kernels", "tinygrad_lite.kernels.onednn"}
 OPTIONAL = (
     "IPython", "PIL", "cupy", "dask", "distributed", "graphviz", "graphviz_pure", "matplotlib", "safetensors", "scipy",
-    "sympy", "cairosvg", "sklearn", "threadpoolctl", "tqdm",
+    "sympy", "sklearn", "threadpoolctl", "tqdm", "typst",
 )  # fmt: skip
 
 

@@ -7,11 +7,13 @@ Inside are three rooms, each of which imports only those before it: `scene` (wha
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .drawing import Drawing, Player, draw
+from .drawing import Drawing, Explorer, Player, draw
 from .scene.explanation import Explanation, explain
+from .watch import Watch
 
 __all__ = [
-    "Derivation", "Drawing", "Explanation", "Player", "derive", "draw", "explain", "gradient_flow", "plot_history",
+    "Derivation", "Drawing", "Explanation", "Explorer", "Player", "Watch", "derive", "draw", "explain",
+    "gradient_flow", "plot_history",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

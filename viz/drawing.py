@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +21,18 @@ from .layout import dot
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
-from .render import animation, html, stepper, svg
+from .render import animation, explorer, html, look, stepper, svg
 from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
 from .scene.cards import Scene
-from .scene.formatting import printable, shortened
+from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
-from .scene.steps import Step, steps
+from .scene.recorded import walk_back
+from .scene.scalars import Program, program
+from .scene.steps import steps
+from .sliders import changed, difference, knobs
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
@@ -140,10 +145,62 @@ def named_tensors(path: str, what: Any) -> Iterator[tuple[str, Node]]:
             yield from named_tensors(f"{path}[{i}]" if path else "", item)
 
 
-class Drawing:
+class OnPage:
+    """What a drawing, a player and an explorer share: a page, files, and what a notebook shows."""
+
+    drawing: Drawing
+    whole = True  # all frames are open at first
+
+    def script(self, uid: str) -> str:
+        """The script that belongs to the drawing `uid` on its page."""
+        raise NotImplementedError
+
+    def html(self) -> str:
+        """A whole page, which needs nothing else."""
+        uid = html.unique()
+        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), self.whole)
+
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        """What makes a file with each ending."""
+        return {".html": self.html}
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write a file in the format of its ending.
+
+        A drawing: .svg, .html, .gv (or .dot), .txt, and with typst installed .png and .pdf. A player: .html, or .svg,
+        which plays by itself. An explorer of a graph of scalars: .html.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: unknown ending; an explorer of a graph that the page itself can't compute.
+            RuntimeError: .png or .pdf, and typst is not installed.
+        """
+        path, writers = Path(path), self.writers()
+        ending = path.suffix.lower()
+        if ending not in writers:
+            written = f"{type(self).__name__.lower()} as {ending or 'a file without an ending'}"
+            raise ValueError(f"save: cannot write this {written}; endings are {' '.join(writers)}")
+        made = writers[ending]()
+        path.write_bytes(made if isinstance(made, bytes) else made.encode())
+        return path
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.drawing.description}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        uid, drawing = html.unique(), self.drawing
+        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), self.whole)
+
+
+class Drawing(OnPage):
     """A drawing of a graph. Shows itself in a notebook; `print` it for a text tree."""
 
+    whole = False
+
     def __init__(self, scene: Scene, values: bool, direction: str, theme: str, engine: str) -> None:
+        self.drawing = self
         self.scene = scene
         self.theme = theme
         self.values = values
@@ -161,10 +218,9 @@ class Drawing:
         """The picture as SVG."""
         return svg.render(self.scene, self.faces, self.layout, theme or self.theme, uid)
 
-    def html(self) -> str:
-        """The picture as a whole page, with tooltips."""
-        uid = html.unique()
-        return html.page(self.svg(uid=uid), uid, self.description)
+    def script(self, uid: str) -> str:
+        """The script that shows a card large; "" if the drawing shows no values."""
+        return look.script(self.scene, uid) if self.values else ""
 
     @property
     def description(self) -> str:
@@ -181,84 +237,70 @@ class Drawing:
         """The graph in DOT, Graphviz's language."""
         return str(self.digraph.source)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing in the format of the file's ending.
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        paper = "light" if self.theme == "auto" else self.theme
+        return {
+            ".svg": self.svg, ".html": self.html, ".gv": lambda: self.source, ".dot": lambda: self.source,
+            ".txt": lambda: f"{self}\n", ".png": lambda: converted(self.svg(paper), "png"),
+            ".pdf": lambda: converted(self.svg(paper), "pdf"),
+        }  # fmt: skip
 
-        The endings are .svg, .html, .gv (or .dot), .txt, and with a converter installed .png and .pdf.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: unknown ending.
-            RuntimeError: no converter for .png or .pdf is installed.
-        """
-        path = Path(path)
-        ending = path.suffix.lower()
-        if ending in (".png", ".pdf"):
-            picture = self.svg("light" if self.theme == "auto" else None)
-            # Without a page there is no width to fit, and cairosvg takes a height of "auto" for 0.
-            path.write_bytes(converted(picture.replace(svg.FITTED, "", 1), ending[1:]))
-            return path
-        writers: dict[str, Callable[[], str]] = {
-            ".svg": self.svg,
-            ".html": self.html,
-            ".gv": lambda: self.source,
-            ".dot": lambda: self.source,
-            ".txt": lambda: f"{self}\n",
-        }
-        if ending not in writers:
-            raise ValueError(
-                f"save: cannot write {ending or 'a file without an ending'}; "
-                "endings are .svg .html .gv .dot .txt .png .pdf"
-            )
-        path.write_text(writers[ending](), encoding="utf-8")
-        return path
-
-    def play(self, quiz: bool = False) -> Player:
+    def play(self, quiz: bool = False, element: tuple[Tensor, Any] | None = None) -> Player:
         """The drawing step by step: forward, then backward, one closure at a time.
 
-        With `quiz`, the gradient of a scalar is hidden until the reader has typed it, or asks to see it.
+        Args:
+            quiz: hide the gradient of a scalar until the reader has typed it, or asks to see it.
+            element: a tensor and an index, `(x, (2, 7))`. Each step then tells that element's story in its own numbers:
+                the sums that it went into, and the sum of its gradient.
+
+        Raises:
+            ValueError: `element` is no element of a tensor with a card of its own.
         """
+        chosen = None if element is None else (element[0], tuple(np.atleast_1d(element[1]).tolist()))
+        return Player(self.beside_a_panel(), quiz, chosen)
+
+    def explore(self, elements: Mapping[Tensor, Any] | None = None) -> Explorer:
+        """The drawing with sliders: values and gradients follow as you move one, and each slider has ∂ beside its
+        central difference.
+
+        Of a graph of scalars the page itself computes everything, in a notebook or saved, and each edge shows its
+        local derivative. Of other graphs the notebook's kernel does, which needs anywidget.
+
+        Args:
+            elements: for leaves that are not scalar, an index of one element: `{w: (0, 2)}`. It gets a slider too.
+
+        Raises:
+            ValueError: nothing in the graph can have a slider.
+        """
+        return Explorer(self.beside_a_panel(), dict(elements or {}))
+
+    def beside_a_panel(self) -> Drawing:
+        """The same drawing, not wrapped: the panel stands beside it, and it scrolls to what matters."""
         direction = self._direction
-        if direction == "auto":  # not wrapped: the panel stands beside the drawing, which scrolls to what fires
-            direction = "LR" if self.layout.direction == "LR" and not self.layout.wrapped else "TB"
-        return Player(Drawing(self.scene, self.values, direction, self.theme, self._engine), quiz)
+        if direction == "auto":
+            direction = "LR" if self.layout.direction == "LR" and not self.layout.wraps else "TB"
+        return Drawing(self.scene, self.values, direction, self.theme, self._engine)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
 
-    def __repr__(self) -> str:
-        return f"<Drawing {self.description}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        uid = html.unique()
-        return html.bundle(self.svg(uid=uid), uid, self.description, str(self))
-
-
-class Player:
+class Player(OnPage):
     """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
 
     Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
     """
 
-    def __init__(self, drawing: Drawing, quiz: bool = False) -> None:
+    def __init__(
+        self, drawing: Drawing, quiz: bool = False, element: tuple[Node, tuple[int, ...]] | None = None
+    ) -> None:
         self.drawing = drawing
         self.quiz = quiz
-
-    @cached_property
-    def steps(self) -> list[Step]:
-        """What happens in each step."""
-        return steps(self.drawing.scene, self.drawing.values)
+        self.steps = steps(drawing.scene, drawing.values, element)  # what happens in each of them
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""
         return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
-
-    def html(self) -> str:
-        """The player as a whole page."""
-        uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid))
 
     def svg(self, theme: str | None = None) -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
@@ -266,21 +308,8 @@ class Player:
         theme = theme or drawing.theme
         return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write an .html file with the player, or an animated .svg; neither needs anything else.
-
-        Returns:
-            The path.
-
-        Raises:
-            ValueError: another ending.
-        """
-        path = Path(path)
-        writers = {".html": self.html, ".svg": self.svg}
-        if path.suffix.lower() not in writers:
-            raise ValueError(f"save: a player is an .html or .svg file, not {path.suffix or 'one without an ending'}")
-        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
-        return path
+    def writers(self) -> dict[str, Callable[[], str | bytes]]:
+        return {".html": self.html, ".svg": self.svg}
 
     def __str__(self) -> str:
         return "\n".join(line for step in self.steps for line in stepper.as_text(step))
@@ -288,6 +317,51 @@ class Player:
     def __repr__(self) -> str:
         return f"<Player {self.drawing.description}: {len(self.steps)} steps>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        uid, drawing = html.unique(), self.drawing
-        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid))
+
+class Explorer(OnPage):
+    """A drawing with sliders. Shows itself in a notebook; of a graph of scalars, `.save("page.html")` writes it."""
+
+    def __init__(self, drawing: Drawing, elements: dict[Tensor, Any]) -> None:
+        self.drawing = drawing
+        self.knobs = knobs(drawing.scene, elements)
+        self.program: Program | None = None
+        self.refused = "a chosen element of a tensor"
+        if not elements:
+            try:
+                self.program = program(drawing.scene.roots)
+            except TypeError as error:
+                self.refused = str(error)
+
+    def script(self, uid: str) -> str:
+        """The script that makes an explorer of the drawing `uid`."""
+        if self.program is None:
+            raise ValueError(f"explore: a page by itself can't compute {self.refused}; show it in a notebook")
+        wide = self.drawing.layout.direction == "LR"
+        return explorer.script(self.drawing.scene, self.program, self.knobs, uid, wide)
+
+    def answer(self, now: list[float]) -> dict[str, Any]:
+        """The drawing's SVG for these numbers, what the end is, and for each slider ∂ and its central difference."""
+        drawing, scene = self.drawing, self.drawing.scene
+        new, nodes = scene.again(changed(self.knobs, now))
+        gradients = dict(walk_back(new.roots))
+        found = []
+        for i, (_, node, index) in enumerate(self.knobs):
+            g = gradients.get(nodes[node])
+            by_difference = number(difference(scene, self.knobs, now, i))
+            found.append(("—" if g is None else number(np.asarray(g)[index]), by_difference))
+        end = " + ".join(number_or_text(root.value) for root in new.roots if np.size(root.value) == 1)
+        redrawn = Drawing(new, drawing.values, drawing.layout.direction, drawing.theme, drawing._engine)
+        return {"svg": redrawn.svg(uid=html.unique()), "line": f"L = {end}", "found": found}
+
+    def __str__(self) -> str:
+        return str(self.drawing)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        if self.program is not None:
+            return super()._repr_mimebundle_()
+        shown = self.drawing._repr_mimebundle_()
+        if find_spec("anywidget"):
+            sliders = import_module(".render.widget", __package__)
+            first = [(name, float(np.asarray(node.value)[index])) for name, node, index in self.knobs]
+            shown |= sliders.Sliders(first, self.answer)._repr_mimebundle_()[0]
+        return shown

@@ -39,10 +39,13 @@ def run(page: Path, *flags: str, dark: bool = False) -> bytes:
 def ask(
     html: str, script: str, folder: Path, *flags: str, dark: bool = False, size: tuple[int, int] = (1200, 900)
 ) -> Any:
-    """What `script` (the body of a function) returns once the page is loaded."""
+    """What `script` (the body of an async function) returns once the page is loaded. It has five seconds."""
     page = folder / "asked.html"
+    flags = (*flags, "--virtual-time-budget=5000") if "await" in script else flags
     answer = (
-        "<script>addEventListener('load', () => { let answer; try { answer = (() => {" + script + "})(); }"
+        "<script>addEventListener('load', async () => { let answer; try { answer = await (async () => {"
+        + script
+        + "})(); }"
         " catch (e) { answer = {error: String(e.stack || e)}; }"
         " const box = document.createElement('pre'); box.id = 'answer'; box.textContent = JSON.stringify(answer);"
         " document.body.append(box); });</script>"

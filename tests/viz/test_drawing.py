@@ -121,7 +121,7 @@ def test_in_a_notebook(net: Drawing) -> None:
 
 def test_the_script_is_small() -> None:
     html = draw(scalars(), engine="layered").html()
-    assert len(re.sub(r"data:image/svg\+xml;base64,[^\"]*", "", html)) < 10_000
+    assert len(re.sub(r"data:image/svg\+xml;base64,[^\"]*", "", html)) < 20_000
 
 
 # ------------------------------------------------------------------------------------------------------ DOT and text

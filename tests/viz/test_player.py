@@ -47,7 +47,7 @@ def player(name: str, engine: str = "layered") -> Player:
 
 def test_the_code_is_under_25_kb() -> None:
     """All code on the page, including that of the tooltips; only the steps' texts grow with the graph."""
-    code = (html.SCRIPT, html.ROOM, stepper.SCRIPT, stepper.STYLE)
+    code = (html.SCRIPT, html.ROOM, html.FRAMES, stepper.SCRIPT, stepper.STYLE)
     assert sum(len(part.encode()) for part in code) < 25_000
     page = player("convnet").html()
     assert all(part in page for part in (html.SCRIPT, stepper.SCRIPT))
@@ -68,7 +68,7 @@ def test_saved_as_html_or_svg_and_as_nothing_else(tmp_path: Path) -> None:
     path = player("scalars").save(tmp_path / "steps.html")
     assert path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert player("scalars").save(tmp_path / "steps.svg").read_text(encoding="utf-8").startswith("<svg")
-    with pytest.raises(ValueError, match=r"\.html or \.svg file, not \.png"):
+    with pytest.raises(ValueError, match=r"cannot write this player as \.png; endings are \.html \.svg"):
         player("scalars").save(tmp_path / "steps.png")
 
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent / "viz"
 FILES = sorted(ROOT.rglob("*.py"))
 ROOMS = ["scene", "layout", "render", ""]  # "": the front
-OPTIONAL = {"cairosvg"}
+OPTIONAL = {"typst"}
 
 
 def imports(file: Path) -> list[tuple[ast.stmt, str, list[str]]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tinygrad_lite.viz import draw
+from tinygrad_lite.viz import Drawing, draw
+from tinygrad_lite.viz.render import html
 
 from .browser import ask, needs_chromium, screenshot
 from .examples import ALL, chain, convnet, drawing, nan, residual, scalars
@@ -17,10 +18,16 @@ from .test_truth import loop, recurrent
 pytestmark = [needs_chromium]
 
 
+def whole(drawing: Drawing) -> str:
+    """The drawing as a page with all frames open, however small it is then."""
+    uid = html.unique()
+    return html.page(drawing.svg(uid=uid), uid, "", whole=True)
+
+
 @pytest.mark.parametrize("engine", ["auto", "layered"])
 @pytest.mark.parametrize("name", list(ALL))
 def test_nothing_overlaps_juts_out_or_ends_nowhere(name: str, engine: str, tmp_path: Path) -> None:
-    assert ask(drawing(name, engine).html(), FAULTS, tmp_path) == []
+    assert ask(whole(drawing(name, engine)), FAULTS, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ def test_nothing_overlaps_juts_out_or_ends_nowhere(name: str, engine: str, tmp_p
 )
 def test_the_check_sees_what_is_wrong(what: str, seen: str, tmp_path: Path) -> None:
     script = f"{{ const cards = [...document.querySelectorAll('.c[data-n]')]; {what}; }} {FAULTS}"
-    found = ask(draw(residual(), engine="layered", direction="TB").html(), script, tmp_path)
+    found = ask(whole(draw(residual(), engine="layered", direction="TB")), script, tmp_path)
     assert any(seen in fault for fault in found), found
 
 
@@ -44,7 +51,7 @@ def test_the_check_sees_what_is_wrong(what: str, seen: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["convnet", "residual"])
 def test_in_both_directions(name: str, direction: str, tmp_path: Path) -> None:
     picture = draw(ALL[name](), engine="layered", direction=direction)
-    assert ask(picture.html(), FAULTS, tmp_path, size=(3000, 900)) == []
+    assert ask(whole(picture), FAULTS, tmp_path, size=(3000, 900)) == []
 
 
 def test_the_svg_file_as_it_is(tmp_path: Path) -> None:
@@ -91,4 +98,4 @@ def test_so_it_is_with_arrows_back_and_references(
     make: Any, fold: dict[str, Any], direction: str, tmp_path: Path
 ) -> None:
     turns = {loop: 30, recurrent: 5, chain: 300}[make]
-    assert ask(draw(make(turns), direction=direction, engine="layered", **fold).html(), FAULTS, tmp_path) == []
+    assert ask(whole(draw(make(turns), direction=direction, engine="layered", **fold)), FAULTS, tmp_path) == []

@@ -27,7 +27,6 @@ def wrap(scene: Scene, found: Layout, sizes: Mapping[Card, Size]) -> None:
         boxes = [(box, (y0, x0, y1, x1)) for box, (x0, y0, x1, y1) in boxes]
     if cuts := chosen(boxes, found):
         cut(scene, found, boxes, cuts)
-        found.wrapped = True
     if found.direction == "LR":
         turn(found)
 
@@ -58,7 +57,9 @@ def cut(scene: Scene, found: Layout, boxes: list[tuple[Box, Extent]], cuts: list
         through = [p[0] for pieces in edges if len(pieces) > i for p in pieces[i]]
         low, high = min([e[0] for e in inside] + through), max([e[2] for e in inside] + through)
         lanes = len({edge.source for edge, p in zip(scene.edges, edges) if len(p) > i and any(p[:i])}) if i else 0
-        left += GUTTER + LANE * lanes if i else 0.0
+        if i:
+            left += GUTTER + LANE * lanes
+            found.wraps.append(left)
         shifts.append((left - low, -top + REACH * (1 if i else 0)))
         left += high - low
         height = max(height, bottom - top + REACH + LANE * lanes)

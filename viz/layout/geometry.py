@@ -34,7 +34,7 @@ class Layout:
     edges: list[list[Point]] = field(default_factory=list)
     docks: dict[int, list[Point]] = field(default_factory=dict)
     loops: list[list[Point]] = field(default_factory=list)
-    wrapped: bool = False  # into columns or rows
+    wraps: list[float] = field(default_factory=list)  # where each column (or row) after the first starts
 
 
 def text_width(text: str, size: float, mono: bool = False) -> float:

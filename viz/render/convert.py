@@ -1,25 +1,25 @@
-"""SVG as PNG or PDF, by a converter from elsewhere."""
+"""SVG as PNG or PDF, by Typst: a typesetter that pip installs whole."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+from typing import Literal
+
+PAGE = """#set page(width: auto, height: auto, margin: 0pt, fill: none)
+#image(bytes(sys.inputs.svg), format: "svg", width: {}pt)"""
 
 
-def converted(picture: str, kind: str) -> bytes:
-    """An SVG as "png" (at twice its size in pixels) or "pdf"."""
-    if command := shutil.which("rsvg-convert"):
-        zoom = ["--zoom", "2"] if kind == "png" else []
-        done = subprocess.run(
-            [command, *zoom, "--unlimited", "--format", kind], input=picture.encode(), capture_output=True, check=True
-        )
-        return done.stdout
+def converted(picture: str, kind: Literal["png", "pdf"]) -> bytes:
+    """An SVG as "png" (at twice its size in pixels) or "pdf" (with lines and text, not pixels).
+
+    Raises:
+        RuntimeError: typst is not installed.
+    """
     try:
-        import cairosvg
-    except (ImportError, OSError):  # OSError: the package is installed, the cairo library isn't
+        import typst
+    except ImportError:
         raise RuntimeError(
-            f"save: .{kind} needs an SVG converter: `pip install cairosvg`, or rsvg-convert on the PATH "
-            "(Debian: apt install librsvg2-bin). .svg, .html and .gv need none."
+            f"save: .{kind} needs typst: pip install typst (or tinygrad-lite[viz]). .svg, .html and .gv need nothing."
         ) from None
-    convert = cairosvg.svg2png if kind == "png" else cairosvg.svg2pdf
-    return bytes(convert(bytestring=picture.encode(), scale=2 if kind == "png" else 1))
+    width = float(picture.partition(' width="')[2].partition('"')[0])
+    page = PAGE.format(0.75 * width).encode()  # a px is 3/4 of a pt
+    return bytes(typst.compile(page, format=kind, ppi=192.0, sys_inputs={"svg": picture}))

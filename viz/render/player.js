@@ -122,6 +122,7 @@
     write(s);
     slider.value = now;
     slider.ariaValueText = `${s.p} ${s.c || ""} ${s.t}`;
+    svg.reveal?.(s.k);
     const target = cards[s.k];
     if (target) {
       const a = target.c.getBoundingClientRect(), b = view.getBoundingClientRect();
@@ -151,7 +152,7 @@
   root.addEventListener("keydown", keys);
   // The only player on a page responds to arrow keys without being focused.
   document.addEventListener("keydown", e => {
-    if (e.target === document.body && document.querySelectorAll(".tp").length === 1 && e.key.startsWith("Arrow")) keys(e);
+    if (e.target === document.body && document.querySelectorAll(".tp:not(.ex)").length === 1 && e.key.startsWith("Arrow")) keys(e);
   });
 
   function settle() {

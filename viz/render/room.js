@@ -15,6 +15,7 @@
   view.className = "view";
   view.appendChild(svg);
   svg.style.maxWidth = "none";
+  svg.style.display = "block";
   const look = "font:inherit;height:28px;border:1px solid #8a93a655;border-radius:6px;background:#8a93a622;color:inherit;padding:0 9px";
   const button = (text, label, act) => {
     const b = make("button", bar, look);
@@ -88,6 +89,7 @@
     if (!hits.length) return;
     now = (now + step + hits.length) % hits.length;
     count.textContent = now + 1 + " of " + hits.length;
+    svg.reveal?.(hits[now].dataset.n);
     const a = hits[now].getBoundingClientRect(), b = view.getBoundingClientRect();
     view.scrollBy((a.left + a.right - b.left - b.right) / 2, (a.top + a.bottom - b.top - b.bottom) / 2);
   };

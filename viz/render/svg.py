@@ -2,6 +2,7 @@
 
 Scripts can find every part: a card is `g.c[data-n]`, with its heat maps `image.v` and `image.g`, its gradient as a
 number `text.d` and its tooltip `title`; an edge is `g.e[data-s][data-t]`, with the data-n of its ends.
+A frame is `g.fr[data-f]`; data-f of a card and data-up of a frame say which one is around them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from .face import BAR, PILL, Bar, Face, Picture, TextLine, decades
 from .heatmap import GRADIENT, VALUE, heatmap
 from .tooltip import facts
 
-FITTED = ' style="max-width:100%;height:auto"'  # at most as wide as the page
 SIDE = 14.0  # px around everything
 LIGHT, DARK = files(__package__).joinpath("drawing.css").read_text(encoding="utf-8").split("/* dark */")
 
@@ -57,9 +57,10 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
         for dock in card.docks:
             kind = "e in" if dock.role == "input" else "e p"
             body.append(arrow(shifted(layout.docks[dock.key], left, top), kind, dock, card))
+    frame_of = {card: frame.key for frame in scene.frame.frames() for card in frame.cards()}
     for card in scene.cards():
         x, y = layout.cards[card.key]
-        body.append(draw_card(card, faces[card], x + left, y + top))
+        body.append(draw_card(card, faces[card], x + left, y + top, frame_of.get(card, 0)))
     for loop, path in zip(scene.loops, layout.loops):
         body.append(arrow(shifted(path, left, top), "e loop", loop.source, loop.target))
     y = top + layout.height + 10
@@ -74,13 +75,15 @@ def render(scene: Scene, faces: dict[Card, Face], layout: Layout, theme: str, ui
         foot.append(f'<g transform="translate({px(x)},{px(y)})">{item}</g>')
         x += wide
     height = y + 20 + SIDE / 2
-    content = "\n".join(filter(None, (*head, *body, *foot)))
+    content = "\n".join(filter(None, (*head, *body, '<g class="foot">', *foot, "</g>")))
     uid = uid or f"tg{zlib.crc32(content.encode()):08x}"
+    wraps = " ".join(px(at - 1 + (left if layout.direction == "TB" else top)) for at in layout.wraps)
     name = escape(printable(shortened(f"{scene.title}: {scene.subtitle}", 200)))
     size = f'viewBox="0 0 {px(width)} {px(height)}" width="{px(width)}" height="{px(height)}"'
+    flow = f'data-flow="{layout.direction}" data-wraps="{wraps}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size}{FITTED} role="img" '
-        f'aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{uid}" {size} style="max-width:100%;height:auto" {flow} '
+        f'role="img" aria-label="{name}">\n<style>{style(uid, theme)}</style>\n'
         f'<rect class="bg" width="100%" height="100%" rx="8"/>\n{content}\n</svg>\n'
     )
 
@@ -117,11 +120,12 @@ def draw_frames(around: Frame, layout: Layout, left: float, top: float, depth: i
             title = f'<tspan class="k">{said(frame.name, 40)}</tspan> ' if frame.name else ""
             title += said(frame.kind, 40)
             title += f' <tspan class="k">{frame.count}</tspan>' if frame.count else ""
-            yield f'{boxes}<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
+            text = f'<text class="ft" x="{px(x + left + 12)}" y="{px(y + top + 18)}">{title}</text>'
+            yield f'<g class="fr" data-f="{frame.key}" data-up="{around.key}">{boxes}{text}</g>'
             yield from draw_frames(frame, layout, left, top, depth + 1)
 
 
-def draw_card(card: Card, face: Face, x: float, y: float) -> str:
+def draw_card(card: Card, face: Face, x: float, y: float, frame: int) -> str:
     classes = f"c {card.role}" + (" out" if card.output else "") + (" nan" if shows_bad(card, face) else "")
     title = shortened(printable(card.path), 200)
     if card.role == "module":
@@ -129,7 +133,8 @@ def draw_card(card: Card, face: Face, x: float, y: float) -> str:
     maps = [item.map for item in face.items if isinstance(item, Picture)]
     left_out = [f"shown: {m.left_out}" for m in maps[:1] if m.left_out]
     tip = escape("\n".join(printable(line) for line in (title, *facts(card), *left_out) if line), quote=False)
-    parts = [f'<g class="{classes}" data-n="{card.key}" transform="translate({px(x)},{px(y)})"><title>{tip}</title>']
+    at = f'data-n="{card.key}" transform="translate({px(x)},{px(y)})" data-f="{frame}"'
+    parts = [f'<g class="{classes}" {at}><title>{tip}</title>']
     size = f'width="{px(face.width)}" height="{px(face.height)}" rx="8"'
     if card.times > 1:
         parts += [f'<rect x="{d}" y="{d}" {size}/>' for d in (6, 3)]

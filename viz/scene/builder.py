@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lite.graph import Node
+from tinygrad_lite.replay import replay
 
 from .cards import Box, Card, Edge, Frame, Loop, Scene
 from .folding import MOST, fold
@@ -64,7 +65,14 @@ def build(
     for card in cards:
         card.has_mask = card.node is None or card.node in meant
     said = subtitle(graph, odd, meant, bad) if values else subtitle_without_values(graph)
-    return Scene(title, said, note, frame, edges, loops, reached, roots, builder.find)
+
+    def again(changed: Mapping[Node, Any]) -> tuple[Scene, dict[Node, Node]]:
+        named = {card.node: card.path for card in cards if card.node is not None}
+        new = dict(zip(asked := [*roots, *named, *changed], replay(asked, changed)))
+        of_new = names | {new[node]: name for node, name in named.items()}
+        return build([new[root] for root in roots], of_new, title, values, grads, depth, max_nodes), new
+
+    return Scene(title, said, note, frame, edges, loops, reached, roots, builder.find, again)
 
 
 def subtitle_without_values(graph: RecordedGraph) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -132,6 +132,7 @@ class Scene:
     has_gradients: bool
     roots: Sequence[Node]
     find: Callable[[Node], Card | None]  # the card that shows a node or stands for it, if any
+    again: Callable[[Mapping[Node, Any]], tuple[Scene, dict[Node, Node]]]  # with other values in some of its tensors
 
     def cards(self) -> list[Card]:
         return self.frame.cards()

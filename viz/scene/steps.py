@@ -17,6 +17,7 @@ from .cards import Card, Scene
 from .contributions import Contribution, as_drawn, contributions
 from .formatting import brief, drawable, norm, number, number_or_text, printable, shape_text, shortened, times_text
 from .labels import arguments, equations, index_text, parameter_name
+from .story import Story
 from .substitution import POWERS, bare, bracketed, gradient_symbol, is_number, numbers, right, substitute
 
 Row = tuple[str, ...]  # symbol, name, shape, norm (of a scalar: its value), slice
@@ -46,9 +47,19 @@ class Step:
     count: str = ""  # 3/10
 
 
-def steps(scene: Scene, values: bool = True) -> list[Step]:
-    """All steps of a scene: one per closure of an op that is drawn, one for all that a folded card does."""
-    return Narrator(scene, values).steps()
+def steps(scene: Scene, values: bool = True, element: tuple[Node, tuple[int, ...]] | None = None) -> list[Step]:
+    """All steps of a scene: one per closure of an op that is drawn, one for all that a folded card does.
+
+    With an `element`, a tensor and an index, they tell the story of that one.
+    """
+    narrator = Narrator(scene, values)
+    if element is not None:
+        card = next((c for c in narrator.names if c.node is element[0] and c.role != "module"), None)
+        shape = () if card is None else card.shape
+        if card is None or len(element[1]) != len(shape) or not all(0 <= i < n for i, n in zip(element[1], shape)):
+            raise ValueError(f"play: element={element[1]} is no element of a tensor that has a card of its own")
+        narrator.story = Story(scene, narrator.order, narrator.names, card, element[1])
+    return narrator.steps()
 
 
 def order(scene: Scene) -> list[Card]:
@@ -73,6 +84,7 @@ class Narrator:
         self.arrived: dict[Card, Any] = {}  # the gradient of each card so far
         self.count = Counter[Card]()  # how many contributions it is the sum of
         self.expected = Counter[Card]()
+        self.story: Story | None = None
 
     def steps(self) -> list[Step]:
         computed = [card for card in self.order if card.op is not None]
@@ -108,6 +120,8 @@ class Narrator:
             result = number_or_text(node.value)
             line = " = ".join([bare(name), *([put] if put not in ("", result) else []), result])
             return replace(step, title=title, lines=self.shown([line]))
+        if self.story is not None and card in self.story.at:
+            return replace(step, title=title, lines=self.shown(self.story.forward(card)))
         rows = self.inputs(node, rule[0] if rule else "") + [self.row("out", name, card.value)]
         return replace(step, title=title, rows=self.shown(rows))
 
@@ -156,9 +170,9 @@ class Narrator:
         rows: list[Row] = []
         if before is not None:
             said += ", added"
-            if np.shape(total) == ():
-                terms = [number_or_text(x) for x in (before, c.gradient)]
-                lines = [f"{name} = {terms[0]} + {bracketed(terms[1])} = {number_or_text(total)}"]
+            if (one := self.element(c.target)) is not None:
+                terms = [number_or_text(np.asarray(x)[one[1]]) for x in (before, c.gradient, total)]
+                lines = [f"∂L/∂{bracketed(one[0])} = {terms[0]} + {bracketed(terms[1])} = {terms[2]}"]
             else:
                 rows = [self.row("+", "had arrived", before), self.row("=", f"{name}, the sum", total)]
         return replace(
@@ -202,8 +216,7 @@ class Narrator:
         fires = next((i for i, line in enumerate(rule) if line.startswith(f"∂L/∂{parameter} ")), -1)
         if fires < 0 and len(rule) == 2:
             fires = 1
-        same = [place for place, a in enumerate(node.args) if self.source(a) is c.target]
-        edge = self.edges(c.target, card)[same.index(c.place)]
+        edge = self.edge(card, c)
         step = Step(
             "backward",
             f"{card.pill} → {self.named(node.args[c.place])}",
@@ -224,13 +237,18 @@ class Narrator:
             lines = [f"{name} = {substitute(text, symbols)}"]
             lines.append(" " * len(name) + " = " + (f"{put} = {result}" if put != result else result))
             return replace(step, lines=self.shown(lines))
+        if self.story is not None and {card, c.target} <= self.story.at.keys():
+            return replace(step, lines=self.shown(self.story.backward(card, c, rule[fires] if fires >= 0 else "")))
         rows = [self.row(gradient_symbol(node), f"∂L/∂{self.names[card]}", card.gradient)]
         rows += self.inputs(node, rule[fires] if fires >= 0 else "")
         return replace(step, rows=self.shown([*rows, self.row("=", name, c.gradient)]))
 
     def end(self, leaves: tuple[Card, ...]) -> Step:
         reached = [card for card in leaves if card.gradient is not None]
-        rows = [self.row("", f"∂L/∂{self.names[card]}", card.gradient) for card in reached[:LEAVES]]
+        rows = []
+        for card in reached[:LEAVES]:
+            name, at = self.element(card) or (self.names[card], ())
+            rows.append(self.row("", f"∂L/∂{name}", np.asarray(card.gradient)[at]))
         if len(reached) > LEAVES:
             rows.append(("", f"… and {len(reached) - LEAVES} more"))
         note = "What arrived at the leaves is what .backward() adds to their .grad."
@@ -268,6 +286,17 @@ class Narrator:
         count = self.sources.get(target, []).count(source)
         count += sum(loop.source is source and loop.target is target for loop in self.scene.loops)
         return docks or [(source, target, i) for i in range(count)]
+
+    def element(self, card: Card) -> tuple[str, tuple[int, ...]] | None:
+        """The name and the place of the element of a card that is followed; a scalar has but one."""
+        if self.story is not None and card in self.story.at:
+            return self.story.element(card), self.story.at[card]
+        return (self.names[card], ()) if card.is_scalar else None
+
+    def edge(self, card: Card, c: Contribution) -> tuple[Card, Card, int]:
+        """The edge along which a contribution goes back."""
+        same = [place for place, a in enumerate(c.node.args) if self.source(a) is c.target]
+        return self.edges(c.target, card)[same.index(c.place)]
 
     def source(self, a: Any) -> Card | None:
         """The card of an op's argument."""

@@ -39,14 +39,21 @@ def substitute(equation: str, symbols: dict[str, str]) -> str:
     return re.sub(rf"(?<![A-Za-z_∂])(?P<name>{names})(?![A-Za-z_])|(?P<power>{powers})", put, equation)
 
 
-def numbers(node: Node, g: Any = None) -> dict[str, str]:
-    """The number for each symbol in the formula of an op on scalars; `g` is the gradient of its output, if known."""
+def numbers(node: Node, g: Any = None, at: tuple[int, ...] = ()) -> dict[str, str]:
+    """The number for each symbol in the formula of an op on scalars; `g` is the gradient of its output, if known.
+
+    Of an op on each element by itself, the numbers are those of the element `at`.
+    """
     assert node.op is not None
+
+    def one(a: Any) -> Any:
+        return np.broadcast_to(a, np.shape(node.value))[at] if np.ndim(a) else a
+
     options = {name: p.default for name, p in node.op.parameters.items()} | node.kwargs
     found = {AS_WRITTEN.get(name, name): number(v) for name, v in options.items() if is_number(v)}
-    found |= {name: as_factor(value) for name, _, value in arguments(node) if value is not None}
-    found["out"] = as_factor(node.value)
-    return found if g is None else found | {gradient_symbol(node): as_factor(g)}
+    found |= {name: as_factor(one(value)) for name, _, value in arguments(node) if value is not None}
+    found["out"] = as_factor(one(node.value))
+    return found if g is None else found | {gradient_symbol(node): as_factor(one(g))}
 
 
 def gradient_symbol(node: Node) -> str:
