@@ -1,0 +1,153 @@
+"""How Sphinx makes the book from this checkout: the README, the lessons, the API from its docstrings, the other pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
+import tinygrad_lite as tg
+from tinygrad_lite import nn, optim
+from tinygrad_lite.graph import TABLE
+
+project = "tinygrad_lite"
+author = project_copyright = "the tinygrad_lite contributors"
+version = release = tg.__version__
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+nitpicky = True
+
+# The source is the whole checkout: links between its pages work in the book as they do in the repository.
+root_doc = "README"
+include_patterns = ["*.md", "notebooks/**", "tests/**.md", "tinygrad_lite/**.md"]
+exclude_patterns = [".*", "build", "dist", "out", "viz", "tinygrad_lite/viz", "**.ipynb_checkpoints"]
+MOVED = {  # links to what is no page: a hidden folder is not published
+    r"(\.\./)*\.github/CONTRIBUTING\.md": "/notebooks/book/contributing.md",
+    r"notebooks/\)": "notebooks/01_scalars.ipynb)",
+}
+CONTENTS = """
+```{toctree}
+:hidden:
+:caption: Lessons
+:glob:
+notebooks/[0-9]*
+```
+```{toctree}
+:hidden:
+:caption: Reference
+:glob:
+notebooks/book/tensor
+notebooks/book/calculus
+notebooks/book/ops
+notebooks/book/nn
+notebooks/book/optim
+notebooks/book/data
+notebooks/book/viz
+tinygrad_lite/[!d]*/README
+The digits <tinygrad_lite/data/README>
+```
+```{toctree}
+:hidden:
+:caption: Project
+tests/benchmarks/README
+tests/README
+notebooks/book/contributing
+CHANGELOG
+```
+"""
+
+html_theme = "furo"
+html_math_renderer = "mathml"
+html_title = f"tinygrad_lite {release}"
+html_static_path = ["book.css"]
+html_css_files = ["book.css"]
+
+nb_execution_mode = "off"  # the notebooks are kept with their outputs
+nb_render_markdown_format = "myst"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+
+add_module_names = False
+autodoc_default_options = {"members": True, "ignore-module-all": True}
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+napoleon_use_rtype = False
+smartquotes = False
+autodoc_typehints = "none"  # docstrings state shapes and dtypes
+
+# What a user can reach, and by which names: the rest of a module is left out.
+SPACES = {
+    "tg": tg, "F": nn.functional, "nn": nn, "nn.init": nn.init, "nn.utils": nn.utils,
+    "optim": optim, "optim.lr_scheduler": optim.lr_scheduler, "tg.data": tg.data, "tg.viz": tg.viz,
+}  # fmt: skip
+
+
+def called_as(thing: Any, name: str) -> list[str]:
+    """The names by which users call what a module defines as `name`."""
+    names = []
+    for function, version in TABLE.items():
+        module = getattr(function, "__module__", None) or "numpy"  # a str names a function of SciPy
+        if version is thing and module.startswith("numpy") and not isinstance(function, str):
+            names.append(f"np{module.removeprefix('numpy')}.{function.__name__}")
+    for space, module in SPACES.items():
+        public = getattr(module, name, None) if name in getattr(module, "__all__", [name]) else None
+        if public is not None and thing in (public, getattr(public, "__wrapped__", None)):
+            names.append(f"{space}.{name}")
+    return names
+
+
+def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any) -> bool | None:
+    if what == "module":
+        error = isinstance(thing, type) and issubclass(thing, Exception)
+        return not error and not called_as(thing, name)
+    return True if name == "function" else None  # the function of a layer that is made from one
+
+
+def as_restructured_text(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text: formulas and indented code become literal blocks, and no other sign is markup."""
+    paragraphs = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
+    code = False
+    for i, text in enumerate(paragraphs):
+        after_code, code = code, all(line.startswith("    ") for line in text.split("\n"))
+        if re.match(r"\s*out\b.* = ", text) and (i == 0 or re.search(r"\S {3,}\S", text)):
+            equations = [line.strip() for line in re.split(r" {3,}|\n", text) if line.strip()]
+            paragraphs[i] = "::\n\n    " + "\n    ".join(equations)
+        elif code:
+            paragraphs[i] = text if after_code else f"::\n\n{text}"
+        else:
+            parts = re.split(r"(`[^`]+`|^\*\*[^*]+\*\*)", text)
+            parts[::2] = [re.sub(r"[*|\\]|_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+            paragraphs[i] = "".join(parts).replace("`", "``")
+    if what == "function" and (names := called_as(thing, name.rpartition(".")[2])):
+        paragraphs.append("Called as " + ", ".join(f"``{n}``" for n in names) + ".")
+    # An empty comment first: napoleon would take what stands before a property's first colon for its type.
+    lines[:] = ["..", "", *"\n\n".join(paragraphs).split("\n"), ""]
+
+
+def page(app: Any, name: str, source: list[str]) -> None:
+    for old, new in MOVED.items():
+        source[0] = re.sub(old, new, source[0])
+    if name == root_doc:
+        source[0] += CONTENTS
+
+
+def mathml(translator: Any, node: nodes.Element) -> None:
+    """Browsers show MathML by themselves, without a script from elsewhere."""
+    translator.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
+def front_page(app: Any, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        to = f'<meta http-equiv="refresh" content="0; url={root_doc}.html">'
+        (Path(app.outdir) / "index.html").write_text(to, encoding="utf-8")
+
+
+def setup(app: Any) -> None:
+    app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
+    app.connect("source-read", page)
+    app.connect("autodoc-skip-member", skip)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
+    app.connect("build-finished", front_page)
