@@ -1,4 +1,4 @@
-"""How Sphinx makes the book from this checkout: the README, the lessons, the API from its docstrings, the other pages."""
+"""How Sphinx makes the book: the README, the lessons, the API from its docstrings, and the pages, from where they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
@@ -62,6 +63,7 @@ html_theme = "furo"
 html_math_renderer = "mathml"
 html_title = f"tinygrad_lite {release}"
 html_static_path = ["book.css"]
+html_copy_source = False
 html_css_files = ["book.css"]
 
 nb_execution_mode = "off"  # the notebooks are kept with their outputs
@@ -90,7 +92,8 @@ def called_as(thing: Any, name: str) -> list[str]:
     for function, version in TABLE.items():
         module = getattr(function, "__module__", None) or "numpy"  # a str names a function of SciPy
         if version is thing and module.startswith("numpy") and not isinstance(function, str):
-            names.append(f"np{module.removeprefix('numpy')}.{function.__name__}")
+            of = function.__self__.__name__ + "." if isinstance(getattr(function, "__self__", None), np.ufunc) else ""
+            names.append(f"np{module.removeprefix('numpy')}.{of}{function.__name__}")
     for space, module in SPACES.items():
         public = getattr(module, name, None) if name in getattr(module, "__all__", [name]) else None
         if public is not None and thing in (public, getattr(public, "__wrapped__", None)):
@@ -141,7 +144,7 @@ def mathml(translator: Any, node: nodes.Element) -> None:
 
 def front_page(app: Any, error: Exception | None) -> None:
     if error is None and app.builder.format == "html":
-        to = f'<meta http-equiv="refresh" content="0; url={root_doc}.html">'
+        to = f'<meta http-equiv="refresh" content="0; url={root_doc}.html"><a href="{root_doc}.html">{project}</a>'
         (Path(app.outdir) / "index.html").write_text(to, encoding="utf-8")
 
 
