@@ -1,4 +1,4 @@
-"""How Sphinx makes the book: the README, the lessons, the API from its docstrings, and the pages, from where they are."""
+"""How Sphinx makes the book from where things are: README, lessons, the API from its docstrings, the other pages."""
 
 from __future__ import annotations
 
