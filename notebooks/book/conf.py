@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,32 +80,37 @@ napoleon_use_rtype = False
 smartquotes = False
 autodoc_typehints = "none"  # docstrings state shapes and dtypes
 
-# What a user can reach, and by which names: the rest of a module is left out.
 SPACES = {
     "tg": tg, "F": nn.functional, "nn": nn, "nn.init": nn.init, "nn.utils": nn.utils,
     "optim": optim, "optim.lr_scheduler": optim.lr_scheduler, "tg.data": tg.data, "tg.viz": tg.viz,
 }  # fmt: skip
 
+LAZY = ["symbols", "show_config", "keep_memory", "empty_cache", "get_num_threads", "set_num_threads"]  # not in dir(tg)
 
-def called_as(thing: Any, name: str) -> list[str]:
-    """The names by which users call what a module defines as `name`."""
-    names = []
-    for function, version in TABLE.items():
-        module = getattr(function, "__module__", None) or "numpy"  # a str names a function of SciPy
-        if version is thing and module.startswith("numpy") and not isinstance(function, str):
+
+def public() -> Iterator[tuple[str, Any]]:
+    """(the name that users call, what is there) for all that a user can reach."""
+    for function, thing in TABLE.items():
+        module = getattr(function, "__module__", None) or "numpy"
+        if module.startswith("numpy") and not isinstance(function, str):  # a str names a function of SciPy
             of = function.__self__.__name__ + "." if isinstance(getattr(function, "__self__", None), np.ufunc) else ""
-            names.append(f"np{module.removeprefix('numpy')}.{of}{function.__name__}")
+            yield f"np{module.removeprefix('numpy')}.{of}{function.__name__}", thing
     for space, module in SPACES.items():
-        public = getattr(module, name, None) if name in getattr(module, "__all__", [name]) else None
-        if public is not None and thing in (public, getattr(public, "__wrapped__", None)):
-            names.append(f"{space}.{name}")
-    return names
+        for name in [*getattr(module, "__all__", dir(module)), *(LAZY if module is tg else [])]:
+            thing = getattr(module, name)
+            thing = thing.__wrapped__ if getattr(thing, "__module__", "") == nn.functional.__name__ else thing
+            if not name.startswith("_") and getattr(thing, "__module__", "").startswith(f"{tg.__name__}."):
+                yield f"{space}.{name}", thing
+
+
+CALLED: dict[int, list[str]] = {}
+MODULES = sorted({thing.__module__ for name, thing in public() if not CALLED.setdefault(id(thing), []).append(name)})
 
 
 def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any) -> bool | None:
     if what == "module":
         error = isinstance(thing, type) and issubclass(thing, Exception)
-        return not error and not called_as(thing, name)
+        return not error and id(thing) not in CALLED
     return True if name == "function" else None  # the function of a layer that is made from one
 
 
@@ -123,15 +129,22 @@ def as_restructured_text(app: Any, what: str, name: str, thing: Any, options: An
             parts = re.split(r"(`[^`]+`|^\*\*[^*]+\*\*)", text)
             parts[::2] = [re.sub(r"[*|\\]|_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
             paragraphs[i] = "".join(parts).replace("`", "``")
-    if what == "function" and (names := called_as(thing, name.rpartition(".")[2])):
-        paragraphs.append("Called as " + ", ".join(f"``{n}``" for n in names) + ".")
+    if what == "function" and id(thing) in CALLED:
+        paragraphs.append("Called as " + ", ".join(f"``{n}``" for n in CALLED[id(thing)]) + ".")
     # An empty comment first: napoleon would take what stands before a property's first colon for its type.
     lines[:] = ["..", "", *"\n\n".join(paragraphs).split("\n"), ""]
+
+
+def sections(package: re.Match[str]) -> str:
+    """A section for each module of the package that defines something public."""
+    modules = [module for module in MODULES if module.startswith(package[1])]
+    return "\n".join(f"{m.rpartition('.')[2]}\n{'-' * len(m)}\n\n.. automodule:: {m}\n" for m in modules)
 
 
 def page(app: Any, name: str, source: list[str]) -> None:
     for old, new in MOVED.items():
         source[0] = re.sub(old, new, source[0])
+    source[0] = re.sub(r"^\.\. automodule:: ([\w.]+\.)\*$", sections, source[0], flags=re.MULTILINE)
     if name == root_doc:
         source[0] += CONTENTS
 
