@@ -76,7 +76,8 @@ add_module_names = False
 autodoc_default_options = {"members": True, "ignore-module-all": True}
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
-napoleon_use_rtype = False
+napoleon_use_rtype = False  # a sentence, no type
+napoleon_use_ivar = True
 smartquotes = False
 autodoc_typehints = "none"  # docstrings state shapes and dtypes
 
@@ -111,7 +112,8 @@ def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any
     if what == "module":
         error = isinstance(thing, type) and issubclass(thing, Exception)
         return not error and id(thing) not in CALLED
-    return True if name == "function" else None  # the function of a layer that is made from one
+    foreign = not getattr(thing, "__module__", tg.__name__).startswith(tg.__name__)
+    return True if foreign or name == "function" else None  # `function` is what a layer is made from
 
 
 def as_restructured_text(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
@@ -127,7 +129,7 @@ def as_restructured_text(app: Any, what: str, name: str, thing: Any, options: An
             paragraphs[i] = text if after_code else f"::\n\n{text}"
         else:
             parts = re.split(r"(`[^`]+`|^\*\*[^*]+\*\*)", text)
-            parts[::2] = [re.sub(r"[*|\\]|_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+            parts[::2] = [re.sub(r"[*|\\]|_(?![\w:,])", r"\\\g<0>", part) for part in parts[::2]]
             paragraphs[i] = "".join(parts).replace("`", "``")
     if what == "function" and id(thing) in CALLED:
         paragraphs.append("Called as " + ", ".join(f"``{n}``" for n in CALLED[id(thing)]) + ".")
