@@ -112,7 +112,8 @@ def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any
     if what == "module":
         error = isinstance(thing, type) and issubclass(thing, Exception)
         return not error and id(thing) not in CALLED
-    foreign = not getattr(thing, "__module__", tg.__name__).startswith(tg.__name__)
+    function = getattr(thing, "func", thing)  # a cached property's
+    foreign = not getattr(function, "__module__", tg.__name__).startswith(tg.__name__)
     return True if foreign or name == "function" else None  # `function` is what a layer is made from
 
 
