@@ -77,7 +77,8 @@ autodoc_default_options = {"members": True, "ignore-module-all": True}
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False  # a sentence, no type
-napoleon_use_ivar = True
+napoleon_use_param = False  # a parameter's entry may name several
+napoleon_custom_sections = [("Attributes", "params_style")]
 smartquotes = False
 autodoc_typehints = "none"  # docstrings state shapes and dtypes
 
