@@ -68,6 +68,7 @@ html_copy_source = False
 html_css_files = ["book.css"]
 
 nb_execution_mode = "off"  # the notebooks are kept with their outputs
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]  # needs a kernel
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
@@ -75,6 +76,7 @@ myst_heading_anchors = 4
 add_module_names = False
 autodoc_default_options = {"members": True, "ignore-module-all": True}
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False  # a sentence, no type
 napoleon_use_param = False  # a parameter's entry may name several
@@ -98,15 +100,17 @@ def public() -> Iterator[tuple[str, Any]]:
             of = function.__self__.__name__ + "." if isinstance(getattr(function, "__self__", None), np.ufunc) else ""
             yield f"np{module.removeprefix('numpy')}.{of}{function.__name__}", thing
     for space, module in SPACES.items():
-        for name in [*getattr(module, "__all__", dir(module)), *(LAZY if module is tg else [])]:
+        for name in sorted({*getattr(module, "__all__", dir(module)), *(LAZY if module is tg else [])}):
             thing = getattr(module, name)
             thing = thing.__wrapped__ if getattr(thing, "__module__", "") == nn.functional.__name__ else thing
             if not name.startswith("_") and getattr(thing, "__module__", "").startswith(f"{tg.__name__}."):
                 yield f"{space}.{name}", thing
 
 
+MODULES = sorted({thing.__module__ for _, thing in public()})
 CALLED: dict[int, list[str]] = {}
-MODULES = sorted({thing.__module__ for name, thing in public() if not CALLED.setdefault(id(thing), []).append(name)})
+for name, thing in public():
+    CALLED.setdefault(id(thing), []).append(name)
 
 
 def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any) -> bool | None:
@@ -115,7 +119,8 @@ def skip(app: Any, what: str, name: str, thing: Any, skipped: bool, options: Any
         return not error and id(thing) not in CALLED
     function = getattr(thing, "func", thing)  # a cached property's
     foreign = not getattr(function, "__module__", tg.__name__).startswith(tg.__name__)
-    return True if foreign or name == "function" else None  # `function` is what a layer is made from
+    held = name == "function" or id(thing) in CALLED  # what a class is made of has an entry of its own
+    return True if foreign or held else None
 
 
 def as_restructured_text(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
