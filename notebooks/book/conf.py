@@ -80,7 +80,7 @@ autodoc_inherit_docstrings = False
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False  # a sentence, no type
 napoleon_use_param = False  # a parameter's entry may name several
-napoleon_custom_sections = [("Attributes", "params_style")]
+napoleon_custom_sections = [("Attributes", "params_style"), ("Raises", "params_style")]  # sentences, too
 smartquotes = False
 autodoc_typehints = "none"  # docstrings state shapes and dtypes
 
