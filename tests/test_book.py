@@ -22,7 +22,7 @@ from tinygrad_lite.nn import functional
 
 from .viz.browser import ask, needs_chromium
 
-for library in ("sphinx", "myst_nb", "furo", "matplotlib", "sympy"):
+for library in ("sphinx", "myst_nb", "furo", "dask", "matplotlib", "sklearn", "sympy"):
     pytest.importorskip(library, reason="pip install 'tinygrad-lite[book]'")
 
 ROOT = Path(__file__).parent.parent

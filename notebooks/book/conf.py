@@ -12,7 +12,7 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 import tinygrad_lite as tg
-from tinygrad_lite import nn, optim
+from tinygrad_lite import distributed, nn, optim, sklearn
 from tinygrad_lite.graph import TABLE
 
 project = "tinygrad_lite"
@@ -47,6 +47,7 @@ notebooks/book/nn
 notebooks/book/optim
 notebooks/book/data
 notebooks/book/viz
+notebooks/book/tools
 tinygrad_lite/**
 ```
 ```{toctree}
@@ -87,6 +88,7 @@ autodoc_typehints = "none"  # docstrings state shapes and dtypes
 SPACES = {
     "tg": tg, "F": nn.functional, "nn": nn, "nn.init": nn.init, "nn.utils": nn.utils,
     "optim": optim, "optim.lr_scheduler": optim.lr_scheduler, "tg.data": tg.data, "tg.viz": tg.viz,
+    "tg.distributed": distributed, "tg.sklearn": sklearn,
 }  # fmt: skip
 
 LAZY = re.findall(r"import (\w+) as \1", Path(tg.__file__).read_text(encoding="utf-8"))  # some are not in dir(tg) yet
