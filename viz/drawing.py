@@ -18,6 +18,7 @@ from tinygrad_lite.graph import Node
 from tinygrad_lite.nn import Module
 
 from .layout import dot
+from .layout.columns import PAGE
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
@@ -26,7 +27,7 @@ from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
-from .scene.cards import Scene
+from .scene.cards import Frame, Scene
 from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
 from .scene.recorded import walk_back
@@ -36,6 +37,7 @@ from .sliders import changed, difference, knobs
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
+MOST_MOVING = 80  # steps of a player that is an animation where scripts do not run
 
 
 def draw(
@@ -97,8 +99,11 @@ def draw(
     names |= {node: name for node, name in roots.items() if name and node.name is None}
     frame = sys._getframe(1)
     around = names_in(frame.f_locals, frame.f_globals)
-    scene = build(list(roots), around | names, title, values, grads, depth, max_nodes)
-    return Drawing(scene, values, direction, theme, engine)
+
+    def scene(levels: int | str | None) -> Scene:
+        return build(list(roots), around | names, title, values, grads, levels, max_nodes)
+
+    return Drawing(scene(depth), values, direction, theme, engine, scene if depth is None else None)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
@@ -155,10 +160,18 @@ class OnPage:
         """The script that belongs to the drawing `uid` on its page."""
         raise NotImplementedError
 
+    def still(self, uid: str) -> str:
+        """The SVG that is seen where scripts don't run."""
+        return self.drawing.svg(uid=uid)
+
+    def parts(self) -> tuple[str, str, str, str, str, bool]:
+        """What html.page and html.fragment put together."""
+        uid, drawing = html.unique(), self.drawing
+        return drawing.open_svg(uid), self.still(uid), uid, drawing.description, self.script(uid), self.whole
+
     def html(self) -> str:
         """A whole page, which needs nothing else."""
-        uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), self.whole)
+        return html.page(*self.parts())
 
     def writers(self) -> dict[str, Callable[[], str | bytes]]:
         """What makes a file with each ending."""
@@ -190,8 +203,8 @@ class OnPage:
         return f"<{type(self).__name__} {self.drawing.description}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        uid, drawing = html.unique(), self.drawing
-        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), self.whole)
+        parts = self.parts()
+        return {"text/html": html.fragment(*parts), "image/svg+xml": parts[1], "text/plain": str(self)}
 
 
 class Drawing(OnPage):
@@ -199,8 +212,12 @@ class Drawing(OnPage):
 
     whole = False
 
-    def __init__(self, scene: Scene, values: bool, direction: str, theme: str, engine: str) -> None:
+    def __init__(
+        self, scene: Scene, values: bool, direction: str, theme: str, engine: str,
+        folded: Callable[[int], Scene] | None = None,
+    ) -> None:  # fmt: skip
         self.drawing = self
+        self._folded = folded  # the same graph with so many levels of modules open
         self.scene = scene
         self.theme = theme
         self.values = values
@@ -214,8 +231,26 @@ class Drawing(OnPage):
         """The position of everything, and the engine that chose it."""
         return lay_out(self.scene, self.faces, self._direction, self._engine)
 
+    @cached_property
+    def legible(self) -> Drawing:
+        """The drawing with as many levels of modules open as can be read at a glance, where no click can close one.
+
+        A page's script does the same when it opens.
+        """
+        best, levels = self, nested(self.scene.frame)
+        for depth in range(levels) if self._folded is not None and not fits(self.layout) else ():
+            other = Drawing(self._folded(depth), self.values, self._direction, self.theme, self._engine)
+            if best is not self and not fits(other.layout):
+                break
+            best = other
+        return best
+
     def svg(self, theme: str | None = None, uid: str = "") -> str:
-        """The picture as SVG."""
+        """The picture as SVG. What would be too large to read has modules closed; `depth=…` says which are open."""
+        return self.legible.open_svg(uid, theme)
+
+    def open_svg(self, uid: str, theme: str | None = None) -> str:
+        """The SVG with all frames open."""
         return svg.render(self.scene, self.faces, self.layout, theme or self.theme, uid)
 
     def script(self, uid: str) -> str:
@@ -279,16 +314,26 @@ class Drawing(OnPage):
         direction = self._direction
         if direction == "auto":
             direction = "LR" if self.layout.direction == "LR" and not self.layout.wraps else "TB"
-        return Drawing(self.scene, self.values, direction, self.theme, self._engine)
+        return Drawing(self.scene, self.values, direction, self.theme, self._engine, self._folded)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
 
 
+def nested(frame: Frame) -> int:
+    """How many frames lie within each other."""
+    return max((1 + nested(box) for box in frame.boxes if isinstance(box, Frame)), default=0)
+
+
+def fits(layout: Layout) -> bool:
+    """Whether the whole can be read on a page."""
+    return min(PAGE[0] / layout.width, PAGE[1] / layout.height) > html.LEGIBLE - 0.02
+
+
 class Player(OnPage):
     """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
 
-    Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
+    Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is an animated image.
     """
 
     def __init__(
@@ -302,11 +347,15 @@ class Player(OnPage):
         """The script that makes a player of the drawing `uid`."""
         return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
 
-    def svg(self, theme: str | None = None) -> str:
+    def svg(self, theme: str | None = None, uid: str = "") -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
         drawing = self.drawing
         theme = theme or drawing.theme
-        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
+        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme, uid)
+
+    def still(self, uid: str) -> str:
+        """The animation, unless it would be too long to watch."""
+        return self.svg(uid=uid) if len(self.steps) <= MOST_MOVING else super().still(uid)
 
     def writers(self) -> dict[str, Callable[[], str | bytes]]:
         return {".html": self.html, ".svg": self.svg}

@@ -1,7 +1,8 @@
-(function (id) {
+// Where the page holds a larger drawing than the image shows, `whole` is that one.
+(function (id, whole) {
   var box = document.getElementById(id), img = box && box.querySelector("img");
   if (!img) return;
-  var bytes = Uint8Array.from(atob(img.src.split(",")[1]), function (c) { return c.charCodeAt(0); });
+  var bytes = Uint8Array.from(atob(whole || img.src.split(",")[1]), function (c) { return c.charCodeAt(0); });
   var text = new TextDecoder().decode(bytes), dark = "@media (prefers-color-scheme:dark)";
   // A notebook's own theme overrides the system's.
   var theme = document.body.dataset.jpThemeLight || document.body.dataset.vscodeThemeKind;

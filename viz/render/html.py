@@ -22,15 +22,16 @@ LEGIBLE = 0.4  # the scale below which frames are closed at first, so that the w
 STYLE = "body{margin:16px;background:#fff}@media (prefers-color-scheme:dark){body{background:#0d1117}}"
 
 
-def fragment(svg: str, uid: str, description: str, script: str = "", whole: bool = False) -> str:
-    """The drawing as part of a page. Where scripts don't run it is an image, which every sanitiser leaves alone.
+def fragment(svg: str, still: str, uid: str, description: str, script: str = "", whole: bool = False) -> str:
+    """The drawing as part of a page. Where scripts don't run `still` is an image, which every sanitiser leaves alone.
 
     `script` runs after the drawing's own. Frames of a large drawing are closed at first, unless it is to be `whole`.
     """
-    source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
-    image = f'<img alt="{escape(description)}" style="max-width:100%" src="{source}">'
+    full, seen = (base64.b64encode(picture.encode()).decode() for picture in (svg, still))
+    image = f'<img alt="{escape(description)}" style="max-width:100%" src="data:image/svg+xml;base64,{seen}">'
+    other = f',"{full}"' if full != seen else ""
     frames = f'{FRAMES}("{uid}-at",{0 if whole else LEGIBLE});' if 'class="fr"' in svg else ""
-    scripts = f'{SCRIPT}("{uid}-at");{ROOM}("{uid}-at");{frames}{script}'
+    scripts = f'{SCRIPT}("{uid}-at"{other});{ROOM}("{uid}-at");{frames}{script}'
     return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{scripts}</script></div>'
 
 
@@ -39,16 +40,11 @@ def unique() -> str:
     return f"tg{uuid.uuid4().hex[:8]}"
 
 
-def page(svg: str, uid: str, title: str, script: str = "", whole: bool = False) -> str:
+def page(svg: str, still: str, uid: str, title: str, script: str = "", whole: bool = False) -> str:
     """The drawing as a whole page."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>{fragment(svg, uid, title, script, whole)}</body></html>\n"
+        f"<body>{fragment(svg, still, uid, title, script, whole)}</body></html>\n"
     )
-
-
-def bundle(svg: str, uid: str, description: str, text: str, script: str = "", whole: bool = False) -> dict[str, str]:
-    """What a notebook stores of a drawing: it shows the first of these that it can."""
-    return {"text/html": fragment(svg, uid, description, script, whole), "image/svg+xml": svg, "text/plain": text}
