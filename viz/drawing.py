@@ -292,7 +292,7 @@ class Drawing(OnPage):
             ValueError: `element` is no element of a tensor with a card of its own.
         """
         chosen = None if element is None else (element[0], tuple(np.atleast_1d(element[1]).tolist()))
-        return Player(self.beside_a_panel(), quiz, chosen)
+        return Player(self, quiz, chosen)
 
     def explore(self, elements: Mapping[Tensor, Any] | None = None) -> Explorer:
         """The drawing with sliders: values and gradients follow as you move one, and each slider has ∂ beside its
@@ -339,7 +339,8 @@ class Player(OnPage):
     def __init__(
         self, drawing: Drawing, quiz: bool = False, element: tuple[Node, tuple[int, ...]] | None = None
     ) -> None:
-        self.drawing = drawing
+        self.drawing = drawing.beside_a_panel()
+        self.alone = drawing
         self.quiz = quiz
         self.steps = steps(drawing.scene, drawing.values, element)  # what happens in each of them
 
@@ -349,7 +350,7 @@ class Player(OnPage):
 
     def svg(self, theme: str | None = None, uid: str = "") -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
-        drawing = self.drawing
+        drawing = self.alone  # its panel is below
         theme = theme or drawing.theme
         return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme, uid)
 

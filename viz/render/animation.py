@@ -6,6 +6,7 @@ The animation is CSS. Readers who ask for reduced motion, and converters to PNG,
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 from ..layout.geometry import Layout, text_width
 from ..scene.cards import Card, Scene
@@ -87,14 +88,14 @@ def lines(step: Step, top: float, width: float) -> list[str]:
     """What a step says, as text."""
     rule = step.rule[step.fires] if step.fires >= 0 else ""
     rows = ["  ".join(filter(None, row)) for row in step.rows[-2:]]
-    body = [*step.lines, *rows, *([step.note] if step.note and not step.rows else [])][:3]
+    most = int((width - 60) / (text_width("n", 13, mono=True)))
+    body = [*step.lines, *rows, *(wrap(step.note, most) if not step.rows else [])][:3]
     head = " ".join(filter(None, (step.phase if step.count else "", step.count)))
     said = [("head", f"{head}   {step.title}".strip())]
     said += [("rule", rule)] if rule else []
     said += [("", text.strip()) for text in body]
     found = []
     for i, (look, text) in enumerate(said[:4]):
-        most = int((width - 60) / (text_width("n", 13, mono=True)))
         at = f'x="22" y="{svg.px(top + 24 + LINE * i)}"'
         found.append(f'<text class="{look}" {at}>{svg.said(printable(shortened(text, most)))}</text>')
     return found
