@@ -27,7 +27,7 @@ from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
-from .scene.cards import Frame, Scene
+from .scene.cards import Card, Frame, Scene
 from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
 from .scene.recorded import walk_back
@@ -38,6 +38,7 @@ from .sliders import changed, difference, knobs
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
 MOST_MOVING = 80  # steps of a player that is an animation where scripts do not run
+MOST_STORIES = 200  # elements that a click can choose
 
 
 def draw(
@@ -237,9 +238,10 @@ class Drawing(OnPage):
 
         A page's script does the same when it opens.
         """
-        best, levels = self, nested(self.scene.frame)
-        for depth in range(levels) if self._folded is not None and not fits(self.layout) else ():
-            other = Drawing(self._folded(depth), self.values, self._direction, self.theme, self._engine)
+        best, folded = self, self._folded
+        for depth in range(nested(self.scene.frame)) if folded and not fits(self.layout) else ():
+            assert folded is not None
+            other = Drawing(folded(depth), self.values, self._direction, self.theme, self._engine)
             if best is not self and not fits(other.layout):
                 break
             best = other
@@ -286,7 +288,8 @@ class Drawing(OnPage):
         Args:
             quiz: hide the gradient of a scalar until the reader has typed it, or asks to see it.
             element: a tensor and an index, `(x, (2, 7))`. Each step then tells that element's story in its own numbers:
-                the sums that it went into, and the sum of its gradient.
+                the sums that it went into, and the sum of its gradient. Where all vectors and matrices together have at
+                most 200 elements, a click on a cell chooses one, too.
 
         Raises:
             ValueError: `element` is no element of a tensor with a card of its own.
@@ -330,10 +333,17 @@ def fits(layout: Layout) -> bool:
     return min(PAGE[0] / layout.width, PAGE[1] / layout.height) > html.LEGIBLE - 0.02
 
 
+def has_stories(card: Card) -> bool:
+    """Whether each cell of the card is one element: a vector, a matrix or a single image, of float numbers."""
+    single = 1 < np.size(card.value) == np.prod((1, 1, *card.shape)[-2:])
+    return single and card.of is None and card.role != "module" and np.asarray(card.value).dtype.kind == "f"
+
+
 class Player(OnPage):
     """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
 
-    Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is an animated image.
+    Controlled by a play button, a slider and the arrow keys. In a small graph a click on a cell chooses an element, and
+    the steps tell its story. Where scripts don't run it is an animated image.
     """
 
     def __init__(
@@ -346,7 +356,18 @@ class Player(OnPage):
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""
-        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
+        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz, self.stories)
+
+    @cached_property
+    def stories(self) -> stepper.Stories:
+        """The steps of every element of a small graph: a click on a cell chooses one."""
+        cards = [card for card in self.drawing.scene.cards() if has_stories(card)]
+        if self.quiz or not self.drawing.values or sum(np.size(card.value) for card in cards) > MOST_STORIES:
+            return {}
+        return {
+            (card, at): steps(self.drawing.scene, True, (card.node, at))
+            for card in cards if card.node is not None for at in np.ndindex(*card.shape)
+        }  # fmt: skip
 
     def svg(self, theme: str | None = None, uid: str = "") -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""

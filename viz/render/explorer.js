@@ -74,7 +74,7 @@
   };
   const tell = panel(root, css, "#" + id, p.sliders, change);
   root.append(room);
-  const dark = () => root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
+  const dark = () => root.classList.toggle("dark", svg.dark());
   dark();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dark);
   tell(...show(p.leaves));

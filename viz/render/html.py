@@ -13,8 +13,13 @@ def squeezed(name: str) -> str:
     """A script of this folder without comments, and without spaces outside strings."""
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     parts = re.split(r'("[^"\n]*"|`[^`]*`)', re.sub(r"(^|\s)//.*$", "", text, flags=re.MULTILINE))
-    parts[::2] = [re.sub(r"\s*([^\w\s$])\s*", r"\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"\s*([^\w\s$])\s*", r"\1", part).replace(";}", "}") for part in parts[::2]]
     return "".join(parts)
+
+
+def style(name: str) -> str:
+    """A style sheet of this folder without needless spaces."""
+    return re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", files(__package__).joinpath(name).read_text("utf-8"))
 
 
 SCRIPT, ROOM, FRAMES = map(squeezed, ("drawing.js", "room.js", "frames.js"))

@@ -9,7 +9,7 @@
     if (text) e.textContent = text;
     return e;
   };
-  const dark = /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill), colours = dark ? ["#5cb8f2", "#f0a830", "#bf94f2"] : ["#0067a8", "#c77700", "#7030a8"];
+  const dark = svg.dark(), colours = dark ? ["#5cb8f2", "#f0a830", "#bf94f2"] : ["#0067a8", "#c77700", "#7030a8"];
   const said = x => Number.isFinite(x) ? (x && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? x.toExponential(2) : `${+x.toPrecision(4)}`).replace(/-/g, "−") : `${x}`;
   const root = document.createElement("div");
   root.style.cssText = `font:13px/1.5 Arial,sans-serif;color:${dark ? "#dde3ec" : "#1b2130"}`;
@@ -81,7 +81,7 @@
     const layers = {}, layer = card => { // its frame's title, or that of none
       const name = svg.querySelector(`.fr[data-f="${card.dataset.f}"] text`)?.textContent.replace(/^[▸▾] /, "") || "between the layers";
       return layers[name] ??= (() => {
-        const part = make("div", bars, /^between/.test(name) ? "order:1" : "");
+        const part = make("div", bars, name.startsWith("between") ? "order:1" : "");
         make("b", part, "font-size:15px", name);
         return make("div", part, "display:flex;flex-wrap:wrap;gap:14px");
       })();
