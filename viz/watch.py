@@ -20,7 +20,7 @@ from .scene.formatting import is_finite
 
 SCRIPT = squeezed("watch.js")
 SAMPLES, POINTS = 40, 1000  # the most that are kept; then every second one goes, and new ones come half as often
-REST = 50  # times as long as a refresh took pass before the next one
+REST = 100  # times as long as a refresh took pass before the next one
 CELLS, BINS, SAMPLE = 100, 24, 1024  # numbers in a picture, bars of a histogram, elements that it is made of
 
 
@@ -38,7 +38,7 @@ class Watch(OnPage):
 
     Every `every` steps it keeps small pictures and histograms of each tensor in the loss's graph, and of the gradients
     of the parameters: at most 40 times, so memory is bounded, and the graph of one step alone is kept. A notebook shows
-    what is new after the cell, and during it so rarely that this takes a fiftieth of the time.
+    what is new after the cell, and during it so rarely that this takes a hundredth of the time.
 
     Args:
         model: whose training it is.
