@@ -2,8 +2,7 @@
 (function (id, whole) {
   const box = document.getElementById(id), img = box?.querySelector("img");
   if (!img) return;
-  const bytes = Uint8Array.from(atob(whole || img.src.split(",")[1]), c => c.charCodeAt(0));
-  let text = new TextDecoder().decode(bytes);
+  let text = whole || new TextDecoder().decode(Uint8Array.from(atob(img.src.split(",")[1]), c => c.charCodeAt(0)));
   const dark = "@media (prefers-color-scheme:dark)";
   // A notebook's own theme overrides the system's.
   const theme = document.body.dataset.jpThemeLight || document.body.dataset.vscodeThemeKind;

@@ -137,8 +137,8 @@ def said(known: Statistics | None, look: str, what: str) -> list[tuple[str, str,
     """The lines about a value (its range) or a gradient (its norm), each as text, look, width and height."""
     if known is None:
         return []
-    range = " … ".join(dict.fromkeys((short(known.low), short(known.high))))  # one number if both ends are the same
-    size = (range if look == "range" else f"‖∂‖ {short(known.norm)}") if known.finite else ""
+    both = " … ".join(dict.fromkeys((short(known.low), short(known.high))))  # one number if both ends are the same
+    size = (both if look == "range" else f"‖∂‖ {short(known.norm)}") if known.finite else ""
     lines = [(size, look, text_width(size, 11, mono=True), float(LINE))] if size else []
     if known.bad:
         lines.append((what + known.bad_text, "bad", text_width(what + known.bad_text, 11), float(LINE)))

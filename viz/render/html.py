@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import uuid
 from html import escape
@@ -32,9 +33,9 @@ def fragment(svg: str, still: str, uid: str, description: str, script: str = "",
 
     `script` runs after the drawing's own. Frames of a large drawing are closed at first, unless it is to be `whole`.
     """
-    full, seen = (base64.b64encode(picture.encode()).decode() for picture in (svg, still))
-    image = f'<img alt="{escape(description)}" style="max-width:100%" src="data:image/svg+xml;base64,{seen}">'
-    other = f',"{full}"' if full != seen else ""
+    source = f"data:image/svg+xml;base64,{base64.b64encode(still.encode()).decode()}"
+    image = f'<img alt="{escape(description)}" style="max-width:100%" src="{source}">'
+    other = "," + json.dumps(svg, ensure_ascii=False).replace("</", "<\\/") if svg != still else ""
     frames = f'{FRAMES}("{uid}-at",{0 if whole else LEGIBLE});' if 'class="fr"' in svg else ""
     scripts = f'{SCRIPT}("{uid}-at"{other});{ROOM}("{uid}-at");{frames}{script}'
     return f'<div class="tinygrad-lite" id="{uid}-at">{image}<script>{scripts}</script></div>'

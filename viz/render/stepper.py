@@ -60,8 +60,7 @@ def question(step: Step) -> dict[str, Any]:
     if step.phase != "backward" or len(step.arrives) != 1 or step.edges == () or not step.lines:
         return {}
     _, total = step.arrives[0]
-    name = step.lines[0].partition(" = ")[0]
-    return {"q": [name, float(np.reshape(total, ()))]} if np.size(total) == 1 else {}
+    return {"q": [step.lines[0].partition(" = ")[0], float(np.reshape(total, ()))]} if np.size(total) == 1 else {}
 
 
 def as_seen(card: Card, gradient: Any) -> str:
