@@ -34,5 +34,5 @@ def script(scene: Scene, program: Program, knobs: list[tuple[str, Node, tuple[in
         "sliders": [(name, program.leaves[slots[x]], slots[x]) for name, x, _ in knobs],
         "name": " + ".join(narrator.names[c] for c in shown if c.output),
     }
-    place, css, is_wide, data = map(stepper.as_json, (f"{uid}-at", STYLE, wide, told))
-    return f"{SCRIPT}({place},{PANEL},{css},{is_wide},[{','.join(program.formulas)}],{data})"
+    here, css, is_wide, data = map(stepper.as_json, (f"{uid}-at", STYLE, wide, told))
+    return f"{SCRIPT}({here},{PANEL},{css},{is_wide},[{','.join(program.formulas)}],{data})"
