@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, 
 import numpy as np
 
 from ..ops.windows import Ints
-from ..settings import checked
+from ..settings import bind, checked
 from ..tensor import Tensor, implements
 from ..values import Array
 from . import functional as F
@@ -52,15 +52,9 @@ class Function(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         signature = _bound(type(self).function, self.inputs)
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            takes = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values()) or "nothing"
-            raise TypeError(f"{type(self).__name__}: {error}; it takes {takes}") from None
-        bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            kind = str(signature.parameters[name].annotation)
-            value = checked(f"{type(self).__name__}: {name}", value, kind) if kind == "Probability" else value
+        for name, value in bind(type(self).__name__, signature, args, kwargs).items():
+            if signature.parameters[name].annotation == "Probability":
+                value = checked(f"{type(self).__name__}: {name}", value, "Probability")
             setattr(self, name, Tensor(value) if isinstance(value, np.ndarray) else value)
 
     @property

@@ -39,7 +39,7 @@ class _Scheduler(Configured):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: needs an optimiser, got a {type(optimizer).__name__}")
         self.optimizer = optimizer
-        bound = self.bound(optimizer, settings, named)
+        bound = self.bound(optimizer, *settings, **named)
         for name, value in bound.items():
             setattr(self, name, value)
         self.setup(**bound)

@@ -55,7 +55,7 @@ class Optimizer(Configured):
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ValueError(f"{self._name}: no parameters were given: was the generator already consumed?")
-        self.defaults = self.bound(params, settings, named)
+        self.defaults = self.bound(params, *settings, **named)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, Slot] = {}
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
