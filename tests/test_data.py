@@ -119,7 +119,7 @@ def test_tensors_are_cut_into_tensors() -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: data.batches([1, 2, 3]), r"batches: .*argument 0 is not an array of examples, but \[1, 2, 3\]: give np.asarray"),
+        (lambda: data.batches([1, 2, 3]), r"batches: .*argument 0 is not an array of examples, but \[1, 2, 3\]: give"),
         (lambda: data.batches(np.ones(3), 64), "batches: .*argument 1 is not an array of examples, but 64"),
         (lambda: data.batches(np.ones(3), seed="a"), "batches: .*seed must be an integer of at least 0"),
         (lambda: data.split("abc"), "split: arrays must be an array or Tensor of real numbers, got 'abc'"),
@@ -286,7 +286,7 @@ def test_lengths_that_do_not_add_up_are_refused(lengths: Any) -> None:
         (lambda: DataLoader(iter([])), TypeError, "DataLoader: dataset must have a length and items"),
         (lambda: DataLoader([1], 0), ValueError, "DataLoader: batch_size must be a positive integer, got 0"),
         (lambda: DataLoader([1], True), ValueError, "DataLoader: batch_size must be a positive integer, got True"),
-        (lambda: DataLoader([1], num_workers=-1), ValueError, "DataLoader: num_workers must be an integer of at least 0, got -1"),
+        (lambda: DataLoader([1], num_workers=-1), ValueError, "num_workers must be an integer of at least 0, got -1"),
         (lambda: DataLoader([1], generator="a"), TypeError, "DataLoader: seed must be an integer of at least 0"),  # type: ignore[arg-type]
         (lambda: random_split([1], [1], generator=-1), TypeError, "random_split: seed must be an integer of at least"),
         (lambda: TensorDataset(np.ones(3), np.ones(4)), ValueError, "TensorDataset: needs arrays of one length"),

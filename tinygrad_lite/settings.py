@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias, get_origin
 
 import numpy as np
 
+
 def _whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 

@@ -129,8 +129,8 @@ class DataLoader:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise TypeError(f"dataset must have a length and items by number, got {dataset!r}")
         self.dataset, self.shuffle, self.collate_fn, self.drop_last = dataset, shuffle, collate_fn, drop_last
-        self.batch_size = checked("batch_size", batch_size, "Positive")
-        self.num_workers = checked("num_workers", num_workers, "Count")
+        self.batch_size: int = checked("batch_size", batch_size, "Positive")
+        self.num_workers: int = checked("num_workers", num_workers, "Count")
         self.generator = _generator(generator)
 
     def __len__(self) -> int:
@@ -207,7 +207,7 @@ def split(*arrays: Array, test: float = 0.2, seed: int = 0) -> tuple[tuple[Array
         TypeError: an argument is no array, `test` no number, or `seed` no integer.
     """
     n = _length(arrays)
-    held_out = round(n * checked("test", test, "float"))
+    held_out = round(n * float(checked("test", test, "float")))
     if not 0 < held_out < n:
         raise ValueError(f"test={test!r} of {n} examples leaves one part empty: take a share between 0 and 1")
     order = (_generator(seed) or random.generator).permutation(n)
@@ -227,7 +227,7 @@ def _length(arrays: tuple[Array, ...]) -> int:
     lengths = [np.shape(a)[0] for a in arrays]
     if len(set(lengths)) != 1:
         raise ValueError(f"needs arrays of one length, got {lengths}")
-    return lengths[0]
+    return int(lengths[0])
 
 
 def _generator(seed: Any) -> np.random.Generator | None:
