@@ -463,12 +463,12 @@ OTHER: Any = "other"
         (lambda: nn.Flatten(2, 1)(X), ValueError, "start_axis=2 comes after end_axis=1"),
         (lambda: nn.Unflatten(1, (3, 2))(X), ValueError, "its axis 1 can't have the sizes"),
         (lambda: nn.ZeroPad2d((1, 2))(X), ValueError, "padding must be an integer or 4 of them"),
-        (lambda: nn.init.xavier_normal_(tg.Tensor([1.0])), ValueError, "xavier_normal_: needs a weight .* has shape"),
+        (lambda: nn.init.xavier_normal_(tg.Tensor([1.0])), ValueError, r"xavier_normal_: needs a weight .* shape \(1,\)"),
         (lambda: nn.init.calculate_gain("swish"), ValueError, "calculate_gain: unknown nonlinearity 'swish'"),
         (lambda: nn.init.kaiming_normal_(tg.Tensor(X), mode="in"), ValueError, "mode must be 'fan_in' or 'fan_out'"),
         (lambda: nn.init.trunc_normal_(tg.Tensor(X), a=90, b=91), ValueError, "too little to draw from"),
         (lambda: nn.utils.clip_grad_norm_([3], 1.0), TypeError, "clip_grad_norm_: needs tensors, not a int"),  # type: ignore[list-item]
-        (lambda: nn.utils.vector_to_parameters(np.ones(3), [tg.Tensor(1.0)]), ValueError, "needs a vector of 1, got"),
+        (lambda: nn.utils.vector_to_parameters(np.ones(3), [tg.Tensor(1.0)]), ValueError, "needs a vector of 1 "),
     ],
 )
 def test_what_cannot_be_is_named(use: Any, error: Any, said: str) -> None:
