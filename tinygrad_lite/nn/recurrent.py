@@ -89,10 +89,8 @@ class _Recurrent(Layer):
 
     def _expect(self, x: Any, ranks: tuple[int, int]) -> None:
         if np.ndim(x) not in ranks or np.shape(x)[-1] != self.input_size:
-            raise ValueError(
-                f"{type(self).__name__}: x has shape {np.shape(x)}, but {ranks[1]} axes, or {ranks[0]} without the "
-                f"axis N, are needed, and input_size={self.input_size} along the last"
-            )
+            wanted = f"{ranks[1]} axes, or {ranks[0]} without the axis N, and input_size={self.input_size} along the last"
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but needs {wanted}")
 
 
 class _Cell(_Recurrent):
@@ -168,25 +166,11 @@ class _Layers(_Recurrent):
         return [f"_l{i}", f"_l{i}_reverse"] if self.bidirectional else [f"_l{i}"]
 
     def forward(self, x: Any, hx: Any = None) -> Any:
-        if isinstance(x, PackedSequence):
-            out, last = self._through(x.data, hx, x.lengths)
-            return PackedSequence(out, x.lengths), last
+        x, lengths = x if isinstance(x, PackedSequence) else (x, None)
         self._expect(x, (2, 3))
-        batched = np.ndim(x) == 3
-        x = np.swapaxes(x, 0, 1) if batched and self.batch_first else x if batched else np.expand_dims(x, 1)
-        if not batched and hx is not None:
-            lead = (self.num_layers * (1 + self.bidirectional),)
-            hx = tuple(np.expand_dims(s, 1) for s in self._start(hx, lead, x))
-            hx = hx if self.states > 1 else hx[0]
-        out, last = self._through(x, hx)
-        if not batched:
-            return np.squeeze(out, 1), tuple(np.squeeze(s, 1) for s in last) if self.states > 1 else np.squeeze(last, 1)
-        return np.swapaxes(out, 0, 1) if self.batch_first else out, last
-
-    def _through(self, x: Any, hx: Any, lengths: Array | None = None) -> tuple[Array, Any]:
-        """All layers over x (L, N, input_size)."""
-        self._expect(x, (2, 3))
-        state = self._start(hx, (self.num_layers * (1 + self.bidirectional), np.shape(x)[1]), x)
+        turned = self.batch_first and np.ndim(x) == 3 and lengths is None
+        x = np.swapaxes(x, 0, 1) if turned else x
+        state = self._start(hx, (self.num_layers * (1 + self.bidirectional), *np.shape(x)[1:-1]), x)
         ends: list[State] = []
         for i in range(self.num_layers):
             if i:
@@ -197,8 +181,9 @@ class _Layers(_Recurrent):
                 ways.append(outs)
                 ends.append(end)
             x = np.concatenate(ways, axis=-1) if len(ways) > 1 else ways[0]
+        x = np.swapaxes(x, 0, 1) if turned else x
         last = tuple(np.stack([end[k] for end in ends]) for k in range(self.states))
-        return x, last if self.states > 1 else last[0]
+        return x if lengths is None else PackedSequence(x, lengths), last if self.states > 1 else last[0]
 
     def _run(self, x: Array, state: State, suffix: str, lengths: Array | None) -> tuple[Array, State]:
         """One layer in one direction: h after every step, and the state after the last."""
