@@ -25,8 +25,6 @@ __all__ = [
     "Embedding", "EmbeddingBag", "PReLU", "AdaptiveLogSoftmaxWithLoss",
 ]  # fmt: skip
 
-PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
-
 
 class Linear(Layer):
     """out = x @ weightᵀ + bias, over the last axis: (..., in_features) to (..., out_features).
@@ -119,7 +117,7 @@ class _Conv(Layer):
     def forward(self, x: Any) -> Any:
         settings = self.settings
         if self.padding_mode != "zeros":
-            x, settings = F.pad(x, self._frame(), PADDING_MODES[self.padding_mode]), settings | {"padding": 0}
+            x, settings = F.pad(x, self._frame(), self.padding_mode), settings | {"padding": 0}
         return type(self).function(x, self.weight, self.bias, **settings)
 
     def _frame(self) -> list[int]:
@@ -169,17 +167,15 @@ class _ConvTranspose(_Conv):
         return type(self).function(x, self.weight, self.bias, **settings)
 
     def _output_padding(self, shape: tuple[int, ...], output_size: Any) -> tuple[int, ...]:
-        n, name = self.axes, type(self).__name__
+        n = self.axes
         wanted = tuple(output_size)[-n:] if isinstance(output_size, (tuple, list)) else (output_size,) * n
         stride, padding, dilation = (per_axis(self.settings[k], n, k, 0) for k in ("stride", "padding", "dilation"))
         each = zip(shape[-n:], stride, padding, dilation, self.kernel_size)
         least = tuple((size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in each)
         extra = tuple(w - m for w, m in zip(wanted, least))
         if len(wanted) != n or not all(0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation)):
-            raise ValueError(
-                f"{name}: output_size {output_size} is out of reach: the smallest is {least}, and below the stride "
-                "may be added along each axis"
-            )
+            said = f"the smallest is {least}, and below the stride may be added along each axis"
+            raise ValueError(f"{type(self).__name__}: output_size {output_size} is out of reach: {said}")
         return extra
 
 
@@ -306,9 +302,8 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         self.tail = ModuleList()
         for i, (start, end) in enumerate(zip(self.cutoffs, self.cutoffs[1:])):
             width = int(in_features // div_value ** (i + 1))
-            self.tail.append(
-                Sequential(Linear(in_features, width, False, dtype), Linear(width, end - start, False, dtype))
-            )
+            first, second = Linear(in_features, width, False, dtype), Linear(width, end - start, False, dtype)
+            self.tail.append(Sequential(first, second))
 
     def forward(self, x: Any, target: Any) -> ClassLogProbs:
         target = np.asarray(getattr(target, "data", target))

@@ -124,11 +124,9 @@ class Module:
             return
         for name, t in kept.items():
             if name in self._marks and _leads_to(t, self._marks[name]):
-                warnings.warn(
-                    f"{type(self).__name__}: the graph of {name} goes back through {KEPT_CALLS} calls, so memory grows "
-                    f"with each: detach what is kept for the next call (self.{name} = h.detach())",
-                    stacklevel=3,
-                )
+                said = f"the graph of {name} goes back through {KEPT_CALLS} calls, so memory grows with each"
+                then = f"detach what is kept for the next call (self.{name} = h.detach())"
+                warnings.warn(f"{type(self).__name__}: {said}: {then}", stacklevel=3)
         self._marks = None
 
     # ------------------------------------------------------------------------------------------- what is inside
@@ -156,10 +154,9 @@ class Module:
             if not isinstance(part, Tensor):
                 continue
             if held is None and part.op is not None:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} is the result of {part.op.name}, not a leaf, so it would be "
-                    "neither trained nor saved: compute its array first, then make a Tensor(array, requires_grad=True)"
-                )
+                said = f"{name} is the result of {part.op.name}, not a leaf, so it would be neither trained nor saved"
+                then = "compute its array first, then make a Tensor(array, requires_grad=True)"
+                raise ValueError(f"{type(self).__name__}: {said}: {then}")
             if held is None or name in held or name in self._registered or part.requires_grad and part.op is None:
                 yield name, part
 
@@ -338,12 +335,9 @@ class Module:
         wrong = [f"{n} has {a.shape}, needs {t.shape}" for t, (n, a) in new.items() if a.shape != t.shape]
         if wrong:
             raise ValueError(f"{said}: wrong shapes: {'; '.join(wrong)}")
-        wrong = [
-            f"{n} has {a.dtype}, needs {t.dtype}"
-            for t, (n, a) in new.items()
-            if not np.can_cast(a.dtype, t.dtype, "same_kind")
-        ]
-        if wrong:
+        uncast = [(n, a.dtype, t.dtype) for t, (n, a) in new.items() if not np.can_cast(a.dtype, t.dtype, "same_kind")]
+        if uncast:
+            wrong = [f"{name} has {has}, needs {needs}" for name, has, needs in uncast]
             raise TypeError(f"{said}: wrong dtypes: {'; '.join(wrong)}")
         for t, (_, a) in new.items():
             value = as_value(moved(in_order_of(a, t.value), t.value), t.dtype)
@@ -423,9 +417,8 @@ def _modules(module: Module, prefix: str, seen: set[int]) -> Iterator[tuple[str,
 def _found(module: Module, method: str, target: str, named: Iterator[tuple[str, T]]) -> T:
     parts = dict(named)
     if target not in parts:
-        raise AttributeError(
-            f"{method}: {type(module).__name__} has no {target!r}; it has {', '.join(filter(None, parts)) or 'none'}"
-        )
+        known = ", ".join(filter(None, parts)) or "none"
+        raise AttributeError(f"{method}: {type(module).__name__} has no {target!r}; it has {known}")
     return parts[target]
 
 

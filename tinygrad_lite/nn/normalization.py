@@ -63,7 +63,8 @@ class _BatchNorm(Layer):
         if share is None:  # of this batch in the mean over all
             share = 0.0 if counted is None else float(1 / (counted.item() + 1))
         out = type(self).function(x, mean, self.running_var, self.weight, self.bias, own, share, self.eps)
-        if counted is not None and mean.data is not before:  # an empty batch, or a call made again by checkpoint, moves nothing
+        moved = mean is not None and mean.data is not before  # not by an empty batch, or checkpoint's second call
+        if counted is not None and moved:
             counted.data = counted.data + 1
         return out
 

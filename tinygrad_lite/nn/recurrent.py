@@ -89,7 +89,7 @@ class _Recurrent(Layer):
 
     def _expect(self, x: Any, ranks: tuple[int, int]) -> None:
         if np.ndim(x) not in ranks or np.shape(x)[-1] != self.input_size:
-            wanted = f"{ranks[1]} axes, or {ranks[0]} without the axis N, and input_size={self.input_size} along the last"
+            wanted = f"{ranks[1]} axes, or {ranks[0]} without N, and input_size={self.input_size} along the last"
             raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but needs {wanted}")
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, overload
 
 import numpy as np
 
+from ..ops.shape import flatten, unflatten
 from ..ops.windows import Ints
 from ..settings import bind, checked
 from ..tensor import Tensor, implements
@@ -215,29 +215,6 @@ CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *_padding("c
 def identity(x: Array) -> Array:
     """x itself."""
     return x
-
-
-@implements()
-def flatten(x: Array, start_axis: int = 1, end_axis: int = -1) -> Array:
-    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
-    shape = np.shape(x) or (1,)
-    start, end = (np.lib.array_utils.normalize_axis_index(a, len(shape)) for a in (start_axis, end_axis))
-    if start > end:
-        raise ValueError(f"start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
-    return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
-
-
-@implements()
-def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
-    """`axis` as several, of the sizes in `unflattened_size`; one of them may be -1, for what is left."""
-    shape = np.shape(x)
-    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
-    sizes = tuple(unflattened_size)
-    known = math.prod(n for n in sizes if n != -1)
-    if sizes.count(-1) > 1 or (shape[axis] % known if known and -1 in sizes else known != shape[axis]):
-        raise ValueError(f"x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
-    sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
-    return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
 
 
 Identity = layer("Identity", identity)
