@@ -103,9 +103,7 @@ class _Cell(_Recurrent):
         ValueError: a size is not a positive integer; on a call, shapes that don't fit.
     """
 
-    def __init__(
-        self, input_size: Positive, hidden_size: Positive, bias: bool = True, dtype: Any = np.float32
-    ) -> None:
+    def __init__(self, input_size: Positive, hidden_size: Positive, bias: bool = True, dtype: Any = np.float32) -> None:
         self._weights("", input_size, hidden_size, bias, dtype)
 
     def forward(self, x: Any, hx: Any = None) -> Any:

@@ -157,9 +157,7 @@ class TransformerEncoderLayer(_Block):
     norm_first normalises before each, instead of after. src is (S, N, d_model), or (N, S, d_model) with batch_first.
     """
 
-    def forward(
-        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
-    ) -> Any:
+    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "need_weights": False}
         src = self._add(1, src, lambda x: self.self_attn(x, x, x, **masks)[0])
         return self._add(2, src, self._net)
