@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 from ..tensor import Tensor
 from .module import Module
 
 __all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
-
-L = TypeVar("L", bound="_List")
 
 
 class _Container(Module):
@@ -57,7 +55,7 @@ class _List(_Container):
             return self._like(list(self._named().items())[index])
         return getattr(self, self._name_at(index))
 
-    def _like(self: L, named: list[tuple[str, Any]]) -> L:
+    def _like(self, named: list[tuple[str, Any]]) -> Any:
         return type(self)([item for _, item in named])  # type: ignore[call-arg]
 
     def __setitem__(self, index: Any, item: Any) -> None:
@@ -69,24 +67,24 @@ class _List(_Container):
         del items[index]
         self._set(items)
 
-    def __add__(self: L, other: Iterable[Any]) -> L:
+    def __add__(self, other: Iterable[Any]) -> Any:
         return self._like([("", item) for item in (*self, *other)])
 
-    def __iadd__(self: L, other: Iterable[Any]) -> L:
+    def __iadd__(self, other: Iterable[Any]) -> Self:
         return self.extend(other)
 
-    def append(self: L, item: Any) -> L:
+    def append(self, item: Any) -> Self:
         """Add one at the end; returns this."""
         self._put(str(len(self)), item)
         return self
 
-    def extend(self: L, items: Iterable[Any]) -> L:
+    def extend(self, items: Iterable[Any]) -> Self:
         """Add several at the end; returns this."""
         for item in list(items):
             self.append(item)
         return self
 
-    def insert(self: L, index: int, item: Any) -> L:
+    def insert(self, index: int, item: Any) -> Self:
         """Add one before `index`; what follows is counted anew. Returns this."""
         items = list(self.append(item))
         items.insert(index, items.pop())

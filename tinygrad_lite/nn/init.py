@@ -71,7 +71,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """The identity, for a tensor of two axes."""
     if tensor.ndim != 2:
         raise ValueError("needs a tensor of 2 axes")
-    return _set(tensor, np.eye(*tensor.shape))
+    return _set(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -188,9 +188,6 @@ class ConvTranspose2d(_ConvTranspose, function=F.conv_transpose2d, axes=2): ...
 class ConvTranspose3d(_ConvTranspose, function=F.conv_transpose3d, axes=3): ...
 
 
-E_ = TypeVar("E_", bound="_Rows")
-
-
 class _Rows(Layer):
     """`weight` (num_embeddings, embedding_dim), standard normal, but for the row `padding_idx`, which starts at 0."""
 
@@ -203,7 +200,7 @@ class _Rows(Layer):
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype, name="weight")
 
     @classmethod
-    def from_pretrained(cls: type[E_], embeddings: Any, freeze: bool = True, *settings: Any, **named: Any) -> E_:
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, *settings: Any, **named: Any) -> Self:
         """A layer with these rows, frozen by default; all, with the row `padding_idx`, as they are given."""
         if np.ndim(embeddings) != 2:
             raise ValueError(f"{cls.__name__}.from_pretrained: needs (rows, width), got shape {np.shape(embeddings)}")

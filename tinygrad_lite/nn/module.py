@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
 from ..values import Array, in_order_of, moved
 
-M = TypeVar("M", bound="Module")
 T = TypeVar("T")
 
 KEPT_CALLS = 500  # a module whose own tensors lead back through so many calls is taken to have lost a detach()
@@ -227,14 +226,14 @@ class Module:
 
     # ------------------------------------------------------------------------------------------ for all inside
 
-    def apply(self: M, function: Callable[[Module], Any]) -> M:
+    def apply(self, function: Callable[[Module], Any]) -> Self:
         """Call `function` on every module inside, and then on this one; returns it."""
         for module in self.children():
             module.apply(function)
         function(self)
         return self
 
-    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze all parameters (False), or unfreeze what was a parameter before; returns it. Buffers stay buffers."""
         for module in self.modules():
             module._note_parameters()
@@ -246,7 +245,7 @@ class Module:
     def _note_parameters(self) -> None:
         self._trained |= {name for name, t in self._own_tensors() if t.requires_grad}
 
-    def to(self: M, to: Any) -> M:
+    def to(self, to: Any) -> Self:
         """Bring the state to another floating dtype, or to the library of an array, in place; returns it.
 
             model.to(np.float64)
@@ -269,11 +268,11 @@ class Module:
                 t.value, t.grad = as_value(t.value, np.dtype(to)), None
         return self
 
-    def half(self: M) -> M:
+    def half(self) -> Self:
         """`to(np.float16)`."""
         return self.to(np.float16)
 
-    def double(self: M) -> M:
+    def double(self) -> Self:
         """`to(np.float64)`."""
         return self.to(np.float64)
 
@@ -282,13 +281,13 @@ class Module:
         for t in self.parameters():
             t.zero_grad()
 
-    def train(self: M, training: bool = True) -> M:
+    def train(self, training: bool = True) -> Self:
         """Set whether this module and all inside it are in training (dropout drops, batch norm learns); returns it."""
         for module in self.modules():
             module.training = training
         return self
 
-    def eval(self: M) -> M:
+    def eval(self) -> Self:
         """`train(False)`."""
         return self.train(False)
 
@@ -362,7 +361,7 @@ class Module:
         """What stands in the parentheses of this module's line in its repr."""
         return ""
 
-    def float(self: M) -> M:
+    def float(self) -> Self:
         """`to(np.float32)`."""
         return self.to(np.float32)
 

@@ -21,12 +21,6 @@ from .module import Module
 P = ParamSpec("P")
 
 
-@functools.cache
-def _bound(function: Callable[..., Any], inputs: int) -> inspect.Signature:
-    parameters = list(inspect.signature(function).parameters.values())[inputs:]
-    return inspect.Signature([p for p in parameters if p.name != "training"])
-
-
 class LayerClass(type, Generic[P]):
     """The class of a layer that is made from a function, whose arguments it has."""
 
@@ -37,7 +31,7 @@ class LayerClass(type, Generic[P]):
     @property
     def __signature__(cls: Any) -> inspect.Signature | None:
         """What `inspect.signature` shows. A subclass with a constructor of its own has that one's."""
-        return _bound(cls.function, cls.inputs) if cls.__init__ is Function.__init__ else None
+        return cls.signature if cls.__init__ is Function.__init__ else None
 
 
 class Function(Module):
@@ -48,19 +42,19 @@ class Function(Module):
 
     function: ClassVar[Callable[..., Any]]
     inputs: ClassVar[int]
+    signature: ClassVar[inspect.Signature]  # the arguments that are bound
     trains: ClassVar[bool]  # whether the function is told if it is in training
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        signature = _bound(type(self).function, self.inputs)
-        for name, value in bind(type(self).__name__, signature, args, kwargs).items():
-            if signature.parameters[name].annotation == "Probability":
+        for name, value in bind(type(self).__name__, self.signature, args, kwargs).items():
+            if self.signature.parameters[name].annotation == "Probability":
                 value = checked(f"{type(self).__name__}: {name}", value, "Probability")
             setattr(self, name, Tensor(value) if isinstance(value, np.ndarray) else value)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What is bound, by name."""
-        return {name: getattr(self, name) for name in _bound(type(self).function, self.inputs).parameters}
+        return {name: getattr(self, name) for name in self.signature.parameters}
 
     def forward(self, *inputs: Any, **more: Any) -> Any:
         more = {"training": self.training, **more} if self.trains else more
@@ -82,9 +76,12 @@ def layer(
 ) -> LayerClass[P]: ...
 def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
     """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
+    parameters = list(inspect.signature(function).parameters.values())
+    bound = [p for p in parameters[inputs:] if p.name != "training"]
     doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
     body = {"__doc__": doc, "__module__": __name__, "function": staticmethod(function), "inputs": inputs}
-    return LayerClass(name, (Function,), body | {"trains": "training" in inspect.signature(function).parameters})
+    body |= {"signature": inspect.Signature(bound), "trains": len(bound) < len(parameters) - inputs}
+    return LayerClass(name, (Function,), body)
 
 
 def layers(name: str, *functions: Callable[Concatenate[Any, P], Any]) -> list[LayerClass[P]]:

@@ -73,12 +73,11 @@ class _Scheduler(Configured):
             if names:
                 raise KeyError(f"{type(self).__name__}.load_state_dict: {what} {', '.join(sorted(map(str, names)))}")
         for name, value in state_dict.items():
-            if "." not in name:
-                setattr(self, name, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
-        for i, scheduler in enumerate(self.schedulers):
-            prefix = f"{i}."
-            inner = {name[len(prefix) :]: value for name, value in state_dict.items() if name.startswith(prefix)}
-            scheduler.load_state_dict(inner)
+            *places, last = name.split(".")
+            scheduler: _Scheduler = self
+            for place in places:
+                scheduler = scheduler.schedulers[int(place)]
+            setattr(scheduler, last, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
@@ -423,9 +422,8 @@ class ReduceLROnPlateau(_Scheduler):
     each = ("min_lr",)
 
     def setup(
-        self, mode: Literal["min", "max"] = "min", factor: Below1 = 0.1, patience: Count = 10,
-        threshold: Number = 1e-4, threshold_mode: Literal["rel", "abs"] = "rel", cooldown: Count = 0,
-        min_lr: Number = 0.0, eps: Number = 1e-8,
+        self, mode: Literal["min", "max"] = "min", factor: Below1 = 0.1, patience: Count = 10, threshold: Number = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel", cooldown: Count = 0, min_lr: Number = 0.0, eps: Number = 1e-8,
     ) -> None:  # fmt: skip
         self._sign = 1 if mode == "min" else -1
         self.best = self._sign * math.inf

@@ -518,8 +518,7 @@ class Muon(Optimizer):
     def update(
         self, p: Array, g: Array, slot: Slot, lr: Number = 1e-3, weight_decay: Number = 0.1, momentum: Below1 = 0.95,
         nesterov: bool = True, ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
-        eps: Number = 1e-7, ns_steps: Count = 5,
-        adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None,
+        eps: Number = 1e-7, ns_steps: Count = 5, adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None,
     ) -> Array:  # fmt: skip
         (a, b, c), mean = ns_coefficients, slot.mean("mean", g, momentum)
         x = g + momentum * (mean - g) if nesterov else mean
