@@ -80,6 +80,11 @@ def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
     return python(value)
 
 
+def plain(value: Any) -> Any:
+    """A setting that a file gave as an array: numbers, or lists of them."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
 def bind(name: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a call by name, with the defaults.
 

@@ -227,8 +227,8 @@ class Embedding(_Rows):
         self._start(num_embeddings, embedding_dim, padding_idx, dtype)
 
     def forward(self, indices: Any) -> Any:
-        settings = (self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
-        return F.embedding(indices, self.weight, *settings)
+        norm = (self.max_norm, self.norm_type)
+        return F.embedding(indices, self.weight, self.padding_idx, *norm, self.scale_grad_by_freq)
 
 
 class EmbeddingBag(_Rows):

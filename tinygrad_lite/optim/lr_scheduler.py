@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
-from ..settings import Above0, Below1, Configured, Count, Number, Part, Positive, Share
+from ..settings import Above0, Below1, Configured, Count, Number, Part, Positive, Share, plain
 from .optimizers import Optimizer
 
 __all__ = [
@@ -77,7 +75,7 @@ class _Scheduler(Configured):
             scheduler: _Scheduler = self
             for place in places:
                 scheduler = scheduler.schedulers[int(place)]
-            setattr(scheduler, last, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
+            setattr(scheduler, last, plain(value))
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
@@ -283,15 +281,14 @@ class CyclicLR(_Cycle):
         scale_fn: Callable[[float], float] | None = None, scale_mode: Literal["cycle", "iterations"] = "cycle",
         cycle_momentum: bool = True, base_momentum: Share = 0.8, max_momentum: Share = 0.9,
     ) -> None:  # fmt: skip
-        self._scale = scale_fn
         self._begin(self.base_lr)
 
     def _height(self, t: int) -> Any:
         up, down = self.step_size_up, self.step_size_down or self.step_size_up
         cycle, place = divmod(t, up + down)
         height = place / up if place <= up else (up + down - place) / down
-        if self._scale is not None:
-            return height * self._scale(cycle + 1 if self.scale_mode == "cycle" else t)
+        if self.scale_fn is not None:
+            return height * self.scale_fn(cycle + 1 if self.scale_mode == "cycle" else t)
         return height * {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**t}[self.mode]
 
     def _at(self, t: int, group: int) -> float:
