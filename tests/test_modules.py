@@ -372,7 +372,7 @@ MADE = [getattr(nn, name) for name in vars(stateless)["__all__"]]
 @pytest.mark.parametrize("layer", MADE, ids=lambda layer: layer.__name__)
 def test_a_made_layer_has_its_functions_docstring_and_arguments(layer: Any) -> None:
     parameters = list(inspect.signature(layer.function).parameters.values())
-    expected = [p for p in parameters[layer.inputs :] if p.name != "training"]  # the module's
+    expected = [p for p in parameters[layer.inputs :] if p.name not in ("training", *layer.fixed)]
     assert list(inspect.signature(layer).parameters.values()) == expected
     assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer.") and len(layer.__doc__) > 30
     assert layer.__module__ == "tinygrad_lite.nn.stateless" and getattr(nn, layer.__name__) is layer

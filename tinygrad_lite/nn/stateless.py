@@ -42,6 +42,7 @@ class Function(Module):
 
     function: ClassVar[Callable[..., Any]]
     inputs: ClassVar[int]
+    fixed: ClassVar[dict[str, Any]]
     signature: ClassVar[inspect.Signature]  # the arguments that are bound
     trains: ClassVar[bool]  # whether the function is told if it is in training
 
@@ -58,14 +59,14 @@ class Function(Module):
 
     def forward(self, *inputs: Any, **more: Any) -> Any:
         more = {"training": self.training, **more} if self.trains else more
-        return type(self).function(*inputs, **self.settings | more)
+        return type(self).function(*inputs, **self.settings | self.fixed | more)
 
     def extra_repr(self) -> str:
         return ", ".join(settings_of(self, self.settings))
 
 
 @overload
-def layer(name: str, function: Callable[Concatenate[Any, P], Any]) -> LayerClass[P]: ...
+def layer(name: str, function: Callable[Concatenate[Any, P], Any], **fixed: Any) -> LayerClass[P]: ...
 @overload
 def layer(name: str, function: Callable[Concatenate[Any, Any, P], Any], inputs: Literal[2]) -> LayerClass[P]: ...
 @overload
@@ -74,19 +75,25 @@ def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inp
 def layer(
     name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]
 ) -> LayerClass[P]: ...
-def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
-    """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
+def layer(name: str, function: Callable[..., Any], inputs: int = 1, **fixed: Any) -> Any:
+    """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them.
+
+    Those in `fixed` have one value for all layers of the name.
+    """
     parameters = list(inspect.signature(function).parameters.values())
-    bound = [p for p in parameters[inputs:] if p.name != "training"]
-    doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
-    body = {"__doc__": doc, "__module__": __name__, "function": staticmethod(function), "inputs": inputs}
-    body |= {"signature": inspect.Signature(bound), "trains": len(bound) < len(parameters) - inputs}
+    bound = [p for p in parameters[inputs:] if p.name not in ("training", *fixed)]
+    given = "".join(f", {key}={value!r}" for key, value in fixed.items())
+    body = {
+        "__doc__": f"`{function.__name__}` as a layer{given}.\n\n    {function.__doc__}", "__module__": __name__,
+        "function": staticmethod(function), "inputs": inputs, "fixed": fixed,
+        "signature": inspect.Signature(bound), "trains": any(p.name == "training" for p in parameters),
+    }  # fmt: skip
     return LayerClass(name, (Function,), body)
 
 
-def layers(name: str, *functions: Callable[Concatenate[Any, P], Any]) -> list[LayerClass[P]]:
+def layers(name: str, *functions: Callable[Concatenate[Any, P], Any], **fixed: Any) -> list[LayerClass[P]]:
     """The layers `name` for 1, 2 and 3 spatial axes."""
-    return [layer(f"{name}{n}d", function) for n, function in enumerate(functions, 1)]
+    return [layer(f"{name}{n}d", function, **fixed) for n, function in enumerate(functions, 1)]
 
 
 # ---------------------------------------------------------------------------------------------------- activations
@@ -169,42 +176,25 @@ LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
 # -------------------------------------------------------------------------------------------------------- padding
 
 
-def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
-    """(before, after) for each of the last n axes, as F.pad takes it; one integer holds for all."""
-    widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
-    if len(widths) != 2 * n:
-        raise ValueError(f"padding must be an integer or {2 * n} of them, before and after each axis; got {padding!r}")
-    return widths
-
-
-def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
+def _pad(n: int) -> Callable[..., Array]:
     @implements()
-    def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
-        return F.pad(x, _frame(n, padding), "constant", value)
+    def pad(x: Array, padding: int | Sequence[int], mode: str, value: float) -> Array:
+        """The last axes, framed: by one integer, or by (before, after) for each, from the last axis on; as `F.pad`:"""
+        widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
+        if len(widths) != 2 * n:
+            raise ValueError(f"padding must be an integer or {2 * n} of them, before and after each axis")
+        return F.pad(x, widths, mode, value)
 
-    pad.__doc__ = F.pad.__doc__
+    pad.__doc__ = f"{pad.__doc__}\n\n    {F.pad.__doc__}"
     return pad
 
 
-def _padding(mode: str) -> list[Callable[[Array, int | Sequence[int]], Array]]:
-    """Of 1, 2 and 3 axes."""
-
-    def of(n: int) -> Callable[[Array, int | Sequence[int]], Array]:
-        @implements()
-        def pad(x: Array, padding: int | Sequence[int]) -> Array:
-            return F.pad(x, _frame(n, padding), mode)
-
-        pad.__doc__ = F.pad.__doc__
-        return pad
-
-    return [of(n) for n in (1, 2, 3)]
-
-
-ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *_padding("constant"))
-ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *map(_constant, (1, 2, 3)))
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *_padding("reflect"))
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *_padding("replicate"))
-CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *_padding("circular"))
+PADS = [_pad(n) for n in (1, 2, 3)]
+ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *PADS, mode="constant", value=0)
+ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *PADS, mode="constant")
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *PADS, mode="reflect", value=0)
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *PADS, mode="replicate", value=0)
+CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *PADS, mode="circular", value=0)
 
 # --------------------------------------------------------------------------------------------------------- shapes
 
@@ -221,22 +211,8 @@ PixelShuffle = layer("PixelShuffle", F.pixel_shuffle)
 PixelUnshuffle = layer("PixelUnshuffle", F.pixel_unshuffle)
 ChannelShuffle = layer("ChannelShuffle", F.channel_shuffle)
 Upsample = layer("Upsample", F.interpolate)
-
-
-@implements()
-def upsample_nearest2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
-    """`interpolate` with mode="nearest"."""
-    return F.interpolate(x, size, scale_factor)
-
-
-@implements()
-def upsample_bilinear2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
-    """`interpolate` with mode="bilinear" and align_corners=True."""
-    return F.interpolate(x, size, scale_factor, "bilinear", True)
-
-
-UpsamplingNearest2d = layer("UpsamplingNearest2d", upsample_nearest2d)
-UpsamplingBilinear2d = layer("UpsamplingBilinear2d", upsample_bilinear2d)
+UpsamplingNearest2d = layer("UpsamplingNearest2d", F.interpolate, mode="nearest", align_corners=None)
+UpsamplingBilinear2d = layer("UpsamplingBilinear2d", F.interpolate, mode="bilinear", align_corners=True)
 
 # ------------------------------------------------------------------- of two and three inputs: distances, losses
 
