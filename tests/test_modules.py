@@ -374,7 +374,7 @@ def test_a_made_layer_has_its_functions_docstring_and_arguments(layer: Any) -> N
     parameters = list(inspect.signature(layer.function).parameters.values())
     expected = [p for p in parameters[layer.inputs :] if p.name not in ("training", *layer.fixed)]
     assert list(inspect.signature(layer).parameters.values()) == expected
-    assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer.") and len(layer.__doc__) > 30
+    assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer") and len(layer.__doc__) > 30
     assert layer.__module__ == "tinygrad_lite.nn.stateless" and getattr(nn, layer.__name__) is layer
     with pytest.raises(TypeError, match=rf"^{layer.__name__}: .*'inplace'; it takes "):
         layer(**{p.name: 1 for p in inspect.signature(layer).parameters.values()}, inplace=True)
