@@ -190,11 +190,11 @@ def _pad(n: int) -> Callable[..., Array]:
 
 
 PADS = [_pad(n) for n in (1, 2, 3)]
-ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *PADS, mode="constant", value=0)
+ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *PADS, mode="constant", value=None)
 ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *PADS, mode="constant")
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *PADS, mode="reflect", value=0)
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *PADS, mode="replicate", value=0)
-CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *PADS, mode="circular", value=0)
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *PADS, mode="reflect", value=None)
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *PADS, mode="replicate", value=None)
+CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *PADS, mode="circular", value=None)
 
 # --------------------------------------------------------------------------------------------------------- shapes
 
