@@ -178,7 +178,7 @@ LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
 
 def _pad(n: int) -> Callable[..., Array]:
     @implements()
-    def pad(x: Array, padding: int | Sequence[int], mode: str, value: float) -> Array:
+    def pad(x: Array, padding: int | Sequence[int], mode: str, value: float | None) -> Array:
         """The last axes, framed: by one integer, or by (before, after) for each, from the last axis on; as `F.pad`:"""
         widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
         if len(widths) != 2 * n:
