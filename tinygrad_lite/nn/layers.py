@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 
 from .. import random
+from ..ops.indexing import add_at
 from ..ops.windows import Ints, per_axis
 from ..settings import Positive
 from ..tensor import Tensor
@@ -309,16 +310,14 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         if np.any((target < 0) | (target >= self.n_classes)):
             raise IndexError(f"{type(self).__name__}: a target is none of the {self.n_classes} classes")
         rows, classes = np.reshape(x, (-1, np.shape(x)[-1])), np.reshape(target, -1)
-        head, found, order = F.log_softmax(self.head(rows), 1), [], []
-        for i, (start, end) in enumerate(zip([0, *self.cutoffs], self.cutoffs)):
-            at = np.flatnonzero((classes >= start) & (classes < end))
-            if i:
-                inner = F.log_softmax(self.tail[i - 1](rows[at]), 1)[np.arange(at.size), classes[at] - start]
-                found.append(head[at, self.cutoffs[0] + i - 1] + inner)
-            else:
-                found.append(head[at, classes[at]])
-            order.append(at)
-        output = np.reshape(np.concatenate(found)[np.argsort(np.concatenate(order))], target.shape)
+        cluster, first = np.searchsorted(self.cutoffs, classes, side="right"), self.cutoffs[0]
+        column = np.where(cluster > 0, first + cluster - 1, classes)
+        output = F.log_softmax(self.head(rows), 1)[np.arange(classes.size), column]
+        for i, (tail, start) in enumerate(zip(self.tail, self.cutoffs), 1):
+            at = np.flatnonzero(cluster == i)
+            inner = F.log_softmax(tail(rows[at]), 1)[np.arange(at.size), classes[at] - start]
+            output = output + add_at(inner, at, output.shape)
+        output = np.reshape(output, target.shape)
         return ClassLogProbs(output, -np.mean(output))
 
     def log_prob(self, x: Any) -> Any:
