@@ -58,9 +58,9 @@ class _Recurrent(Layer):
     def __init_subclass__(cls, of: str = "") -> None:
         cls.__doc__ = str(cls.__bases__[0].__doc__).format(of=of) if of else cls.__doc__
 
-    def _weights(self, suffix: str, inputs: int, hidden: int, bias: bool, dtype: Any, proj: int = 0) -> None:
+    def _weights(self, suffix: str, inputs: int, hidden: int, bias: bool, dtype: Any) -> None:
         """weight_ih, weight_hh, bias_ih, bias_hh, and of a projection weight_hr, uniform in ±1/√hidden_size."""
-        rows = self.gates * hidden
+        rows, proj = self.gates * hidden, self.proj_size
         shapes: dict[str, Any] = {"weight_ih": (rows, inputs), "weight_hh": (rows, proj or hidden)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} | ({"weight_hr": (proj, hidden)} if proj else {})
         for name, shape in shapes.items():
@@ -149,16 +149,11 @@ class _Layers(_Recurrent):
         self, input_size: Positive, hidden_size: Positive, num_layers: Depth = 1, bias: bool = True,
         batch_first: bool = False, dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype)
-
-    def _stack(
-        self, inputs: int, hidden: int, layers: int, bias: bool, bidirectional: bool, dtype: Any, proj: int = 0
-    ) -> None:
         self.bidirectional = bidirectional
-        for i in range(layers):
+        for i in range(num_layers):
             for suffix in self._suffixes(i):
-                self._weights(suffix, inputs, hidden, bias, dtype, proj)
-            inputs = (proj or hidden) * (1 + bidirectional)
+                self._weights(suffix, input_size, hidden_size, bias, dtype)
+            input_size = (self.proj_size or hidden_size) * (1 + bidirectional)
 
     def _suffixes(self, i: int) -> list[str]:
         return [f"_l{i}", f"_l{i}_reverse"] if self.bidirectional else [f"_l{i}"]
@@ -208,7 +203,7 @@ class RNN(_Layers, of="h ← tanh(x @ weight_ihᵀ + bias_ih + h @ weight_hhᵀ 
         nonlinearity: Literal["tanh", "relu"] = "tanh", bias: bool = True, batch_first: bool = False,
         dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
 
 class LSTM(_Layers, of=str(lstm_step.__doc__).strip() + "\n\n    With proj_size, h ← h @ weight_hrᵀ after each step."):
@@ -221,7 +216,8 @@ class LSTM(_Layers, of=str(lstm_step.__doc__).strip() + "\n\n    With proj_size,
     ) -> None:  # fmt: skip
         if proj_size >= hidden_size:
             raise ValueError(f"proj_size must be below hidden_size={hidden_size}, got {proj_size}")
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype, proj_size)
+        self.proj_size = proj_size
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
 
 class GRU(_Layers, of=str(gru_step.__doc__).strip()):

@@ -253,9 +253,6 @@ class _Cycle(LRScheduler):
             group["initial_lr"] = group["lr"] = lr
         super().setup()
 
-    def _momentum(self, group: int) -> float:
-        raise NotImplementedError
-
     def step(self) -> None:
         """One step on."""
         super().step()
