@@ -46,15 +46,16 @@ class Layer(Module):
 def configured(init: Callable[..., None]) -> Callable[..., None]:
     """A layer's constructor, which checks its arguments first and keeps them afterwards, and whose errors are named."""
     signature = inspect.signature(init)
+    signature = signature.replace(parameters=[*signature.parameters.values()][1:])
 
     @functools.wraps(init)
     def call(self: Layer, *args: Any, **kwargs: Any) -> None:
         try:
-            (_, *given) = bind(type(self).__name__, signature, (self, *args), kwargs).items()
-            settings = {key: checked(key, value, signature.parameters[key].annotation) for key, value in given}
+            given = bind(type(self).__name__, signature, args, kwargs)
+            settings = {key: checked(key, value, signature.parameters[key].annotation) for key, value in given.items()}
             init(self, **settings)
         except errors.NAMED as error:
-            errors.raise_named(error, type(self).__name__, signature.parameters, (self, *args), kwargs)
+            errors.raise_named(error, type(self).__name__, signature.parameters, args, kwargs)
         for key, value in settings.items():
             if key != "dtype" and not isinstance(value, Module):
                 vars(self).setdefault(key, value)
