@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, overload
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, 
 import numpy as np
 
 from ..ops.shape import flatten, unflatten
-from ..ops.windows import Ints
 from ..settings import bind, checked
 from ..tensor import Tensor, implements
 from ..values import Array
@@ -75,13 +73,14 @@ def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inp
 def layer(
     name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]
 ) -> LayerClass[P]: ...
-def layer(name: str, function: Callable[..., Any], inputs: int = 1, **fixed: Any) -> Any:
+def layer(name: str, function: Callable[..., Any], inputs: int = 1, last: str = "", **fixed: Any) -> Any:
     """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them.
 
-    Those in `fixed` have one value for all layers of the name.
+    Those in `fixed` have one value for all layers of the name, and the one named `last` comes last.
     """
     parameters = list(inspect.signature(function).parameters.values())
     bound = [p for p in parameters[inputs:] if p.name not in ("training", *fixed)]
+    bound.sort(key=lambda p: p.name == last)
     given = "".join(f", {key}={value!r}" for key, value in fixed.items())
     body = {
         "__doc__": f"`{function.__name__}` as a layer{given}.\n\n    {function.__doc__}", "__module__": __name__,
@@ -142,22 +141,7 @@ FeatureAlphaDropout = layer("FeatureAlphaDropout", F.feature_alpha_dropout)
 
 # -------------------------------------------------------------------------------------------------------- windows
 
-
-def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The pool with its last two arguments in the order that PyTorch's layer has."""
-
-    @functools.wraps(function)
-    def pool(
-        x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
-        return_indices: bool = False, ceil_mode: bool = False,
-    ) -> Any:  # fmt: skip
-        return function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-    del pool.__wrapped__  # whose signature would be shown
-    return pool
-
-
-MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", *map(_max_pool, (F.max_pool1d, F.max_pool2d, F.max_pool3d)))
+MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", F.max_pool1d, F.max_pool2d, F.max_pool3d, last="ceil_mode")
 MaxUnpool1d = layer("MaxUnpool1d", F.max_unpool1d, 2)
 MaxUnpool2d = layer("MaxUnpool2d", F.max_unpool2d, 2)
 MaxUnpool3d = layer("MaxUnpool3d", F.max_unpool3d, 2)
