@@ -67,7 +67,7 @@ class Bilinear(Layer):
 
 
 class _Conv(Layer):
-    """`F.{function}` with a weight (out_channels, in_channels / groups, {kernel}) and a bias (out_channels,).
+    """`F.{function}` with a weight (out_channels, in_channels / groups, *kernel_size) and a bias (out_channels,).
 
     (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for stride, padding, dilation and
     groups. padding_mode says what lies in the padding: "zeros", or "reflect", "replicate" or "circular" of the input.
@@ -85,12 +85,8 @@ class _Conv(Layer):
         if function is not None:
             cls.function, cls.axes = staticmethod(function), axes
             before = ("W", "H, W", "D, H, W")[axes - 1]
-            cls.__doc__ = str(cls.__bases__[0].__doc__).format(
-                function=function.__name__,
-                kernel=", ".join(f"K{axis}" for axis in before.split(", ")) if axes > 1 else "K",
-                before=before,
-                after=before.replace(",", "′,") + "′",
-            )
+            words = {"function": function.__name__, "before": before, "after": before.replace(",", "′,") + "′"}
+            cls.__doc__ = str(cls.__bases__[0].__doc__).format(**words)
 
     def __init__(
         self, in_channels: Positive, out_channels: Positive, kernel_size: Ints, stride: Ints = 1,
@@ -142,7 +138,7 @@ class Conv3d(_Conv, function=F.conv3d, axes=3): ...
 
 
 class _ConvTranspose(_Conv):
-    """`F.{function}` with a weight (in_channels, out_channels / groups, {kernel}) and a bias (out_channels,).
+    """`F.{function}` with a weight (in_channels, out_channels / groups, *kernel_size) and a bias (out_channels,).
 
     (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for the other arguments. On a call,
     output_size chooses among the sizes that a convolution would turn into x's, in place of output_padding.
