@@ -67,14 +67,14 @@ def not_lazy(name: str, *arrays: Any) -> None:
 
 def named(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, its errors raised again as sentences that begin with its name (of a constructor, its class's)."""
-    name = function.__name__.strip("_")
+    name = function.__name__.lstrip("_")
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except NAMED as error:
-            own = type(args[0]).__name__ if name == "init" else name
+            own = type(args[0]).__name__ if name == "init__" else name
             raise_named(error, own, inspect.signature(function).parameters, args, kwargs)
 
     return call

@@ -37,7 +37,7 @@ def pack_padded_sequence(
     data = np.swapaxes(input, 0, 1) if batch_first else input
     sizes, (steps, n) = np.asarray(getattr(lengths, "data", lengths)), np.shape(data)[:2]
     if sizes.shape != (n,) or sizes.dtype.kind not in "iu" or np.any((sizes < 1) | (sizes > steps)):
-        raise ValueError(f"pack_padded_sequence: lengths must be {n} integers from 1 to {steps}, got {lengths!r}")
+        raise ValueError(f"lengths must be {n} integers from 1 to {steps}, got {lengths!r}")
     return PackedSequence(data, sizes)
 
 
@@ -53,7 +53,7 @@ def pad_packed_sequence(
     longest = int(np.max(lengths))
     steps = longest if total_length is None else total_length
     if steps < longest:
-        raise ValueError(f"pad_packed_sequence: total_length={steps} is less than the longest, {longest}")
+        raise ValueError(f"total_length={steps} is less than the longest, {longest}")
     ends = [(0, steps - longest), *[(0, 0)] * (np.ndim(data) - 1)]
     inside = np.reshape(np.arange(steps)[:, None] < lengths, (steps, len(lengths), *(1,) * (np.ndim(data) - 2)))
     out = np.where(inside, np.pad(data[:longest], ends), padding_value).astype(data.dtype)
@@ -69,7 +69,7 @@ def pad_sequence(
         ValueError: there are none, or padding_side is neither "left" nor "right".
     """
     if not len(sequences) or padding_side not in ("left", "right"):
-        raise ValueError(f"pad_sequence: needs sequences, and padding_side 'left' or 'right', not {padding_side!r}")
+        raise ValueError(f"needs sequences, and padding_side 'left' or 'right', not {padding_side!r}")
     longest = max(np.shape(s)[0] for s in sequences)
     padded = []
     for s in sequences:
