@@ -28,6 +28,7 @@ Below1: TypeAlias = Annotated[float, "at least 0 and below 1", lambda v: 0 <= v 
 Share: TypeAlias = Annotated[float, "a number from 0 to 1", lambda v: 0 <= v <= 1]
 Part: TypeAlias = Annotated[float, "a number above 0 and of at most 1", lambda v: 0 < v <= 1]
 Probability: TypeAlias = Annotated[float, "a probability", lambda v: 0 <= v <= 1]
+Order: TypeAlias = Annotated[float, "the order of a norm, above 0, perhaps inf", lambda v: v > 0]
 Count: TypeAlias = Annotated[int, "an integer of at least 0", lambda v: _whole(v) and v >= 0]
 Positive: TypeAlias = Annotated[int, "a positive integer", lambda v: _whole(v) and v > 0]
 Depth: TypeAlias = Annotated[int, "an integer from 1 to 1000", lambda v: _whole(v) and 0 < v <= 1000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,7 @@ case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, padding_idx=2)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, scale_grad_by_freq=True, padding_idx=-1, second=False)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=1.0, second=False)
 case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=0.8, norm_type=1.0, second=False)
+case("Embedding", PAIRS, num_embeddings=5, embedding_dim=3, max_norm=0.8, norm_type=math.inf, second=False)
 for mode in ("sum", "mean", "max"):  # PyTorch has no second derivative
     bag: dict[str, Any] = {"num_embeddings": 5, "embedding_dim": 3, "mode": mode, "second": False}
     case("EmbeddingBag", PAIRS, **bag)

@@ -15,7 +15,7 @@ import numpy as np
 from .. import random
 from ..ops.indexing import add_at
 from ..ops.windows import Ints, per_axis
-from ..settings import Positive
+from ..settings import Order, Positive
 from ..tensor import Tensor
 from . import functional as F
 from .containers import ModuleList, Sequential
@@ -218,7 +218,7 @@ class Embedding(_Rows):
 
     def __init__(
         self, num_embeddings: Positive, embedding_dim: Positive, padding_idx: int | None = None,
-        max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+        max_norm: float | None = None, norm_type: Order = 2.0, scale_grad_by_freq: bool = False,
         dtype: Any = np.float32,
     ) -> None:  # fmt: skip
         self._start(num_embeddings, embedding_dim, padding_idx, dtype)
@@ -238,7 +238,7 @@ class EmbeddingBag(_Rows):
     """
 
     def __init__(
-        self, num_embeddings: Positive, embedding_dim: Positive, max_norm: float | None = None, norm_type: float = 2.0,
+        self, num_embeddings: Positive, embedding_dim: Positive, max_norm: float | None = None, norm_type: Order = 2.0,
         scale_grad_by_freq: bool = False, mode: Literal["sum", "mean", "max"] = "mean",
         include_last_offset: bool = False, padding_idx: int | None = None, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
