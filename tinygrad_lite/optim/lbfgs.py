@@ -53,7 +53,7 @@ class LBFGS(Optimizer):
         line_search_fn: Literal["strong_wolfe"] | None = None,
     ) -> Any:  # fmt: skip
         """`step` with these settings."""
-        slot = self.state.setdefault(self.parameters[0], Slot())
+        slot = self.state[self.parameters[0]]
         result = closure()
         f, g, most, calls = float(result), self._slope(), max_eval or max_iter * 5 // 4, 1
         for i in range(1, max_iter + 1):
@@ -88,7 +88,7 @@ class LBFGS(Optimizer):
     def _slope(self) -> Array:
         """The gradients of all parameters as one vector."""
         numbered = enumerate(self.parameters)
-        given = [np.zeros_like(p.data) if p.grad is None else self._gradient(p, f"parameter {i}") for i, p in numbered]
+        given = [np.zeros_like(p.data) if p.grad is None else self._gradient(p, i) for i, p in numbered]
         return np.concatenate([np.ravel(g) for g in given])
 
     def _go(self, x: Array) -> None:

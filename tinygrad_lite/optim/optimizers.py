@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from inspect import Parameter
 from typing import Any, ClassVar, Literal
@@ -57,7 +58,7 @@ class Optimizer(Configured):
             raise ValueError(f"{self._name}: no parameters were given: was the generator already consumed?")
         self.defaults = self.bound(params, *settings, **named)
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, Slot] = {}
+        self.state: defaultdict[Tensor, Slot] = defaultdict(Slot)
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -147,16 +148,16 @@ class Optimizer(Configured):
             settings = {name: group[name] for name in self.parameters_of if name != "maximize"}
             for p, number in zip(group["params"], numbers):
                 if p.grad is not None and p.size:
-                    g = self._gradient(p, f"parameter {number}")
+                    g = self._gradient(p, number)
                     # In the parameter's memory order: products round alike after a state is saved and loaded.
                     g = in_order_of(-g if group["maximize"] else g, p.data)
-                    self._set(p, self.update(p.data, g, self.state.setdefault(p, Slot()), **settings))
+                    self._set(p, self.update(p.data, g, self.state[p], **settings))
         return loss
 
-    def _gradient(self, p: Tensor, said: str) -> Array:
+    def _gradient(self, p: Tensor, number: int) -> Array:
         g = as_value(p.grad)  # an array will do: p.grad = np.clip(p.grad.data, -1, 1)
         if g.shape != p.shape:
-            raise ValueError(f"{self._name}: {said} has shape {p.shape}, but its grad {g.shape}")
+            raise ValueError(f"{self._name}: parameter {number} has shape {p.shape}, but its grad {g.shape}")
         return g
 
     @staticmethod
@@ -206,7 +207,7 @@ class Optimizer(Configured):
         if missing:
             raise KeyError(f"{said}: missing {', '.join(missing)}")
         settings = {at: self.checked(at[1], plain(state_dict[key])) for at, key in names.items()}
-        state: dict[Tensor, Slot] = {}
+        state: defaultdict[Tensor, Slot] = defaultdict(Slot)
         for key in state_dict.keys() - set(names.values()):
             name, _, i = str(key).rpartition(".")
             if not (name in self.remembered and i.isdecimal() and int(i) < len(parameters)):
@@ -219,7 +220,7 @@ class Optimizer(Configured):
             if value.dtype.kind == p.dtype.kind == "f":
                 value = value.astype(p.dtype)
             value = in_order_of(value, p.data) if value.shape == p.shape else value
-            state.setdefault(p, Slot())[name] = beside(value, p.data) if value.shape else value
+            state[p][name] = beside(value, p.data) if value.shape else value
         for (at, name), setting in settings.items():
             self.param_groups[at][name] = setting
         self.state = state
