@@ -608,7 +608,12 @@ def test_a_schedule_of_one_s_own() -> None:
 
 
 def test_a_cycle_that_is_over_is_over() -> None:
-    scheduler = lr_scheduler.OneCycleLR(optim.SGD([P]), 0.1, 2)
-    scheduler.step()
-    with pytest.raises(ValueError, match="OneCycleLR: all 2 steps were made"):
+    optimizer = optim.SGD([P])
+    scheduler = lr_scheduler.OneCycleLR(optimizer, 0.1, epochs=2, steps_per_epoch=3, anneal_strategy="linear")
+    for _ in range(6):  # once after each batch
+        optimizer.step()
+        used = optimizer.lr
+        scheduler.step()
+    assert optimizer.lr == used == pytest.approx(0.1 / 25 / 1e4)
+    with pytest.raises(ValueError, match="OneCycleLR: all 6 steps were made"):
         scheduler.step()
