@@ -480,6 +480,22 @@ def test_a_step_keeps_the_parameters_memory_order(kind: Any, formula: Any, setti
         assert np.ndim(slot) == 0 or slot.flags.c_contiguous
 
 
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)], ids=str)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_optimiser_keeps_the_order_in_which_a_loaded_parameter_would_be(kind: Any, shape: Any, order: Any) -> None:
+    p = tg.Tensor(np.random.default_rng(0).normal(size=shape).astype(order=order), requires_grad=True)
+    strides, optimizer = p.data.strides, kind([p])
+
+    def closure() -> Any:
+        p.grad = tg.Tensor(np.ascontiguousarray(p.data))
+        return (p * p).sum()
+
+    for _ in range(2):
+        optimizer.step(closure)
+        assert p.data.strides == strides
+
+
 def test_a_state_is_loaded_across_dtypes() -> None:
     p, q = (tg.Tensor(START, requires_grad=True, dtype=dtype) for dtype in (np.float64, np.float32))
     a, b = optim.Adam([p]), optim.Adam([q])

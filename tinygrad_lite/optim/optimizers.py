@@ -163,6 +163,7 @@ class Optimizer(Configured):
     def _set(p: Tensor, new: Array) -> None:
         if new.dtype != p.dtype:
             new = new.astype(p.dtype)
+        new = in_order_of(new, p.value)  # as it would be once loaded, or products would round in another way
         if isinstance(new, np.ndarray):
             new.setflags(write=False)
         p.value = new  # nobody else has it, so it need not be copied
