@@ -452,6 +452,12 @@ OTHER: Any = "other"
         (lambda: nn.EmbeddingBag(3, 4, padding_idx=3), ValueError, "EmbeddingBag: padding_idx=3 is none of the 3 rows"),
         (lambda: nn.Softmax2d()(np.ones(3)), ValueError, r"softmax2d: x must be \(N, C, H, W\) or"),
         (lambda: nn.Transformer(6, 4), ValueError, "MultiheadAttention: num_heads=4 must divide embed_dim=6"),
+        (lambda: nn.Transformer(9, 3, 1, 1, 8)(X[0], X[0], tgt_is_causal=True), ValueError, "is_causal is a hint"),
+        (lambda: nn.TransformerEncoderLayer(9, 3, 8)(X[0], is_causal=True), ValueError, "is_causal is a hint about"),
+        (lambda: nn.LSTM(6, 4)(np.ones((0, 2, 6))), ValueError, "LSTM: a sequence needs a step at least, got none"),
+        (lambda: nn.utils.rnn.pad_sequence([]), ValueError, "pad_sequence: there are no sequences"),
+        (lambda: nn.utils.rnn.pad_sequence([X], padding_side=OTHER), ValueError, "padding_side must be 'left' or 'ri"),
+        (lambda: nn.utils.rnn.pack_padded_sequence(np.ones((3, 0)), []), ValueError, r"no sequences .* \(3, 0\)"),
         (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),

@@ -483,7 +483,7 @@ def test_a_step_keeps_the_parameters_memory_order(kind: Any, formula: Any, setti
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("shape", [(2, 3), (3, 2)], ids=str)
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_every_optimiser_keeps_the_order_in_which_a_loaded_parameter_would_be(kind: Any, shape: Any, order: Any) -> None:
+def test_every_optimiser_keeps_the_order_that_a_loaded_parameter_has(kind: Any, shape: Any, order: Any) -> None:
     p = tg.Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
     p.data = np.asarray(p.data, order=order)  # type: ignore[call-overload]
     strides, optimizer = p.data.strides, kind([p])

@@ -186,6 +186,8 @@ class _Layers(_Recurrent):
     def _through(self, x: Any, hx: Any, lengths: Array | None = None) -> tuple[Array, Any]:
         """All layers over x (L, N, input_size)."""
         self._expect(x, (2, 3))
+        if not np.shape(x)[0]:
+            raise ValueError(f"{type(self).__name__}: a sequence needs a step at least, got none")
         state = self._start(hx, (self.num_layers * (1 + self.bidirectional), np.shape(x)[1]), x)
         ends: list[State] = []
         for i in range(self.num_layers):
