@@ -86,8 +86,9 @@ def test_a_model_goes_to_another_dtype_with_its_optimiser() -> None:
     (net(np.arange(6.0).reshape(2, 3)) ** 2).sum().backward()
     optimizer.step()
     assert not np.array_equal(net.head.weight.data, before)
-    with pytest.raises(TypeError, match=r"Net\.to: needs a floating dtype, as np.float64, got int64"):
-        net.to(np.int64)
+    for other in (np.int64, "cuda", None, 3):
+        with pytest.raises(TypeError, match=r"Net\.to: needs a floating dtype, as np.float64, or an array .*, got "):
+            net.to(other)
 
 
 # --------------------------------------------------------------------------------------------- silent mistakes

@@ -59,6 +59,13 @@ def test_memory_is_bounded() -> None:
     assert picture.base is None and some.base is None, "copies: the arrays themselves are let go"
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_a_histogram_of_two_neighbours(dtype: Any) -> None:
+    low = dtype(1)
+    *_, counts = histogram(np.array([low, np.nextafter(low, dtype(2)), low]))
+    assert counts == [2, *[0] * 22, 1]
+
+
 @pytest.mark.parametrize("a", [np.arange(12.0).reshape(3, 4), np.full(5, 2.0), np.array([np.nan, 1, 2, np.inf]), 3.0])
 def test_a_histogram_counts_what_is_finite(a: Any) -> None:
     kept = small(a)
