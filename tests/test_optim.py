@@ -362,6 +362,15 @@ def test_groups_have_settings_of_their_own() -> None:
             optimizer.add_param_group(group)  # type: ignore[arg-type]
 
 
+def test_a_repr_shows_each_groups_settings() -> None:
+    p, q, r = (tg.Tensor(1.0, requires_grad=True) for _ in range(3))
+    groups = [{"params": [p]}, {"params": [q], "lr": 0.5}, {"params": [r], "lr": 0.5}]
+    assert repr(optim.Adadelta(groups, lr=0.25)) == (
+        "Adadelta(lr=0.25, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False; "
+        "lr=0.5, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False)"
+    )
+
+
 def test_parameters_may_come_with_names() -> None:
     layer = tg.nn.Linear(2, 2)
     optimizer = optim.SGD([{"params": layer.named_parameters()}, {"params": [("other", P)], "lr": 0.5}])

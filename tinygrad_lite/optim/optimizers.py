@@ -95,6 +95,11 @@ class Optimizer(Configured):
         self.check(group)
         self.param_groups.append(group | ({"param_names": list(dict.fromkeys(names))} if names else {}))
 
+    def __repr__(self) -> str:
+        groups = ({name: g[name] for name in self.parameters_of} for g in self.param_groups)
+        lines = [", ".join(f"{name}={value}" for name, value in group.items()) for group in groups]
+        return f"{self._name}({'; '.join(dict.fromkeys(lines))})"
+
     @property
     def _name(self) -> str:
         return type(self).__name__
