@@ -405,7 +405,7 @@ def test_bad_examples() -> None:
     ):
         tg.to_onnx(np.sin, floats(2, 3), batch_axis=2)
     with pytest.raises(
-        ValueError, match=r"^to_onnx: the model can't take random numbers of shape \(3, 3\): glu: x has"
+        ValueError, match=r"^to_onnx: the model can't take random numbers of shape \(3, 3\): glu: x needs"
     ):
         tg.to_onnx(lambda x: F.glu(x, 0), floats(2, 3))
     with pytest.raises(ValueError, match="got an empty tuple"):

@@ -204,9 +204,8 @@ def made(
     out: Node = new(kind)
     out.value = value
     out.grad = out.name = None
-    out.requires_grad = True
+    out.requires_grad = kept != ()
     if not kept:
-        out.requires_grad = False
         op, inputs, kwargs = None, (), NO_KEYWORDS
     out.op = op
     out.inputs = inputs

@@ -72,7 +72,7 @@ def marked(a: Any, made: tuple[str, tuple[Any, ...]] | None = None) -> Any:
     return out
 
 
-class Watch:
+class Log:
     """Marks the result of every op on a marked array: a kernel may have made it without."""
 
     def __init__(self) -> None:
@@ -109,7 +109,7 @@ class Recording:
         leaves = [Tensor(a, requires_grad=a.dtype.kind == "f") for a in inputs.values()]
         for t in leaves:
             t.value = marked(t.value)
-        watch = Watch()
+        watch = Log()
         with using(recording=True, watch=watch), np.errstate(all="ignore"):
             out = dict(outputs_of(model(*leaves)))
         self.integers = [t for t in leaves if t.dtype.kind in "iub"]
