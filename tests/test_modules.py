@@ -459,6 +459,7 @@ OTHER: Any = "other"
         (lambda: nn.utils.rnn.pad_sequence([]), ValueError, "pad_sequence: there are no sequences"),
         (lambda: nn.utils.rnn.pad_sequence([X], padding_side=OTHER), ValueError, "padding_side must be 'left' or 'ri"),
         (lambda: nn.utils.rnn.pack_padded_sequence(np.ones((3, 0)), []), ValueError, r"no sequences .* \(3, 0\)"),
+        (lambda: nn.ReLU().register_forward_hook(OTHER), TypeError, "a hook must be a function, got 'other'"),
         (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),

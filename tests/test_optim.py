@@ -523,6 +523,24 @@ def test_a_state_is_loaded_across_dtypes() -> None:
             b.load_state_dict(state)  # type: ignore[arg-type]
 
 
+def test_a_model_made_float16_goes_on_from_a_state_as_without_one() -> None:
+    runs = []
+    for saved in (False, True):
+        p = tg.Tensor(START, requires_grad=True, dtype=np.float32)
+        optimizer = optim.Adam([p])
+        for dtype in (np.float32, np.float16, np.float16):
+            p = optimizer.parameters[0]
+            p.value = p.data.astype(dtype)
+            if saved:
+                state, optimizer = optimizer.state_dict(), optim.Adam([p])
+                optimizer.load_state_dict(state)
+            p.grad = tg.Tensor((START / 1e3).astype(dtype))
+            optimizer.step()
+        assert p.dtype == np.float16 and optimizer.state[p]["square"].dtype == np.float32
+        runs.append(p.data)
+    assert np.array_equal(*runs) and np.all(np.isfinite(runs))
+
+
 def test_a_closure_is_called_first_and_its_result_returned() -> None:
     p = tg.Tensor([1.0], requires_grad=True)
     optimizer = optim.SGD([p], lr=0.25)

@@ -30,6 +30,8 @@ class Handle:
     """A hook on a module: `remove()` takes it off again, as does the end of `with handle:`."""
 
     def __init__(self, hooks: list[Handle], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> None:
+        if not callable(hook):
+            raise TypeError(f"a hook must be a function, got {hook!r}")
         self.hooks, self.hook, self.with_kwargs = hooks, hook, with_kwargs
         hooks.insert(0 if prepend else len(hooks), self)
 

@@ -54,7 +54,7 @@ class Optimizer(Configured):
             raise TypeError(f"{self._name}: needs tensors, not a {type(params).__name__}; as in model.parameters()")
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
-            raise ValueError(f"{self._name}: no parameters were given: was the generator already consumed?")
+            raise ValueError(f"{self._name}: no parameters were given: are all frozen, or was the generator consumed?")
         self.defaults = self.bound(params, settings, named)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, Slot] = {}
@@ -225,8 +225,8 @@ class Optimizer(Configured):
                 raise ValueError(f"{said}: {key} has shape {value.shape}, needs {p.shape}")
             if value.dtype.kind not in "biuf":
                 raise TypeError(f"{said}: {key} must be numbers, got dtype {value.dtype}")
-            if value.dtype.kind == "f" and value.dtype != p.dtype and p.dtype.kind == "f":
-                value = value.astype(p.dtype)
+            if value.dtype.kind == p.dtype.kind == "f" and (p.dtype, value.dtype) != (np.float16, np.float32):
+                value = value.astype(p.dtype)  # float32 beside a parameter that half() made float16 stays what it was
             value = in_order_of(value, p.data) if value.shape == p.shape else value
             state.setdefault(p, Slot())[name] = beside(value, p.data) if value.shape else value
         for (at, name), setting in settings.items():
@@ -304,7 +304,8 @@ class Adam(Optimizer):
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo that both start at 0; t counts the steps of each parameter. With
     `weight_decay` λ, g ← g + λ · p first, or with decoupled_weight_decay p ← (1 - lr · λ) · p. Kingma and Ba, "Adam: a
     method for stochastic optimization" (2015), algorithm 1. `amsgrad` takes the largest v so far for v: Reddi et al.,
-    "On the convergence of Adam" (2018).
+    "On the convergence of Adam" (2018). In float16 an eps of 1e-8 is 0, and small gradients give 0 / 0, as in PyTorch:
+    give eps=1e-4.
     """
 
     remembered = ("steps", "mean", "square", "largest")
