@@ -184,6 +184,15 @@ def test_a_loader_makes_batches_of_examples_of_any_structure(workers: int) -> No
     assert list(sums) == [11, 7]
 
 
+def test_numbers_of_numpys_and_arrays_of_other_libraries_become_arrays() -> None:
+    labels = data.default_collate([np.int64(3), np.int64(4)])
+    assert isinstance(labels, np.ndarray) and labels.dtype == np.int64
+    assert data.default_collate([np.str_("a"), np.str_("b")]) == ["a", "b"]
+    torch = pytest.importorskip("torch")
+    x, y = next(iter(DataLoader(torch.utils.data.TensorDataset(torch.ones(4, 2), torch.arange(4)), 3)))
+    assert isinstance(x, np.ndarray) and x.shape == (3, 2) and y.tolist() == [0, 1, 2]
+
+
 def test_examples_that_fit_no_batch_are_named() -> None:
     class Pair(NamedTuple):
         x: int
