@@ -93,7 +93,8 @@ def call_text(node: Node) -> str:
     said = []
     for name, a, value in arguments(node):
         parts = value if isinstance(value, tuple) else (value,)  # an index may be arrays of several shapes
-        is_input = sum(map(np.size, parts)) > 1 or isinstance(a, Node) and not is_constant(a)
+        many = sum(np.size(part) for part in parts if not isinstance(part, type)) > 1
+        is_input = many or isinstance(a, Node) and not is_constant(a)
         said.append(name if is_input else f"{name}={brief(value)}")
     said += [f"{name}={brief(value)}" for name, value in node.kwargs.items()]
     return f"{node.op.name}({', '.join(said)})"
