@@ -293,7 +293,7 @@ def test_lengths_that_do_not_add_up_are_refused(lengths: Any) -> None:
     [
         (lambda: DataLoader(3), TypeError, "DataLoader: dataset must have a length and items by number, got 3"),
         (lambda: DataLoader(iter([])), TypeError, "DataLoader: dataset must have a length and items"),
-        (lambda: DataLoader([1], 1, False, None), TypeError, "positional arguments but 5"),  # type: ignore[misc]
+        (lambda: DataLoader([1], 1, False, None), TypeError, "positional arguments but 5"),  # type: ignore
         (lambda: DataLoader([1], 0), ValueError, "DataLoader: batch_size must be at least 1, got 0"),
         (lambda: DataLoader([1], True), TypeError, "DataLoader: batch_size must be an integer, got True"),
         (lambda: DataLoader([1], num_workers=-1), ValueError, "DataLoader: num_workers must be at least 0, got -1"),

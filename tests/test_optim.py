@@ -364,7 +364,7 @@ def test_groups_have_settings_of_their_own() -> None:
 
 def test_a_repr_shows_each_groups_settings() -> None:
     p, q, r = (tg.Tensor(1.0, requires_grad=True) for _ in range(3))
-    groups = [{"params": [p]}, {"params": [q], "lr": 0.5}, {"params": [r], "lr": 0.5}]
+    groups: list[Any] = [{"params": [p]}, {"params": [q], "lr": 0.5}, {"params": [r], "lr": 0.5}]
     assert repr(optim.Adadelta(groups, lr=0.25)) == (
         "Adadelta(lr=0.25, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False; "
         "lr=0.5, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False)"
@@ -494,7 +494,7 @@ def test_a_step_keeps_the_parameters_memory_order(kind: Any, formula: Any, setti
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_every_optimiser_keeps_the_order_that_a_loaded_parameter_has(kind: Any, shape: Any, order: Any) -> None:
     p = tg.Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
-    p.data = np.asarray(p.data, order=order)  # type: ignore[call-overload]
+    p.data = np.asarray(p.data, order=order)
     strides, optimizer = p.data.strides, kind([p])
 
     def closure() -> Any:

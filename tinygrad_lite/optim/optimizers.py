@@ -225,7 +225,8 @@ class Optimizer(Configured):
                 raise ValueError(f"{said}: {key} has shape {value.shape}, needs {p.shape}")
             if value.dtype.kind not in "biuf":
                 raise TypeError(f"{said}: {key} must be numbers, got dtype {value.dtype}")
-            if value.dtype.kind == p.dtype.kind == "f" and (p.dtype, value.dtype) != (np.float16, np.float32):
+            stays = p.dtype == np.float16 and value.dtype == np.float32
+            if value.dtype.kind == p.dtype.kind == "f" and not stays:
                 value = value.astype(p.dtype)  # float32 beside a parameter that half() made float16 stays what it was
             value = in_order_of(value, p.data) if value.shape == p.shape else value
             state.setdefault(p, Slot())[name] = beside(value, p.data) if value.shape else value
