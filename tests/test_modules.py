@@ -322,9 +322,9 @@ def test_a_sequential_is_a_list() -> None:
     net += nn.Sequential(c)
     assert list(net) == [b, d, c]
     for use, error, said in (
-        (lambda: net[5], IndexError, "Sequential: index 5 is out of range for 3 items"),
-        (lambda: net["0"], TypeError, "Sequential: an index must be an integer or a slice, not '0'"),
-        (lambda: net.append(3), TypeError, "Sequential: needs modules, but got a int"),
+        (lambda: net[5], IndexError, "Sequential: list index out of range: 5 of 3 items"),
+        (lambda: net["0"], TypeError, "Sequential: list indices must be integers .* '0' of 3 items"),
+        (lambda: net.append(3), TypeError, "Sequential: needs modules, but item '3' is a int"),
     ):
         with pytest.raises(error, match=said):
             use()
@@ -357,9 +357,9 @@ def test_lists_and_dicts_of_modules_and_parameters() -> None:
     assert len(holder.heads) == 1 and hash(holder.heads) and holder.heads != nn.ModuleDict({"c": holder.heads["c"]})
     for use, error, said in (
         (lambda: holder.heads["x"], KeyError, "ModuleDict: there is no 'x'; there is c"),
-        (lambda: holder.heads.update(x=3), TypeError, "ModuleDict: needs modules, but 'x' is a int"),
-        (lambda: holder.scales.append(3.0), TypeError, "ParameterList: needs tensors, but got a float"),
-        (lambda: nn.ModuleList([3]), TypeError, "ModuleList: needs modules, but got a int"),  # type: ignore[list-item]
+        (lambda: holder.heads.update(x=3), TypeError, "ModuleDict: needs modules, but item 'x' is a int"),
+        (lambda: holder.scales.append(3.0), TypeError, "ParameterList: needs tensors, but item '1' is a float"),
+        (lambda: nn.ModuleList([3]), TypeError, "ModuleList: needs modules, but item '0' is a int"),  # type: ignore[list-item]
     ):
         with pytest.raises(error, match=said):
             use()
@@ -373,9 +373,11 @@ MADE = [getattr(nn, name) for name in vars(stateless)["__all__"]]
 @pytest.mark.parametrize("layer", MADE, ids=lambda layer: layer.__name__)
 def test_a_made_layer_has_its_functions_docstring_and_arguments(layer: Any) -> None:
     parameters = list(inspect.signature(layer.function).parameters.values())
-    expected = [p for p in parameters[layer.inputs :] if p.name != "training"]  # the module's
+    expected = [p for p in parameters[layer.inputs :] if p.name not in ("training", *layer.fixed)]
+    if layer.function.__name__.startswith("max_pool"):  # PyTorch's layers have the last two in the other order
+        expected[-2:] = expected[:-3:-1]
     assert list(inspect.signature(layer).parameters.values()) == expected
-    assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer.") and len(layer.__doc__) > 30
+    assert layer.__doc__.startswith(f"`{layer.function.__name__}` as a layer") and len(layer.__doc__) > 30
     assert layer.__module__ == "tinygrad_lite.nn.stateless" and getattr(nn, layer.__name__) is layer
     with pytest.raises(TypeError, match=rf"^{layer.__name__}: .*'inplace'; it takes "):
         layer(**{p.name: 1 for p in inspect.signature(layer).parameters.values()}, inplace=True)
@@ -460,7 +462,7 @@ OTHER: Any = "other"
         (lambda: nn.utils.rnn.pad_sequence([X], padding_side=OTHER), ValueError, "padding_side must be 'left' or 'ri"),
         (lambda: nn.utils.rnn.pack_padded_sequence(np.ones((3, 0)), []), ValueError, r"no sequences .* \(3, 0\)"),
         (lambda: nn.ReLU().register_forward_hook(OTHER), TypeError, "a hook must be a function, got 'other'"),
-        (lambda: nn.Linear(3), TypeError, "Linear: missing a required argument: 'out_features'"),  # type: ignore[call-arg]
+        (lambda: nn.Linear(3), TypeError, "Linear: missing .*'out_features'; it takes in_features"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),
         (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: normalized_shape must be one or more positive"),
@@ -471,12 +473,12 @@ OTHER: Any = "other"
         (lambda: nn.Flatten(2, 1)(X), ValueError, "start_axis=2 comes after end_axis=1"),
         (lambda: nn.Unflatten(1, (3, 2))(X), ValueError, "its axis 1 can't have the sizes"),
         (lambda: nn.ZeroPad2d((1, 2))(X), ValueError, "padding must be an integer or 4 of them"),
-        (lambda: nn.init.xavier_normal_(tg.Tensor([1.0])), ValueError, "xavier_normal_: needs a weight .* has shape"),
+        (lambda: nn.init.xavier_normal_(tg.Tensor([1.0])), ValueError, r"xavier_normal_: needs .* shape \(1,\)"),
         (lambda: nn.init.calculate_gain("swish"), ValueError, "calculate_gain: unknown nonlinearity 'swish'"),
         (lambda: nn.init.kaiming_normal_(tg.Tensor(X), mode="in"), ValueError, "mode must be 'fan_in' or 'fan_out'"),
         (lambda: nn.init.trunc_normal_(tg.Tensor(X), a=90, b=91), ValueError, "too little to draw from"),
         (lambda: nn.utils.clip_grad_norm_([3], 1.0), TypeError, "clip_grad_norm_: needs tensors, not a int"),  # type: ignore[list-item]
-        (lambda: nn.utils.vector_to_parameters(np.ones(3), [tg.Tensor(1.0)]), ValueError, "needs a vector of 1, got"),
+        (lambda: nn.utils.vector_to_parameters(np.ones(3), [tg.Tensor(1.0)]), ValueError, "needs a vector of 1 "),
     ],
 )
 def test_what_cannot_be_is_named(use: Any, error: Any, said: str) -> None:

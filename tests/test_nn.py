@@ -446,7 +446,7 @@ def test_sequential_is_its_modules_in_order() -> None:
     assert list(net[:2]) == [a, b]
     assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
     assert nn.Sequential()(x) is x
-    with pytest.raises(TypeError, match="argument 1 is a builtin_function_or_method"):
+    with pytest.raises(TypeError, match="item '1' is a builtin_function_or_method"):
         nn.Sequential(a, max)  # type: ignore[arg-type]
 
 

@@ -238,14 +238,14 @@ def test_what_cannot_be_is_refused(make: Any, error: Any, said: str) -> None:
         (optim.SGD, (tg.nn.ReLU(), 1), r"SGD: needs tensors, not a ReLU; as in model.parameters\(\)"),
         (optim.SGD, (tg.nn.Linear(1, 1).named_modules(),), "SGD: parameter 0 is a Linear, not a Tensor; as in model"),
         (optim.SGD, ([(P, P)],), "SGD: parameter 0 is a tuple, not a Tensor; as in model"),
-        (optim.Adafactor, ([P], 0.1, -0.8, (0.1,)), r"Adafactor: eps must be two numbers, as \(None, 0.001\)"),
+        (optim.Adafactor, ([P], 0.1, -0.8, (0.1,)), r"Adafactor: eps must be 2 numbers, as \(None, 0.001\)"),
         (optim.Adam, ([P], 0.1, (0.9, "a")), r"Adam: betas\[1\] must be at least 0 and below 1, got 'a'"),
         (optim.Adam, ([P], 0.1, (0.9, 0.9), 0.1, 0.1, "yes"), "Adam: amsgrad must be True or False, got 'yes'"),
-        (optim.Rprop, ([P], 0.1, 1, 2, 3), "Rprop: too many positional arguments; after params it takes lr=0.01, etas"),
+        (optim.Rprop, ([P], 0.1, 1, 2, 3), "Rprop: too many positional arguments; it takes params, lr=0.01, etas"),
         (optim.SGD, ([P], "0.1"), "SGD: lr must be a finite number of at least 0, got '0.1'"),
         (optim.SGD, ([P], np.ones(2)), "SGD: lr must be a finite number of at least 0, got array"),
-        (optim.Adam, ([P], 0.1, 0.9), r"Adam: betas must be two numbers, as \(0.9, 0.999\), got 0.9"),
-        (optim.AdamW, ([P], 0.1, (0.9,)), "AdamW: betas must be two numbers"),
+        (optim.Adam, ([P], 0.1, 0.9), r"Adam: betas must be 2 numbers, as \(0.9, 0.999\), got 0.9"),
+        (optim.AdamW, ([P], 0.1, (0.9,)), "AdamW: betas must be 2 numbers"),
     ],
 )
 def test_what_is_of_another_kind_is_refused(kind: Any, arguments: Any, said: str) -> None:
@@ -301,7 +301,7 @@ def test_an_optimiser_of_one_s_own() -> None:
     assert np.array_equal(p.data, [0.5, -0.5])
     with pytest.raises(NotImplementedError, match=r"Optimizer: define update\(p, g, slot, ...\)"):
         optim.Optimizer([p]).step()
-    with pytest.raises(TypeError, match=r"SignDescent: .*'rate'; after params it takes lr=0.1, maximize=False"):
+    with pytest.raises(TypeError, match=r"SignDescent: .*'rate'; it takes params, lr=0.1, maximize=False"):
         SignDescent([p], rate=0.5)
     with pytest.raises(TypeError, match="SignDescent: lr must be a finite number, got 'a'"):
         SignDescent([p], lr="a")
@@ -516,7 +516,7 @@ def test_a_state_is_loaded_across_dtypes() -> None:
     for state, error, said in (
         (None, TypeError, "Adam.load_state_dict: needs what state_dict.. gives, not a NoneType"),
         (a.state_dict() | {"lr": "x"}, TypeError, "Adam: lr must be"),
-        (a.state_dict() | {"betas": 3}, TypeError, "Adam: betas must be two numbers"),
+        (a.state_dict() | {"betas": 3}, TypeError, "Adam: betas must be 2 numbers"),
         (a.state_dict() | {"mean.0": "x"}, TypeError, "Adam.load_state_dict: mean.0 must be numbers, got dtype <U1"),
     ):
         with pytest.raises(error, match=said):
@@ -619,7 +619,7 @@ def test_a_rate_that_is_set_by_hand_is_scaled_on() -> None:
         (lambda o: lr_scheduler.ExponentialLR(o, "a"), TypeError, "ExponentialLR: gamma must be a finite number"),
         (lambda o: lr_scheduler.LambdaLR(o, [max, min]), ValueError, "LambdaLR: lr_lambda needs one value, or 1: one"),
         (lambda o: lr_scheduler.LambdaLR(o, 0.5), TypeError, "LambdaLR: lr_lambda must be a function, got 0.5"),
-        (lambda o: lr_scheduler.StepLR(o), TypeError, "StepLR: missing .*'step_size'; after optimizer it"),
+        (lambda o: lr_scheduler.StepLR(o), TypeError, "StepLR: missing .*'step_size'; it takes optimizer"),
         (lambda o: lr_scheduler.MultiStepLR(o, 3), TypeError, "MultiStepLR: milestones must be a list, got 3"),
         (lambda o: lr_scheduler.MultiStepLR(o, [3, -1]), ValueError, r"milestones\[1\] must be an integer"),
         (lambda o: lr_scheduler.CyclicLR(o, 0.1, 0.2, mode="round"), ValueError, "CyclicLR: mode must be 'triangular'"),

@@ -67,14 +67,14 @@ def not_lazy(name: str, *arrays: Any) -> None:
 
 def named(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, its errors raised again as sentences that begin with its name (of a constructor, its class's)."""
-    name = function.__name__.strip("_")
+    name = function.__name__.lstrip("_")
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
         except NAMED as error:
-            own = type(args[0]).__name__ if name == "init" else name
+            own = type(args[0]).__name__ if name == "init__" else name
             raise_named(error, own, inspect.signature(function).parameters, args, kwargs)
 
     return call
@@ -106,7 +106,8 @@ def _sentence(
     said = re.sub(r"^[\w.<>]+\(\) ", "", _told(error)).lstrip("_")
     ours = said.startswith(f"{name}: ")
     names = [key for key, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
-    names += [names[-1] if names else ""] * (len(args) - len(names))
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        names += names[-1:] * (len(args) - len(names))
     given = [(key, a) for key, a in (*zip(names, args), *kwargs.items()) if key != "self"]
     for key, a in given:
         kinds = str(parameters[key].annotation).split(" | ") if key in parameters else []

@@ -89,7 +89,10 @@ def load(path: Name) -> dict[str, Any]:
     read = {".npz": _read_npz, ".safetensors": _read_safetensors}.get(kind, _read_torch)
     with open(path, "rb") as file:
         try:
-            return read(file)
+            state = read(file)
+            if not isinstance(state, dict):
+                raise ValueError("no dict")
+            return state
         except (ModuleNotFoundError, _Bomb):
             raise
         except Exception as error:  # a hostile file can make its readers raise anything
@@ -159,17 +162,15 @@ def _write_npz(file: BinaryIO, arrays: Arrays, tree: str) -> None:
             archive.writestr(zipfile.ZipInfo(TREE), tree)
 
 
-def _read_npz(file: BinaryIO) -> dict[str, Any]:
+def _read_npz(file: BinaryIO) -> Any:
     """What `np.load` reads, but of arrays of numbers alone, and nothing is allocated for what isn't there."""
     arrays: Arrays = {}
     size = file.seek(0, os.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         unpacked = sum(entry.file_size for entry in archive.infolist())
         if unpacked > max(UNPACKED, RATIO * size):
-            raise _Bomb(
-                f"load: {file.name!r} has {size:,} bytes and unpacks to {unpacked:,}, as zip bombs do: nothing was "
-                "read. If you trust it, use np.load"
-            )
+            said = "as zip bombs do: nothing was read. If you trust it, use np.load"
+            raise _Bomb(f"load: {file.name!r} has {size:,} bytes and unpacks to {unpacked:,}, {said}")
         names = archive.namelist()
         for name in names:
             if name.removesuffix(".npy") in arrays:
@@ -179,14 +180,8 @@ def _read_npz(file: BinaryIO) -> dict[str, Any]:
         return _nested(archive.read(TREE) if TREE in names else None, arrays)
 
 
-def _nested(tree: str | bytes | None, arrays: Arrays) -> dict[str, Any]:
-    return arrays if tree is None else _dict(_state(json.loads(tree), arrays))
-
-
-def _dict(state: Any) -> dict[str, Any]:
-    if not isinstance(state, dict):
-        raise ValueError("no dict")
-    return state
+def _nested(tree: str | bytes | None, arrays: Arrays) -> Any:
+    return arrays if tree is None else _state(json.loads(tree), arrays)
 
 
 def _npy(data: bytes) -> Array:
@@ -202,7 +197,7 @@ def _npy(data: bytes) -> Array:
     return (flat.reshape(shape[::-1]).T if fortran else flat.reshape(shape)).copy(order="K")
 
 
-def _read_safetensors(file: BinaryIO) -> dict[str, Any]:
+def _read_safetensors(file: BinaryIO) -> Any:
     data = file.read()
     arrays = {}
     for name, part in _library("safetensors").deserialize(data):
@@ -214,7 +209,7 @@ def _read_safetensors(file: BinaryIO) -> dict[str, Any]:
     return _nested(header.get("__metadata__", {}).get(TREE), arrays)
 
 
-def _read_torch(file: BinaryIO) -> dict[str, Any]:
+def _read_torch(file: BinaryIO) -> Any:
     torch = _library("torch")
 
     def state(value: Any) -> Any:
@@ -224,7 +219,7 @@ def _read_torch(file: BinaryIO) -> dict[str, Any]:
             return type(value)(map(state, value))
         return {key: state(item) for key, item in value.items()} if isinstance(value, Mapping) else value
 
-    return _dict(state(torch.load(file, map_location="cpu", weights_only=True)))
+    return state(torch.load(file, map_location="cpu", weights_only=True))
 
 
 def _kind(name: str, path: Name) -> str:

@@ -8,44 +8,33 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from inspect import Parameter
-from typing import Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias, get_origin
 
 import numpy as np
-
-# Annotations of settings. They mean what RANGES says.
-Number: TypeAlias = float
-Above0: TypeAlias = float
-Below1: TypeAlias = float
-Share: TypeAlias = float
-Least1: TypeAlias = float
-NotAbove0: TypeAlias = float
-Part: TypeAlias = float
-Probability: TypeAlias = float
-Count: TypeAlias = int
-Positive: TypeAlias = int
-Depth: TypeAlias = int
-
-# An annotation -> in words, the Python type, and whether a value is that.
-RANGES: dict[str, tuple[str, type, Callable[[Any], Any]]] = {
-    "Number": ("a finite number of at least 0", float, lambda v: 0 <= v < math.inf),
-    "Above0": ("a finite number above 0", float, lambda v: 0 < v < math.inf),
-    "Least1": ("a finite number of at least 1", float, lambda v: 1 <= v < math.inf),
-    "NotAbove0": ("a finite number of at most 0", float, lambda v: -math.inf < v <= 0),
-    "Below1": ("at least 0 and below 1", float, lambda v: 0 <= v < 1),
-    "Share": ("a number from 0 to 1", float, lambda v: 0 <= v <= 1),
-    "Part": ("a number above 0 and of at most 1", float, lambda v: 0 < v <= 1),
-    "float": ("a finite number", float, lambda v: -math.inf < v < math.inf),
-    "Probability": ("a probability", float, lambda v: 0 <= v <= 1),
-    "Count": ("an integer of at least 0", int, lambda v: _whole(v) and v >= 0),
-    "Positive": ("a positive integer", int, lambda v: _whole(v) and v > 0),
-    "Depth": ("an integer from 1 to 1000", int, lambda v: _whole(v) and 0 < v <= 1000),
-}
 
 
 def _whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+# Annotations of settings: the Python type, what a value must be, in words, and whether it is that.
+Number: TypeAlias = Annotated[float, "a finite number of at least 0", lambda v: 0 <= v < math.inf]
+Above0: TypeAlias = Annotated[float, "a finite number above 0", lambda v: 0 < v < math.inf]
+Least1: TypeAlias = Annotated[float, "a finite number of at least 1", lambda v: 1 <= v < math.inf]
+NotAbove0: TypeAlias = Annotated[float, "a finite number of at most 0", lambda v: -math.inf < v <= 0]
+Below1: TypeAlias = Annotated[float, "at least 0 and below 1", lambda v: 0 <= v < 1]
+Share: TypeAlias = Annotated[float, "a number from 0 to 1", lambda v: 0 <= v <= 1]
+Part: TypeAlias = Annotated[float, "a number above 0 and of at most 1", lambda v: 0 < v <= 1]
+Probability: TypeAlias = Annotated[float, "a probability", lambda v: 0 <= v <= 1]
+Count: TypeAlias = Annotated[int, "an integer of at least 0", lambda v: _whole(v) and v >= 0]
+Positive: TypeAlias = Annotated[int, "a positive integer", lambda v: _whole(v) and v > 0]
+Depth: TypeAlias = Annotated[int, "an integer from 1 to 1000", lambda v: _whole(v) and 0 < v <= 1000]
+Finite: TypeAlias = Annotated[float, "a finite number", lambda v: -math.inf < v < math.inf]
+
+# By the name that an annotation has in the source.
+RANGES: dict[str, Any] = {name: a for name, a in globals().items() if get_origin(a) is Annotated} | {"float": Finite}
 
 
 def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
@@ -58,8 +47,7 @@ def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
     if kind.startswith("tuple["):
         kinds = kind[len("tuple[") : -1].split(", ")
         if not isinstance(value, (tuple, list)) or len(value) != len(kinds):
-            count = {2: "two", 3: "three"}[len(kinds)]
-            raise TypeError(f"{name} must be {count} numbers, as {usual}, got {value!r}")
+            raise TypeError(f"{name} must be {len(kinds)} numbers, as {usual}, got {value!r}")
         return tuple(checked(f"{name}[{i}]", v, k) for i, (v, k) in enumerate(zip(value, kinds)))
     if kind.startswith("list["):
         if not isinstance(value, (tuple, list)):
@@ -81,7 +69,7 @@ def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
         raise TypeError(f"{name} must be a function, got {value!r}")
     if kind not in RANGES:
         return value
-    said, python, fits = RANGES[kind]
+    python, (said, fits) = RANGES[kind].__origin__, RANGES[kind].__metadata__
     message = f"{name} must be {said}, got {value!r}"
     try:
         wrong = not fits(value)
@@ -90,6 +78,26 @@ def checked(name: str, value: Any, kind: str, usual: Any = None) -> Any:
     if wrong:
         raise ValueError(message)
     return python(value)
+
+
+def plain(value: Any) -> Any:
+    """A setting that a file gave as an array: numbers, or lists of them."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def bind(name: str, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, with the defaults.
+
+    Raises:
+        TypeError: `name`, whose signature this is, takes others.
+    """
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        takes = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values()) or "nothing"
+        raise TypeError(f"{name}: {error}; it takes {takes}") from None
+    bound.apply_defaults()
+    return bound.arguments
 
 
 class Configured:
@@ -114,15 +122,10 @@ class Configured:
         subject = Parameter(cls.subject, Parameter.POSITIONAL_OR_KEYWORD)
         cls.__signature__ = inspect.Signature([subject, *settings])  # type: ignore[attr-defined]
 
-    def bound(self, subject: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def bound(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The settings by name, checked, from the arguments of a call."""
-        try:
-            given = inspect.signature(type(self)).bind(subject, *args, **kwargs)
-        except TypeError as error:
-            takes = ", ".join(str(p.replace(annotation=p.empty)) for p in self.parameters_of.values()) or "nothing"
-            raise TypeError(f"{type(self).__name__}: {error}; after {self.subject} it takes {takes}") from None
-        given.apply_defaults()
-        return {name: self.checked(name, value) for name, value in list(given.arguments.items())[1:]}
+        _, *settings = bind(type(self).__name__, inspect.signature(type(self)), args, kwargs).items()
+        return {name: self.checked(name, value) for name, value in settings}
 
     def checked(self, name: str, value: Any) -> Any:
         """A setting's value, if it may have it."""

@@ -18,6 +18,7 @@ from tinygrad_lite.graph import Node
 from tinygrad_lite.nn import Module
 
 from .layout import dot
+from .layout.columns import PAGE
 from .layout.docking import bundles
 from .layout.engines import ENGINES, lay_out
 from .layout.geometry import Layout
@@ -26,7 +27,7 @@ from .render.convert import converted
 from .render.face import decades, face
 from .render.tree import tree
 from .scene.builder import build
-from .scene.cards import Scene
+from .scene.cards import Card, Frame, Scene
 from .scene.formatting import number, number_or_text, printable, shortened
 from .scene.names import names_in
 from .scene.recorded import walk_back
@@ -36,6 +37,8 @@ from .sliders import changed, difference, knobs
 
 DIRECTIONS = ("auto", "LR", "TB")
 THEMES = ("auto", "light", "dark")
+MOST_MOVING = 80  # steps of a player that is an animation where scripts do not run
+MOST_STORIES = 200  # elements that a click can choose
 
 
 def draw(
@@ -97,8 +100,11 @@ def draw(
     names |= {node: name for node, name in roots.items() if name and node.name is None}
     frame = sys._getframe(1)
     around = names_in(frame.f_locals, frame.f_globals)
-    scene = build(list(roots), around | names, title, values, grads, depth, max_nodes)
-    return Drawing(scene, values, direction, theme, engine)
+
+    def scene(levels: int | str | None) -> Scene:
+        return build(list(roots), around | names, title, values, grads, levels, max_nodes)
+
+    return Drawing(scene(depth), values, direction, theme, engine, scene if depth is None else None)
 
 
 def run(module: Module, inputs: tuple[Any, ...]) -> tuple[Any, dict[Node, str]]:
@@ -155,10 +161,18 @@ class OnPage:
         """The script that belongs to the drawing `uid` on its page."""
         raise NotImplementedError
 
+    def still(self, uid: str) -> str:
+        """The SVG that is seen where scripts don't run."""
+        return self.drawing.svg(uid=uid)
+
+    def parts(self) -> tuple[str, str, str, str, str, bool]:
+        """What html.page and html.fragment put together."""
+        uid, drawing = html.unique(), self.drawing
+        return drawing.open_svg(uid), self.still(uid), uid, drawing.description, self.script(uid), self.whole
+
     def html(self) -> str:
         """A whole page, which needs nothing else."""
-        uid = html.unique()
-        return html.page(self.drawing.svg(uid=uid), uid, self.drawing.description, self.script(uid), self.whole)
+        return html.page(*self.parts())
 
     def writers(self) -> dict[str, Callable[[], str | bytes]]:
         """What makes a file with each ending."""
@@ -190,8 +204,8 @@ class OnPage:
         return f"<{type(self).__name__} {self.drawing.description}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        uid, drawing = html.unique(), self.drawing
-        return html.bundle(drawing.svg(uid=uid), uid, drawing.description, str(self), self.script(uid), self.whole)
+        parts = self.parts()
+        return {"text/html": html.fragment(*parts), "image/svg+xml": parts[1], "text/plain": str(self)}
 
 
 class Drawing(OnPage):
@@ -199,8 +213,12 @@ class Drawing(OnPage):
 
     whole = False
 
-    def __init__(self, scene: Scene, values: bool, direction: str, theme: str, engine: str) -> None:
+    def __init__(
+        self, scene: Scene, values: bool, direction: str, theme: str, engine: str,
+        folded: Callable[[int], Scene] | None = None,
+    ) -> None:  # fmt: skip
         self.drawing = self
+        self._folded = folded  # the same graph with so many levels of modules open
         self.scene = scene
         self.theme = theme
         self.values = values
@@ -214,8 +232,27 @@ class Drawing(OnPage):
         """The position of everything, and the engine that chose it."""
         return lay_out(self.scene, self.faces, self._direction, self._engine)
 
+    @cached_property
+    def legible(self) -> Drawing:
+        """The drawing with as many levels of modules open as can be read at a glance, where no click can close one.
+
+        A page's script does the same when it opens.
+        """
+        best, folded = self, self._folded
+        for depth in range(nested(self.scene.frame)) if folded and not fits(self.layout) else ():
+            assert folded is not None
+            other = Drawing(folded(depth), self.values, self._direction, self.theme, self._engine)
+            if best is not self and not fits(other.layout):
+                break
+            best = other
+        return best
+
     def svg(self, theme: str | None = None, uid: str = "") -> str:
-        """The picture as SVG."""
+        """The picture as SVG. What would be too large to read has modules closed; `depth=…` says which are open."""
+        return self.legible.open_svg(uid, theme)
+
+    def open_svg(self, uid: str, theme: str | None = None) -> str:
+        """The SVG with all frames open."""
         return svg.render(self.scene, self.faces, self.layout, theme or self.theme, uid)
 
     def script(self, uid: str) -> str:
@@ -251,13 +288,14 @@ class Drawing(OnPage):
         Args:
             quiz: hide the gradient of a scalar until the reader has typed it, or asks to see it.
             element: a tensor and an index, `(x, (2, 7))`. Each step then tells that element's story in its own numbers:
-                the sums that it went into, and the sum of its gradient.
+                the sums that it went into, and the sum of its gradient. Where all vectors and matrices together have at
+                most 200 elements, a click on a cell chooses one, too.
 
         Raises:
             ValueError: `element` is no element of a tensor with a card of its own.
         """
         chosen = None if element is None else (element[0], tuple(np.atleast_1d(element[1]).tolist()))
-        return Player(self.beside_a_panel(), quiz, chosen)
+        return Player(self, quiz, chosen)
 
     def explore(self, elements: Mapping[Tensor, Any] | None = None) -> Explorer:
         """The drawing with sliders: values and gradients follow as you move one, and each slider has ∂ beside its
@@ -279,34 +317,67 @@ class Drawing(OnPage):
         direction = self._direction
         if direction == "auto":
             direction = "LR" if self.layout.direction == "LR" and not self.layout.wraps else "TB"
-        return Drawing(self.scene, self.values, direction, self.theme, self._engine)
+        return Drawing(self.scene, self.values, direction, self.theme, self._engine, self._folded)
 
     def __str__(self) -> str:
         return tree(self.scene, self.values)
 
 
+def nested(frame: Frame) -> int:
+    """How many frames lie within each other."""
+    return max((1 + nested(box) for box in frame.boxes if isinstance(box, Frame)), default=0)
+
+
+def fits(layout: Layout) -> bool:
+    """Whether the whole can be read on a page."""
+    return min(PAGE[0] / layout.width, PAGE[1] / layout.height) > html.LEGIBLE - 0.02
+
+
+def has_stories(card: Card) -> bool:
+    """Whether each cell of the card is one element: a vector, a matrix or a single image, of float numbers."""
+    single = 1 < np.size(card.value) == np.prod((1, 1, *card.shape)[-2:])
+    return single and card.of is None and card.role != "module" and np.asarray(card.value).dtype.kind == "f"
+
+
 class Player(OnPage):
     """A drawing that one steps through, forward and then backward. Shows itself in a notebook; `print` it elsewhere.
 
-    Controlled by a play button, a slider and the arrow keys. Where scripts don't run it is the plain drawing.
+    Controlled by a play button, a slider and the arrow keys. In a small graph a click on a cell chooses an element, and
+    the steps tell its story. Where scripts don't run it is an animated image.
     """
 
     def __init__(
         self, drawing: Drawing, quiz: bool = False, element: tuple[Node, tuple[int, ...]] | None = None
     ) -> None:
-        self.drawing = drawing
+        self.drawing = drawing.beside_a_panel()
+        self.alone = drawing
         self.quiz = quiz
         self.steps = steps(drawing.scene, drawing.values, element)  # what happens in each of them
 
     def script(self, uid: str) -> str:
         """The script that makes a player of the drawing `uid`."""
-        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz)
+        return stepper.script(self.steps, uid, self.drawing.layout.direction == "LR", self.quiz, self.stories)
 
-    def svg(self, theme: str | None = None) -> str:
+    @cached_property
+    def stories(self) -> stepper.Stories:
+        """The steps of every element of a small graph: a click on a cell chooses one."""
+        cards = [card for card in self.drawing.scene.cards() if has_stories(card)]
+        if self.quiz or not self.drawing.values or sum(np.size(card.value) for card in cards) > MOST_STORIES:
+            return {}
+        return {
+            (card, at): steps(self.drawing.scene, True, (card.node, at))
+            for card in cards if card.node is not None for at in np.ndindex(*card.shape)
+        }  # fmt: skip
+
+    def svg(self, theme: str | None = None, uid: str = "") -> str:
         """The player as an animated SVG: it plays by itself, in a README and wherever an image can be."""
-        drawing = self.drawing
+        drawing = self.alone  # its panel is below
         theme = theme or drawing.theme
-        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme)
+        return animation.animated(drawing.scene, drawing.faces, drawing.layout, self.steps, theme, uid)
+
+    def still(self, uid: str) -> str:
+        """The animation, unless it would be too long to watch."""
+        return self.svg(uid=uid) if len(self.steps) <= MOST_MOVING else super().still(uid)
 
     def writers(self) -> dict[str, Callable[[], str | bytes]]:
         return {".html": self.html, ".svg": self.svg}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,19 +14,21 @@ from tinygrad_lite.replay import computed
 
 from .drawing import Drawing, OnPage, draw
 from .render import look
-from .render.html import squeezed
+from .render.html import squeezed, unique
 from .render.stepper import as_json
 from .scene.formatting import is_finite
 
 SCRIPT = squeezed("watch.js")
 SAMPLES, POINTS = 40, 1000  # the most that are kept; then every second one goes, and new ones come half as often
+REST = 100  # times as long as a refresh took pass before the next one
 CELLS, BINS, SAMPLE = 100, 24, 1024  # numbers in a picture, bars of a histogram, elements that it is made of
 
 
 class Watch(OnPage):
-    """Follows a training run. Call it with the loss after each `backward()`; shows itself in a notebook, any time.
+    """Follows a training run. Call it with the loss after each `backward()`.
 
         watch = viz.Watch(model)
+        display(watch)  # in a notebook: it follows along, and stays as it was at the end
         for x, y in batches:
             loss = tg.cross_entropy(model(x), y)
             loss.backward()
@@ -33,7 +37,8 @@ class Watch(OnPage):
         watch.save("training.html")
 
     Every `every` steps it keeps small pictures and histograms of each tensor in the loss's graph, and of the gradients
-    of the parameters: at most 40 times, so memory is bounded, and the graph of one step alone is kept.
+    of the parameters: at most 40 times, so memory is bounded, and the graph of one step alone is kept. A notebook shows
+    what is new after the cell, and during it so rarely that this takes a hundredth of the time.
 
     Args:
         model: whose training it is.
@@ -49,6 +54,9 @@ class Watch(OnPage):
         self.curves: dict[str, list[float]] = {}
         self.samples: list[tuple[int, list[Any]]] = []
         self._drawing: Drawing | None = None
+        self._shown = ""  # the id of what a notebook shows, once it does
+        self._next = 0.0  # when that may change again
+        self._seen = -1  # the step that it shows
 
     def __call__(self, loss: Tensor, **more: float) -> None:
         """Note one step: the loss, and any other number by its name.
@@ -68,6 +76,8 @@ class Watch(OnPage):
         if self.step % self.every == 0:
             self.sample(loss)
         self.step += 1
+        if self._shown and time.monotonic() > self._next:
+            self.refresh()
 
     def sample(self, loss: Tensor) -> None:
         """Keep what the tensors behind this loss hold, unless its graph has another form than the one drawn."""
@@ -92,6 +102,28 @@ class Watch(OnPage):
             raise ValueError("Watch: call it with a loss first")
         return self._drawing
 
+    def _ipython_display_(self) -> None:
+        """Show it, to be changed while it trains: what every notebook can do, and keeps in its file."""
+        show = import_module("IPython.display").display
+        show(self._repr_mimebundle_(), raw=True, display_id=(shown := self._shown or unique()))
+        self._seen = self.step
+        if not self._shown:
+            self._shown = shown
+            import_module("IPython").get_ipython().events.register("post_run_cell", self.refresh)
+
+    def refresh(self, _: Any = None) -> None:
+        """Show the last step in the notebook, wherever the run is shown."""
+        if self._seen == self.step:
+            return
+        start, self._seen = time.monotonic(), self.step
+        import_module("IPython.display").update_display(self._repr_mimebundle_(), raw=True, display_id=self._shown)
+        end = time.monotonic()
+        self._next = end + REST * (end - start)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        waits = {"text/html": "<i>No step yet.</i>", "text/plain": str(self)}
+        return waits if self._drawing is None else super()._repr_mimebundle_()
+
     def script(self, uid: str) -> str:
         shapes: dict[int, tuple[int, ...]] = {}
         numbers, told = [], []
@@ -107,7 +139,7 @@ class Watch(OnPage):
             told.append((step, row))
         curves = {name: [x if is_finite(x) else None for x in curve] for name, curve in self.curves.items()}
         parts = as_json(shapes), as_json(told), as_json(curves), str(self.spacing), f'"{look.squashed(numbers)}"'
-        return f'{SCRIPT}("{uid}-at",{look.UNPACK},{",".join(parts)});'
+        return f'{SCRIPT}("{uid}-at","{self._shown}",{look.UNPACK},{",".join(parts)});'
 
     def __repr__(self) -> str:
         return f"<Watch {self}>"

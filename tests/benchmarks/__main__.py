@@ -118,7 +118,8 @@ def measure(name: Any, workers: dict[str, Worker], rounds: int, seconds: float, 
     """For each library its time in s and, beside our own time, the ratios of the rounds; or why there is none."""
     answers = {library: worker.ask("value", name) for library, worker in workers.items()}
     row: dict[str, dict[str, Any]] = {}
-    judge = next((answers[n] for n in ("torch", OURS) if n in answers and not isinstance(answers[n], Exception)), None)
+    answered = {library: answer for library, answer in answers.items() if not isinstance(answer, Exception)}
+    judge = next((answered[n] for n in ("torch", OURS, *answered) if n in answered), None)
     for library, answer in answers.items():
         if isinstance(answer, Exception):
             row[library] = {"missing": str(answer)}

@@ -10,19 +10,21 @@ TITLES = {
     "numpy_alone": "NumPy alone", "torch": "PyTorch", "mygrad": "MyGrad", "autograd": "HIPS autograd",
     "micrograd": "micrograd",
 }  # fmt: skip
+ALONE = "numpy_alone"
 
 
 def table(results: dict[str, Any]) -> str:
-    """Markdown: our time, and its ratio to each other library's with quartiles; below 1 we are faster."""
+    """Markdown: our times, with and without oneDNN, and the ratio to each other library's; below 1 we are faster."""
     system = results["system"]
     libraries = [name for name in TITLES if name in system["libraries"]]
     lines = [
-        "| workload | time | " + " | ".join(f"to {TITLES[name]}" for name in libraries) + " |",
+        "| workload | time | " + " | ".join(f"to {TITLES[n]}" if n != ALONE else TITLES[n] for n in libraries) + " |",
         "| --- " * (2 + len(libraries)) + "|",
     ]
     for name, row in results.get("workloads", {}).items():
         mine = row.get("tinygrad_lite", {})
-        cells = [name, duration(mine.get("seconds")), *(ratio(row.get(n, {})) for n in libraries)]
+        others = (duration(row[n].get("seconds")) if n == ALONE else ratio(row.get(n, {})) for n in libraries)
+        cells = [name, duration(mine.get("seconds")), *others]
         lines.append(f"| {' | '.join(cells)} |")
     text = "\n".join(lines)
     text += (
@@ -35,7 +37,7 @@ def table(results: dict[str, Any]) -> str:
             text += f" with {pool['internal_api']} {pool['version']} ({pool['architecture']} kernels)"
     for provider in system.get("providers", []):
         text += f", {provider}"
-    versions = ", ".join(f"{TITLES[n]} {system['libraries'][n]['version']}" for n in libraries if n != "numpy_alone")
+    versions = ", ".join(f"{TITLES[n]} {system['libraries'][n]['version']}" for n in libraries if n != ALONE)
     text += f"; {versions}. A dash: not offered, or unable." if libraries else "."
     if "curves" in results:
         for curve, points in results["curves"].items():

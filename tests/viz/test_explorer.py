@@ -62,8 +62,7 @@ def test_values_and_gradients_are_the_engines_for_200_random_graphs(tmp_path: Pa
     for seed in range(200):
         leaves, root = random_graph(seed)
         made = draw(root, engine="layered", max_nodes=10_000).explore()
-        uid = html.unique()
-        page.append(html.fragment(made.drawing.svg(uid=uid), uid, "", made.script(uid)))
+        page.append(html.fragment(*made.parts()))
         moved.append([float(x) for x in rng.uniform(-1.5, 1.5, 3).round(3)])
         graphs.append((made, leaves, root))
     script = (
@@ -142,7 +141,7 @@ def test_what_the_page_cannot_compute_is_refused_with_its_name(tmp_path: Path) -
 
 
 def test_the_code_is_under_25_kb() -> None:
-    code = (html.SCRIPT, html.ROOM, html.FRAMES, explorer.PANEL, explorer.SCRIPT, stepper.STYLE)
+    code = (html.SCRIPT, html.ROOM, html.FRAMES, explorer.PANEL, explorer.SCRIPT, explorer.STYLE)
     assert sum(len(part.encode()) for part in code) < 25_000
 
 

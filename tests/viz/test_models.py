@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -165,6 +166,25 @@ def test_each_model_is_drawn_well(name: str, tmp_path: Path) -> None:
     """
     assert ask(drawing.html(), script, tmp_path, size=(1280, 807)) == [True] * 3
     assert leaves_without_a_way(drawing) == []
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet", "lstm_cell", "lstm_by_hand", "gpt", "unet"])
+def test_the_picture_alone_can_be_read(name: str) -> None:
+    """What is saved as .svg, .png or .pdf, and seen where scripts don't run; the page itself opens every frame."""
+    drawing = draw(MODELS[name](), engine="layered")
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawing.svg())
+    assert found
+    width, height = float(found[1]), float(found[2])
+    assert min(1280 / width, 720 / height) > 0.4, f"{width:.0f}×{height:.0f}"
+    cards = drawing.legible.scene.cards()
+    assert set(drawing.scene.roots) <= {card.node for card in cards if card.output}
+    assert drawing.open_svg("").count('<g class="c ') >= drawing.svg().count('<g class="c ') >= len(cards) > 5
+
+
+def test_levels_that_are_asked_for_stay_open_in_the_picture() -> None:
+    asked = draw(gpt(), engine="layered", depth=3)
+    assert asked.legible is asked
+    assert "attention" in asked.svg() and "attention" not in draw(gpt(), engine="layered").svg()
 
 
 def leaves_without_a_way(drawing: Drawing) -> list[str]:

@@ -16,7 +16,7 @@ from tinygrad_lite.viz.render import html, stepper
 from tinygrad_lite import Tensor
 
 from .browser import ask, needs_chromium, screenshot
-from .examples import ALL, convnet, scalars, transformer
+from .examples import ALL, convnet, scalars, transformer, variable
 
 FIND = """
 const $ = s => document.querySelector(s), all = (s, at) => [...(at || document).querySelectorAll(s)];
@@ -58,7 +58,7 @@ def test_it_needs_nothing_from_elsewhere() -> None:
     svg = re.search(r"data:image/svg\+xml;base64,([^\"]+)", page)
     assert svg
     whole = page + base64.b64decode(svg[1]).decode()
-    links = set(re.findall(r"""(?:src|href)=["'](?!data:)[^"']*|https?://[^\s"'<>)]+""", whole)) - {
+    links = set(re.findall(r"""(?:src|href)=["'](?!data:)[^"']*|https?://[^\s"'<>)\\]+""", whole)) - {
         "http://www.w3.org/2000/svg"
     }
     assert links == set()
@@ -268,11 +268,64 @@ def test_dark(tmp_path: Path) -> None:
 def test_with_scripts_off_it_is_the_drawing(tmp_path: Path) -> None:
     these = player("scalars")
     page = these.save(tmp_path / "steps.html")
-    drawn = these.drawing.save(tmp_path / "drawing.html")
-    size = (800, 700)
-    off = screenshot(page, scripts=False, size=size)
-    assert np.array_equal(off, screenshot(drawn, scripts=False, size=size))
+    (tmp_path / "alone.svg").write_text(these.svg(), encoding="utf-8")
+    alone = tmp_path / "alone.html"
+    image = "<img style='max-width:100%' src='alone.svg'>"
+    alone.write_text(f"<html><head><style>{html.STYLE}</style></head><body>{image}", encoding="utf-8")
+    calm, size = "--force-prefers-reduced-motion", (800, 700)
+    off = screenshot(page, calm, scripts=False, size=size)
+    assert np.array_equal(off, screenshot(alone, calm, size=size))
     assert off.std() > 0.05, "not a blank page"
+
+
+def test_a_long_player_is_no_animation() -> None:
+    text = player("transformer").html()
+    assert len(player("transformer").steps) > 80 and "@keyframes" not in seen(text)
+    assert "@keyframes" in seen(player("scalars").html())
+
+
+def seen(page: str) -> str:
+    """The picture that a page shows without scripts."""
+    found = re.search(r'svg\+xml;base64,([^"]*)"', page)
+    assert found
+    return base64.b64decode(found[1]).decode()
+
+
+@needs_chromium
+def test_a_click_on_a_cell_tells_its_story(tmp_path: Path) -> None:
+    """The same as the steps of `element=`, for every cell; a second click goes back to all elements."""
+    rng = np.random.default_rng(0)
+    x, w = (variable(rng.normal(size=shape), name) for shape, name in (((2, 3), "x"), ((3, 2), "w")))
+    drawing = draw(np.mean(np.tanh(x @ w) ** 2), engine="layered")
+    script = """
+    const click = (map, r, c, rows, cols) => {
+      const at = map.getBoundingClientRect();
+      map.dispatchEvent(new MouseEvent("click", {bubbles: true,
+        clientX: at.left + (c + .5) / cols * at.width, clientY: at.top + (r + .5) / rows * at.height}));
+    };
+    const heard = () => each(() => say.querySelector("pre")?.textContent ?? "");
+    const card = cards.find(c => c.textContent.includes("w")), map = card.querySelector("image.v"), found = [heard()];
+    for (let r = 0; r < 3; r++) for (let c = 0; c < 2; c++) {
+      click(map, r, c, 3, 2);
+      found.push([heard(), all(".cell").length]);
+    }
+    click(map, 2, 1, 3, 2);
+    found.push(heard(), all(".cell").length);
+    return found;
+    """
+    first, *chosen, last, marks = ask(drawing.play().html(), FIND + script, tmp_path)
+    for (said, marked), at in zip(chosen, np.ndindex(3, 2), strict=True):
+        assert said == ["\n".join(step.lines) for step in drawing.play(element=(w, at)).steps]
+        assert marked == 2, "in the value and in the gradient"
+    assert first == last != chosen[0][0] and marks == 0
+
+
+@pytest.mark.parametrize("shape, told", [((10, 10), 200), ((10, 11), 0), ((1, 1, 5, 4), 40), ((2, 1, 5, 4), 0)])
+def test_small_graphs_have_stories(shape: tuple[int, ...], told: int) -> None:
+    """Two tensors of this shape: each cell must be one element, and there are 200 at most."""
+    drawing = draw(np.sum(np.tanh(variable(np.ones(shape)))))
+    assert len(drawing.play().stories) == told
+    assert drawing.play(quiz=True).stories == {}, "it would tell the answers"
 
 
 @needs_chromium

@@ -19,10 +19,11 @@ def test_nothing_in_its_data_can_end_the_script() -> None:
 
 def test_the_script_is_a_call_with_every_step() -> None:
     steps = draw(scalars()).play().steps
-    made = script(steps, "one", True)
+    made = script(steps, "one", True, False, {})
     assert made.startswith(f'{SCRIPT}("one-at",')
-    *_, told = json.loads("[" + made.removeprefix(f"{SCRIPT}(").removesuffix(")") + "]")
+    *_, told, cells, said, stories = json.loads("[" + made.removeprefix(f"{SCRIPT}(").removesuffix(")") + "]")
     assert [step["t"] for step in told] == [step.title for step in steps]
+    assert not cells and not said and not stories, "none was chosen"
 
 
 def test_only_a_partial_gradient_is_sent() -> None:

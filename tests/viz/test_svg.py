@@ -21,7 +21,8 @@ pytestmark = [needs_chromium]
 def whole(drawing: Drawing) -> str:
     """The drawing as a page with all frames open, however small it is then."""
     uid = html.unique()
-    return html.page(drawing.svg(uid=uid), uid, "", whole=True)
+    picture = drawing.open_svg(uid)
+    return html.page(picture, picture, uid, "", whole=True)
 
 
 @pytest.mark.parametrize("engine", ["auto", "layered"])

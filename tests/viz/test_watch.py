@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from tinygrad_lite.viz import Watch, draw
+from tinygrad_lite.viz import watch as watching
 from tinygrad_lite.viz.watch import SAMPLES, histogram, small
 
 import tinygrad_lite as tg
 from tinygrad_lite import Tensor, nn
 
 from .browser import ask, needs_chromium
+from .examples import variable
 from .test_models import lenet
 
 
@@ -64,6 +67,28 @@ def test_a_histogram_of_two_neighbours(dtype: Any) -> None:
     low = dtype(1)
     *_, counts = histogram(np.array([low, np.nextafter(low, dtype(2)), low]))
     assert counts == [2, *[0] * 22, 1]
+
+
+def test_a_notebook_is_refreshed_so_rarely_that_it_costs_a_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, _, _ = trained(1)
+    now, shown = [0.0], []
+
+    def update_display(bundle: Any, raw: bool, display_id: str) -> None:
+        assert raw and display_id == "run" and "text/html" in bundle
+        shown.append(watch.step)
+        now[0] += 1 / 8  # s
+
+    monkeypatch.setattr(watching, "import_module", lambda name: SimpleNamespace(update_display=update_display))
+    monkeypatch.setattr(watching, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    watch._shown = "run"
+    loss = np.sum(variable(np.ones(3)) ** 2)
+    for _ in range(1000):
+        now[0] += 1 / 16
+        watch(loss)
+    assert shown == [2, 203, 404, 605, 806]
+    watch.refresh()
+    watch.refresh()
+    assert shown[5:] == [1001], "after the cell, and only once"
 
 
 @pytest.mark.parametrize("a", [np.arange(12.0).reshape(3, 4), np.full(5, 2.0), np.array([np.nan, 1, 2, np.inf]), 3.0])

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ..errors import named
+from ..errors import describe, named
+from ..settings import Count, Positive, checked
 from ..values import Array
 
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "batches", "default_collate", "random_split", "split"]
@@ -36,8 +37,9 @@ class TensorDataset(Dataset):
         TypeError: an argument is no array.
     """
 
+    @named
     def __init__(self, *tensors: Array) -> None:
-        self.examples = _length("TensorDataset", tensors)
+        self.examples = _length(tensors)
         self.tensors = tensors
 
     def __len__(self) -> int:
@@ -68,6 +70,7 @@ class Subset(Dataset):
         return _batch(self.dataset, self.indices[indices])
 
 
+@named
 def random_split(
     dataset: Any, lengths: Sequence[float], generator: int | np.random.Generator | None = None
 ) -> list[Subset]:
@@ -87,8 +90,8 @@ def random_split(
         counts = np.floor(counts * n).astype(int)
         counts[: n - np.sum(counts)] += 1
     if counts.dtype.kind not in "iu" or np.ndim(counts) != 1 or np.any(counts < 0) or np.sum(counts) != n:
-        raise ValueError(f"random_split: lengths must add up to {n}, or to 1 as shares, got {lengths!r}")
-    order = (_generator("random_split", generator) or random.generator).permutation(n)
+        raise ValueError(f"lengths must add up to {n}, or to 1 as shares, got {lengths!r}")
+    order = (_generator(generator) or random.generator).permutation(n)
     return [Subset(dataset, part) for part in np.split(order, np.cumsum(counts)[:-1])]
 
 
@@ -113,27 +116,22 @@ class DataLoader:
         generator: a seed, or a NumPy Generator, for orders that nothing else influences; else `tg.manual_seed` counts.
 
     Raises:
-        ValueError: a number is below its least.
-        TypeError: `dataset` has no length or items, `generator` is no seed, or a number is no integer.
+        ValueError: batch_size or num_workers is no integer, or below its least.
+        TypeError: `dataset` has no length or items, or `generator` is no seed.
     """
 
+    @named
     def __init__(
-        self,
-        dataset: Any,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        *,
-        num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
-        drop_last: bool = False,
+        self, dataset: Any, batch_size: Positive = 1, shuffle: bool = False, *, num_workers: Count = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None, drop_last: bool = False,
         generator: int | np.random.Generator | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            raise TypeError(f"DataLoader: dataset must have a length and items by number, got {dataset!r}")
+            raise TypeError(f"dataset must have a length and items by number, got {dataset!r}")
         self.dataset, self.shuffle, self.collate_fn, self.drop_last = dataset, shuffle, collate_fn, drop_last
-        self.batch_size = _integer("DataLoader", "batch_size", batch_size, 1)
-        self.num_workers = _integer("DataLoader", "num_workers", num_workers, 0)
-        self.generator = _generator("DataLoader", generator)
+        self.batch_size: int = checked("batch_size", batch_size, "Positive")
+        self.num_workers: int = checked("num_workers", num_workers, "Count")
+        self.generator = _generator(generator)
 
     def __len__(self) -> int:
         n = len(self.dataset)
@@ -184,19 +182,19 @@ def default_collate(examples: Sequence[Any]) -> Any:
     return np.asarray(examples) if isinstance(first, (bool, int, float)) else list(examples)
 
 
+@named
 def batches(
-    *arrays: Array, batch_size: int = 64, shuffle: bool = True, drop_last: bool = False, seed: Any = None
+    *arrays: Array, batch_size: Positive = 64, shuffle: bool = True, drop_last: bool = False, seed: Any = None
 ) -> DataLoader:
     """A DataLoader of arrays or tensors, shuffled: `for x, y in tg.data.batches(images, labels)` is one epoch.
 
     Raises:
         ValueError, TypeError: as TensorDataset and DataLoader; `seed` is what is there called `generator`.
     """
-    generator, size = _generator("batches", seed), _integer("batches", "batch_size", batch_size, 1)
-    _length("batches", arrays)
-    return DataLoader(TensorDataset(*arrays), size, shuffle, drop_last=drop_last, generator=generator)
+    return DataLoader(TensorDataset(*arrays), batch_size, shuffle, drop_last=drop_last, generator=seed)
 
 
+@named
 def split(*arrays: Array, test: float = 0.2, seed: int = 0) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """(the arrays' training examples, their test examples): a random share `test` of the first axis is held out.
 
@@ -208,13 +206,11 @@ def split(*arrays: Array, test: float = 0.2, seed: int = 0) -> tuple[tuple[Array
         ValueError: the arrays differ in length, or one of the two parts would be empty.
         TypeError: an argument is no array, `test` no number, or `seed` no integer.
     """
-    n = _length("split", arrays)
-    if not isinstance(test, (int, float, np.number)):
-        raise TypeError(f"split: test must be a share between 0 and 1, got {test!r}")
-    held_out = round(n * float(test)) if 0 < test < 1 else 0
+    n = _length(arrays)
+    held_out = round(n * float(checked("test", test, "float")))
     if not 0 < held_out < n:
-        raise ValueError(f"split: test={test!r} of {n} examples leaves one part empty: take a share between 0 and 1")
-    order = (_generator("split", seed) or random.generator).permutation(n)
+        raise ValueError(f"test={test!r} of {n} examples leaves one part empty: take a share between 0 and 1")
+    order = (_generator(seed) or random.generator).permutation(n)
     return tuple(a[order[held_out:]] for a in arrays), tuple(a[order[:held_out]] for a in arrays)
 
 
@@ -224,29 +220,19 @@ def _batch(dataset: Any, indices: Array) -> Any:
     return default_collate([dataset[int(i)] for i in indices])
 
 
-def _length(name: str, arrays: tuple[Array, ...]) -> int:
+def _length(arrays: tuple[Array, ...]) -> int:
     for i, a in enumerate(arrays):
-        if not hasattr(a, "__array_function__") or not np.ndim(a):
-            number = hasattr(a, "__array_function__") or isinstance(a, (int, float))
-            what = "a number" if number else f"a {type(a).__name__}"
-            raise TypeError(f"{name}: argument {i} is {what}, not an array of examples: give np.asarray of it")
-    lengths = {np.shape(a)[0] for a in arrays}
-    if len(lengths) != 1:
-        raise ValueError(f"{name}: needs arrays of one length, got {[np.shape(a)[0] for a in arrays]}")
-    return int(lengths.pop())
+        if not np.ndim(a) or not hasattr(a, "__array_function__"):
+            raise TypeError(f"argument {i} is not an array of examples, but {describe(a)}: give np.asarray of it")
+    lengths = [np.shape(a)[0] for a in arrays]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"needs arrays of one length, got {lengths}")
+    return int(lengths[0])
 
 
-def _integer(name: str, setting: str, value: Any, least: int) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool):
-        raise TypeError(f"{name}: {setting} must be an integer, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name}: {setting} must be at least {least}, got {value}")
-    return int(value)
-
-
-def _generator(name: str, seed: Any) -> np.random.Generator | None:
+def _generator(seed: Any) -> np.random.Generator | None:
     if seed is None:
         return None
     if not isinstance(seed, (int, np.integer, np.random.Generator)) or isinstance(seed, int) and seed < 0:
-        raise TypeError(f"{name}: seed must be an integer of at least 0, or a NumPy Generator, got {seed!r}")
+        raise TypeError(f"seed must be an integer of at least 0, or a NumPy Generator, got {seed!r}")
     return np.random.default_rng(seed)

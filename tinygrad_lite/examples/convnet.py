@@ -51,7 +51,6 @@ def main(arguments: Sequence[str] | None = None, module: str = "tinygrad_lite.ex
     parser = training.parser(module, __doc__, epochs=15, batch_size=64, lr=0.01)
     parser.add_argument("--data", metavar="FOLDER", help="of IDX files; without it, the bundled digits")
     options = training.parsed(parser, arguments)
-    tg.manual_seed(options.seed)
 
     parts = tg.data.mnist(options.data) if options.data else tg.data.split(*tg.data.digits(), seed=options.seed)
     (x, y), (x_test, y_test) = parts
@@ -61,7 +60,6 @@ def main(arguments: Sequence[str] | None = None, module: str = "tinygrad_lite.ex
     loader = tg.data.DataLoader(train, options.batch_size, shuffle=True)
     model = LeNet5() if options.data else ConvNet()
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr)
-    scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     print(f"{model}\n{len(train)} digits to learn from, {len(test)} held out to test on")
 
     def loss(x: Any, y: Any) -> Any:
@@ -73,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, module: str = "tinygrad_lite.ex
         return {"validation accuracy": float(np.trace(counts) / np.sum(counts))}
 
     valid = tg.data.DataLoader(test, 500)
-    status = training.fit(model, loss, loader, valid, options, optimizer, scheduler, measure=accuracy)
+    status = training.fit(model, loss, loader, valid, options, optimizer, measure=accuracy)
     print(hardest(confusion(model, test)))
     return status
 

@@ -55,7 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, default in (("context", 64), ("width", 128), ("heads", 4), ("layers", 4)):
         parser.add_argument(f"--{name}", type=training.POSITIVE, default=default, help="of the model")
     options = training.parsed(parser, arguments)
-    tg.manual_seed(options.seed)
 
     text = tg.data.text(options.text)
     alphabet = sorted(set(text))
@@ -70,14 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     loader = tg.data.DataLoader(train, options.batch_size)
     model = GPT(len(alphabet), size, options.width, options.heads, options.layers)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, betas=(0.9, 0.99))
-    scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     print(f"{cut:,} characters to learn from, {len(codes) - cut:,} held out")
 
     def loss(x: Any, y: Any) -> Any:
         return tg.cross_entropy(np.swapaxes(model(x), 1, 2), y)
 
     print(f"Before training it writes:\n{written(model, alphabet)}")
-    status = training.fit(model, loss, loader, valid, options, optimizer, scheduler, clip=1.0, threads=None)
+    status = training.fit(model, loss, loader, valid, options, optimizer, clip=1.0, threads=None)
     print(f"After training it writes:\n{written(model, alphabet)}")
     return status
 

@@ -57,18 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hidden", type=training.POSITIVE, default=32, help="numbers in the LSTM's state")
     parser.add_argument("--steps", type=training.POSITIVE, default=100, help="batches in an epoch")
     options = training.parsed(parser, arguments)
-    tg.manual_seed(options.seed)
 
     valid = tg.data.batches(*Adding(500, options.length).batch(range(500)), batch_size=500, shuffle=False)
     loader = tg.data.DataLoader(Adding(options.steps * options.batch_size, options.length), options.batch_size)
     model = Adder(options.hidden, options.length)
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr, weight_decay=0.0)
-    scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
 
     def loss(x: Any, y: Any) -> Any:
         return tg.mse_loss(model(x), y)
 
-    return training.fit(model, loss, loader, valid, options, optimizer, scheduler, clip=1.0)
+    return training.fit(model, loss, loader, valid, options, optimizer, clip=1.0)
 
 
 if __name__ == "__main__":

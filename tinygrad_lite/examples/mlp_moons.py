@@ -17,7 +17,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = training.parser("tinygrad_lite.examples.mlp_moons", __doc__, epochs=20, batch_size=32, lr=0.01)
     parser.add_argument("--spirals", action="store_true", help="two spirals instead: harder")
     options = training.parsed(parser, arguments)
-    tg.manual_seed(options.seed)
 
     points, labels = (tg.data.spirals if options.spirals else tg.data.moons)(2000, seed=options.seed)
     examples = tg.data.TensorDataset(points, labels)
@@ -25,7 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     loader = tg.data.DataLoader(train, options.batch_size, shuffle=True)
     model = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 2))
     optimizer = tg.optim.AdamW(model.parameters(), lr=options.lr)
-    scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(loader))
     print(f"{model}\n{len(train)} points to learn from, {len(valid)} held out")
 
     def loss(x: Any, y: Any) -> Any:
@@ -36,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return {"validation accuracy": float(np.mean(np.argmax(model(x), axis=1) == y))}
 
     held_out = tg.data.DataLoader(valid, 1000)
-    return training.fit(model, loss, loader, held_out, options, optimizer, scheduler, measure=accuracy)
+    return training.fit(model, loss, loader, held_out, options, optimizer, measure=accuracy)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,10 @@ def parser(module: str, description: str | None, epochs: int, batch_size: int, l
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options. Exits with a message if one is invalid, or if something that is needed later is missing."""
+    """The options, and the random numbers of their seed.
+
+    Exits with a message if an option is invalid, or if something that is needed later is missing.
+    """
     options = parser.parse_args(arguments)
     missing = [name for name in ("matplotlib", "threadpoolctl", "tqdm") if find_spec(name) is None]
     if missing:
@@ -71,30 +74,25 @@ def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> 
             vars(options).update(options.state["options"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             parser.error(f"argument --resume: {error}")
+    tg.manual_seed(options.seed)
     return options
 
 
 def fit(
-    model: nn.Module,
-    loss: Callable[..., Any],
-    train: tg.data.DataLoader,
-    valid: tg.data.DataLoader,
-    options: argparse.Namespace,
-    optimizer: tg.optim.Optimizer,
-    scheduler: Any,
-    measure: Callable[[], dict[str, float]] = dict,
-    clip: float = math.inf,
-    threads: int | None = 1,
-) -> int:
+    model: nn.Module, loss: Callable[..., Any], train: tg.data.DataLoader, valid: tg.data.DataLoader,
+    options: argparse.Namespace, optimizer: tg.optim.Optimizer, measure: Callable[[], dict[str, float]] = dict,
+    clip: float = math.inf, threads: int | None = 1,
+) -> int:  # fmt: skip
     """Train `model` by `loss(*batch)`, and keep a checkpoint after every epoch; returns the exit status.
 
-    `scheduler` steps with every batch. `measure()` gives what is reported beside the losses. Gradients are scaled to a
-    norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same bits on any
-    number of cores, and waits for nobody on a busy machine; `threads=None` takes all.
+    The learning rate falls to 0 along half a cosine. `measure()` gives what is reported beside the losses. Gradients
+    are scaled to a norm of at most `clip`. For small matrices one of NumPy's threads is as fast as two, gives the same
+    bits on any number of cores, and waits for nobody on a busy machine; `threads=None` takes all.
     """
     from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
+    scheduler = tg.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.epochs * len(train))
     parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
     history: list[dict[str, float]] = []
     if options.state is not None:

@@ -3,6 +3,7 @@
 from .. import errors as _errors
 from . import functional as functional
 from . import init as init
+from . import rnn as _rnn
 from . import utils as utils
 from .containers import *
 from .layer import Layer as _Layer
@@ -20,3 +21,8 @@ for _class in {cls for layer in globals().values() if isinstance(layer, type) fo
     if _class.__module__.startswith(__name__) and "__init__" in vars(_class) and not issubclass(_class, _Function):
         _named = _configured if issubclass(_class, _Layer) else _errors.named
         setattr(_class, "__init__", _named(vars(_class)["__init__"]))  # noqa: B010
+
+for _module in (init, utils, _rnn):
+    for _name in _module.__all__:
+        if not isinstance(getattr(_module, _name), type):
+            setattr(_module, _name, _errors.named(getattr(_module, _name)))

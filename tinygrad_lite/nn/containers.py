@@ -2,93 +2,92 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self
 
 from ..tensor import Tensor
 from .module import Module
 
 __all__ = ["Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"]
 
-L = TypeVar("L", bound="_List")
 
-
-class _List(Module):
-    """Items as attributes "0", "1", …: their names in the state."""
+class _Container(Module):
+    """Items as attributes, whose names are theirs in the state."""
 
     kind: ClassVar[type] = Module
 
-    def _named(self) -> list[tuple[str, Any]]:
-        return [(name, item) for name, item in vars(self).items() if isinstance(item, self.kind)]
-
-    def _set(self, items: Iterable[Any]) -> None:
-        for name, _ in self._named():
-            delattr(self, name)
-        self.extend(items)
-
-    def _place(self, index: Any) -> int:
-        """An index from 0 on."""
-        n = len(self)
-        try:
-            i = operator.index(index)
-        except TypeError:
-            message = f"{type(self).__name__}: an index must be an integer or a slice, not {index!r}"
-            raise TypeError(message) from None
-        if not -n <= i < n:
-            raise IndexError(f"{type(self).__name__}: index {i} is out of range for {n} items")
-        return i % n
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([item for _, item in self._named()])
+    def _named(self) -> dict[str, Any]:
+        return {name: item for name, item in vars(self).items() if isinstance(item, self.kind)}
 
     def __len__(self) -> int:
         return len(self._named())
 
-    def __getitem__(self, index: Any) -> Any:
-        named = self._named()
-        if isinstance(index, slice):
-            return self._like(named[index])
-        return named[self._place(index)][1]
+    def _put(self, name: Any, item: Any) -> None:
+        """Set an item, under a name that an attribute may have beside the module's own."""
+        if not isinstance(item, self.kind):
+            wanted = "modules" if self.kind is Module else "tensors"
+            raise TypeError(f"{type(self).__name__}: needs {wanted}, but item {name!r} is a {type(item).__name__}")
+        if not isinstance(name, str) or not name or "." in name or hasattr(type(self), name):
+            said = f"{name!r} can't be a name: it must be a string without dots that no method has"
+            raise KeyError(f"{type(self).__name__}: {said}")
+        setattr(self, name, item)
 
-    def _like(self: L, named: list[tuple[str, Any]]) -> L:
+
+class _List(_Container):
+    """Items named "0", "1", …"""
+
+    def _set(self, items: Iterable[Any]) -> None:
+        for name in self._named():
+            delattr(self, name)
+        self.extend(items)
+
+    def _name_at(self, index: Any) -> str:
+        try:
+            return str(list(self._named())[index])
+        except (IndexError, TypeError) as error:
+            raise type(error)(f"{type(self).__name__}: {error}: {index!r} of {len(self)} items") from None
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._named().values())
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return self._like(list(self._named().items())[index])
+        return getattr(self, self._name_at(index))
+
+    def _like(self, named: list[tuple[str, Any]]) -> Any:
         return type(self)([item for _, item in named])  # type: ignore[call-arg]
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        setattr(self, self._named()[self._place(index)][0], self._checked(item))
+        self._put(self._name_at(index), item)
 
     def __delitem__(self, index: Any) -> None:
+        self[index]  # or an error that names this
         items = list(self)
-        del items[index if isinstance(index, slice) else self._place(index)]
+        del items[index]
         self._set(items)
 
-    def __add__(self: L, other: Iterable[Any]) -> L:
+    def __add__(self, other: Iterable[Any]) -> Any:
         return self._like([("", item) for item in (*self, *other)])
 
-    def __iadd__(self: L, other: Iterable[Any]) -> L:
+    def __iadd__(self, other: Iterable[Any]) -> Self:
         return self.extend(other)
 
-    def _checked(self, item: Any) -> Any:
-        if not isinstance(item, self.kind):
-            wanted = "modules" if self.kind is Module else "tensors"
-            raise TypeError(f"{type(self).__name__}: needs {wanted}, but got a {type(item).__name__}")
-        return item
-
-    def append(self: L, item: Any) -> L:
+    def append(self, item: Any) -> Self:
         """Add one at the end; returns this."""
-        setattr(self, str(len(self)), self._checked(item))
+        self._put(str(len(self)), item)
         return self
 
-    def extend(self: L, items: Iterable[Any]) -> L:
+    def extend(self, items: Iterable[Any]) -> Self:
         """Add several at the end; returns this."""
         for item in list(items):
             self.append(item)
         return self
 
-    def insert(self: L, index: int, item: Any) -> L:
+    def insert(self, index: int, item: Any) -> Self:
         """Add one before `index`; what follows is counted anew. Returns this."""
-        items = list(self)
-        items.insert(index, self._checked(item))
+        items = list(self.append(item))
+        items.insert(index, items.pop())
         self._set(items)
         return self
 
@@ -111,12 +110,9 @@ class Sequential(_List):
     def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
-                setattr(self, _name(self, name), self._checked(module))
-            return
-        for i, given in enumerate(modules):
-            if not isinstance(given, Module):
-                raise TypeError(f"Sequential: needs modules, but argument {i} is a {type(given).__name__}")
-            self.append(given)
+                self._put(name, module)
+        else:
+            self.extend(modules)
 
     def _like(self, named: list[tuple[str, Any]]) -> Sequential:
         names = [name for name, _ in named]
@@ -154,37 +150,28 @@ class ParameterList(_List):
         self.extend(values)
 
 
-class _Dict(Module, MutableMapping[str, Any]):
-    """Items by name, as attributes: their names in the state."""
+class _Dict(_Container, MutableMapping[str, Any]):
+    """Items by name."""
 
-    kind: ClassVar[type] = Module
     __hash__ = object.__hash__
     __eq__ = object.__eq__
+    __setitem__ = _Container._put
 
     def __init__(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:
         self.update(items)
 
     def __getitem__(self, key: str) -> Any:
-        item = vars(self).get(key)
-        if not isinstance(item, self.kind):
-            raise KeyError(f"{type(self).__name__}: there is no {key!r}; there is {', '.join(self) or 'nothing'}")
-        return item
-
-    def __setitem__(self, key: str, item: Any) -> None:
-        if not isinstance(item, self.kind):
-            wanted = "modules" if self.kind is Module else "tensors"
-            raise TypeError(f"{type(self).__name__}: needs {wanted}, but {key!r} is a {type(item).__name__}")
-        setattr(self, _name(self, key), item)
+        items = self._named()
+        if key not in items:
+            raise KeyError(f"{type(self).__name__}: there is no {key!r}; there is {', '.join(items) or 'nothing'}")
+        return items[key]
 
     def __delitem__(self, key: str) -> None:
         self[key]  # or a KeyError
         delattr(self, key)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name, item in vars(self).items() if isinstance(item, self.kind)])
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
+        return iter(self._named())
 
 
 class ModuleDict(_Dict):
@@ -205,12 +192,3 @@ class ParameterDict(_Dict):
     """
 
     kind = Tensor
-
-
-def _name(module: Module, name: Any) -> str:
-    """A name that an attribute may have beside the module's own."""
-    if not isinstance(name, str) or not name or "." in name or hasattr(type(module), name):
-        raise KeyError(
-            f"{type(module).__name__}: {name!r} can't be a name: it must be a string without dots that no method has"
-        )
-    return name

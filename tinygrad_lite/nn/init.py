@@ -46,7 +46,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     values = random.generator.normal(mean, std, tensor.shape)
     inside = (math.erf((b - mean) / std / math.sqrt(2)) - math.erf((a - mean) / std / math.sqrt(2))) / 2
     if inside < 1e-3:
-        raise ValueError(f"trunc_normal_: [{a}, {b}] holds {inside:.2g} of N({mean}, {std}²): too little to draw from")
+        raise ValueError(f"[{a}, {b}] holds {inside:.2g} of N({mean}, {std}²): too little to draw from")
     while np.any(outside := (values < a) | (values > b)):
         values = np.where(outside, random.generator.normal(mean, std, tensor.shape), values)
     return _set(tensor, values)
@@ -70,15 +70,14 @@ def ones_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """The identity, for a tensor of two axes."""
     if tensor.ndim != 2:
-        raise ValueError(f"eye_: needs a tensor of 2 axes, this one has shape {tensor.shape}")
+        raise ValueError("needs a tensor of 2 axes")
     return _set(tensor, np.eye(tensor.shape[0], tensor.shape[1]))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """1 in the middle of the kernel from each channel to itself, so that a convolution returns its input."""
     if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
-        said = f"needs a weight (out, in, *kernel) of 3 to 5 axes, groups dividing out; got shape {tensor.shape}"
-        raise ValueError(f"dirac_: {said}, groups={groups}")
+        raise ValueError("needs a weight (out, in, *kernel) of 3 to 5 axes, groups dividing out")
     values, each = np.zeros(tensor.shape), tensor.shape[0] // groups
     for i in range(tensor.shape[0]):
         if i % each < tensor.shape[1]:
@@ -86,9 +85,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return _set(tensor, values)
 
 
-def _fans(name: str, tensor: Tensor) -> tuple[int, int]:
+def _fans(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
-        raise ValueError(f"{name}: needs a weight (out, in, ...) of at least 2 axes, this one has shape {tensor.shape}")
+        raise ValueError("needs a weight (out, in, ...) of at least 2 axes")
     size = math.prod(tensor.shape[2:])
     return tensor.shape[1] * size, tensor.shape[0] * size
 
@@ -107,48 +106,45 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     gains = {"tanh": 5 / 3, "relu": math.sqrt(2), "leaky_relu": math.sqrt(2 / (1 + slope**2)), "selu": 3 / 4}
     same = ["linear", "sigmoid", *(f"conv{way}{n}d" for way in ("", "_transpose") for n in (1, 2, 3))]
     if nonlinearity not in (*gains, *same):
-        known = ", ".join((*gains, *same))
-        raise ValueError(f"calculate_gain: unknown nonlinearity {nonlinearity!r}; there are {known}")
+        raise ValueError(f"unknown nonlinearity {nonlinearity!r}; there are {', '.join((*gains, *same))}")
     return gains.get(nonlinearity, 1.0)
 
 
-def _xavier(name: str, tensor: Tensor, gain: float) -> float:
-    return gain * math.sqrt(2 / sum(_fans(name, tensor)))
+def _xavier(tensor: Tensor, gain: float) -> float:
+    return gain * math.sqrt(2 / sum(_fans(tensor)))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)): Glorot and Bengio (2010)."""
-    bound = math.sqrt(3) * _xavier("xavier_uniform_", tensor, gain)
+    bound = math.sqrt(3) * _xavier(tensor, gain)
     return uniform_(tensor, -bound, bound)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)): Glorot and Bengio (2010)."""
-    return normal_(tensor, 0, _xavier("xavier_normal_", tensor, gain))
+    return normal_(tensor, 0, _xavier(tensor, gain))
 
 
-def _kaiming(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+def _kaiming(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"{name}: mode must be 'fan_in' or 'fan_out', got {mode!r}")
-    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(name, tensor)[mode == "fan_out"])
+        raise ValueError(f"mode must be 'fan_in' or 'fan_out', got {mode!r}")
+    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
 
 
-def kaiming_uniform_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Tensor:
+def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Uniform with standard deviation gain / √fan: He et al. (2015). `a` is the negative slope of leaky_relu."""
-    bound = math.sqrt(3) * _kaiming("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    bound = math.sqrt(3) * _kaiming(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
 
 
 def kaiming_normal_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
     """Normal with standard deviation gain / √fan: He et al. (2015). `a` is the negative slope of leaky_relu."""
-    return normal_(tensor, 0, _kaiming("kaiming_normal_", tensor, a, mode, nonlinearity))
+    return normal_(tensor, 0, _kaiming(tensor, a, mode, nonlinearity))
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """Orthogonal rows or columns, times gain: Saxe et al. (2014). Axes from the second on count as one."""
-    _fans("orthogonal_", tensor)
+    _fans(tensor)
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
     q, r = np.linalg.qr(random.generator.standard_normal((max(rows, columns), min(rows, columns))))
     q = q * np.where(np.diag(r) < 0, -1, 1)  # so that all are equally likely
@@ -158,7 +154,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01) -> Tensor:
     """Normal, with a share `sparsity` of each column set to 0: Martens (2010). For a tensor of two axes."""
     if tensor.ndim != 2 or not 0 <= sparsity <= 1:
-        raise ValueError(f"sparse_: needs 2 axes and a share from 0 to 1, got shape {tensor.shape} and {sparsity!r}")
+        raise ValueError("needs 2 axes and a share from 0 to 1")
     order = np.argsort(random.generator.random(tensor.shape), axis=0)
     kept = order >= math.ceil(sparsity * tensor.shape[0])
     return _set(tensor, np.where(kept, random.generator.normal(0, std, tensor.shape), 0))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import errors, random
-from ..settings import checked
+from ..settings import bind, checked
 from ..tensor import Tensor
 from .module import Module
 
@@ -46,18 +46,17 @@ class Layer(Module):
 def configured(init: Callable[..., None]) -> Callable[..., None]:
     """A layer's constructor, which checks its arguments first and keeps them afterwards, and whose errors are named."""
     signature = inspect.signature(init)
+    signature = signature.replace(parameters=[*signature.parameters.values()][1:])
 
     @functools.wraps(init)
     def call(self: Layer, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
         try:
-            bound = signature.bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            given = {k: checked(k, v, signature.parameters[k].annotation) for k, v in list(bound.arguments.items())[1:]}
-            init(self, **given)
+            given = bind(type(self).__name__, signature, args, kwargs)
+            settings = {key: checked(key, value, signature.parameters[key].annotation) for key, value in given.items()}
+            init(self, **settings)
         except errors.NAMED as error:
-            errors.raise_named(error, name, signature.parameters, (self, *args), kwargs)
-        for key, value in given.items():
+            errors.raise_named(error, type(self).__name__, signature.parameters, args, kwargs)
+        for key, value in settings.items():
             if key != "dtype" and not isinstance(value, Module):
                 vars(self).setdefault(key, value)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
 from .. import random
+from ..ops.indexing import add_at
 from ..ops.windows import Ints, per_axis
 from ..settings import Positive
 from ..tensor import Tensor
@@ -24,8 +25,6 @@ __all__ = [
     "Linear", "Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
     "Embedding", "EmbeddingBag", "PReLU", "AdaptiveLogSoftmaxWithLoss",
 ]  # fmt: skip
-
-PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "replicate", "circular": "circular"}
 
 
 class Linear(Layer):
@@ -68,7 +67,7 @@ class Bilinear(Layer):
 
 
 class _Conv(Layer):
-    """`F.{function}` with a weight (out_channels, in_channels / groups, {kernel}) and a bias (out_channels,).
+    """`F.{function}` with a weight (out_channels, in_channels / groups, *kernel_size) and a bias (out_channels,).
 
     (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for stride, padding, dilation and
     groups. padding_mode says what lies in the padding: "zeros", or "reflect", "replicate" or "circular" of the input.
@@ -86,12 +85,8 @@ class _Conv(Layer):
         if function is not None:
             cls.function, cls.axes = staticmethod(function), axes
             before = ("W", "H, W", "D, H, W")[axes - 1]
-            cls.__doc__ = str(cls.__bases__[0].__doc__).format(
-                function=function.__name__,
-                kernel=", ".join(f"K{axis}" for axis in before.split(", ")) if axes > 1 else "K",
-                before=before,
-                after=before.replace(",", "′,") + "′",
-            )
+            words = {"function": function.__name__, "before": before, "after": before.replace(",", "′,") + "′"}
+            cls.__doc__ = str(cls.__bases__[0].__doc__).format(**words)
 
     def __init__(
         self, in_channels: Positive, out_channels: Positive, kernel_size: Ints, stride: Ints = 1,
@@ -119,7 +114,7 @@ class _Conv(Layer):
     def forward(self, x: Any) -> Any:
         settings = self.settings
         if self.padding_mode != "zeros":
-            x, settings = F.pad(x, self._frame(), PADDING_MODES[self.padding_mode]), settings | {"padding": 0}
+            x, settings = F.pad(x, self._frame(), self.padding_mode), settings | {"padding": 0}
         return type(self).function(x, self.weight, self.bias, **settings)
 
     def _frame(self) -> list[int]:
@@ -143,7 +138,7 @@ class Conv3d(_Conv, function=F.conv3d, axes=3): ...
 
 
 class _ConvTranspose(_Conv):
-    """`F.{function}` with a weight (in_channels, out_channels / groups, {kernel}) and a bias (out_channels,).
+    """`F.{function}` with a weight (in_channels, out_channels / groups, *kernel_size) and a bias (out_channels,).
 
     (N, in_channels, {before}) to (N, out_channels, {after}); see `F.{function}` for the other arguments. On a call,
     output_size chooses among the sizes that a convolution would turn into x's, in place of output_padding.
@@ -169,17 +164,15 @@ class _ConvTranspose(_Conv):
         return type(self).function(x, self.weight, self.bias, **settings)
 
     def _output_padding(self, shape: tuple[int, ...], output_size: Any) -> tuple[int, ...]:
-        n, name = self.axes, type(self).__name__
+        n = self.axes
         wanted = tuple(output_size)[-n:] if isinstance(output_size, (tuple, list)) else (output_size,) * n
         stride, padding, dilation = (per_axis(self.settings[k], n, k, 0) for k in ("stride", "padding", "dilation"))
         each = zip(shape[-n:], stride, padding, dilation, self.kernel_size)
         least = tuple((size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in each)
         extra = tuple(w - m for w, m in zip(wanted, least))
         if len(wanted) != n or not all(0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation)):
-            raise ValueError(
-                f"{name}: output_size {output_size} is out of reach: the smallest is {least}, and below the stride "
-                "may be added along each axis"
-            )
+            said = f"the smallest is {least}, and below the stride may be added along each axis"
+            raise ValueError(f"{type(self).__name__}: output_size {output_size} is out of reach: {said}")
         return extra
 
 
@@ -190,9 +183,6 @@ class ConvTranspose2d(_ConvTranspose, function=F.conv_transpose2d, axes=2): ...
 
 
 class ConvTranspose3d(_ConvTranspose, function=F.conv_transpose3d, axes=3): ...
-
-
-E_ = TypeVar("E_", bound="_Rows")
 
 
 class _Rows(Layer):
@@ -207,7 +197,7 @@ class _Rows(Layer):
         self.weight = Tensor(weight, requires_grad=True, dtype=dtype, name="weight")
 
     @classmethod
-    def from_pretrained(cls: type[E_], embeddings: Any, freeze: bool = True, *settings: Any, **named: Any) -> E_:
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, *settings: Any, **named: Any) -> Self:
         """A layer with these rows, frozen by default; all, with the row `padding_idx`, as they are given."""
         if np.ndim(embeddings) != 2:
             raise ValueError(f"{cls.__name__}.from_pretrained: needs (rows, width), got shape {np.shape(embeddings)}")
@@ -234,8 +224,8 @@ class Embedding(_Rows):
         self._start(num_embeddings, embedding_dim, padding_idx, dtype)
 
     def forward(self, indices: Any) -> Any:
-        settings = (self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
-        return F.embedding(indices, self.weight, *settings)
+        norm = (self.max_norm, self.norm_type)
+        return F.embedding(indices, self.weight, self.padding_idx, *norm, self.scale_grad_by_freq)
 
 
 class EmbeddingBag(_Rows):
@@ -306,9 +296,8 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         self.tail = ModuleList()
         for i, (start, end) in enumerate(zip(self.cutoffs, self.cutoffs[1:])):
             width = int(in_features // div_value ** (i + 1))
-            self.tail.append(
-                Sequential(Linear(in_features, width, False, dtype), Linear(width, end - start, False, dtype))
-            )
+            first, second = Linear(in_features, width, False, dtype), Linear(width, end - start, False, dtype)
+            self.tail.append(Sequential(first, second))
 
     def forward(self, x: Any, target: Any) -> ClassLogProbs:
         target = np.asarray(getattr(target, "data", target))
@@ -317,16 +306,14 @@ class AdaptiveLogSoftmaxWithLoss(Layer):
         if np.any((target < 0) | (target >= self.n_classes)):
             raise IndexError(f"{type(self).__name__}: a target is none of the {self.n_classes} classes")
         rows, classes = np.reshape(x, (-1, np.shape(x)[-1])), np.reshape(target, -1)
-        head, found, order = F.log_softmax(self.head(rows), 1), [], []
-        for i, (start, end) in enumerate(zip([0, *self.cutoffs], self.cutoffs)):
-            at = np.flatnonzero((classes >= start) & (classes < end))
-            if i:
-                inner = F.log_softmax(self.tail[i - 1](rows[at]), 1)[np.arange(at.size), classes[at] - start]
-                found.append(head[at, self.cutoffs[0] + i - 1] + inner)
-            else:
-                found.append(head[at, classes[at]])
-            order.append(at)
-        output = np.reshape(np.concatenate(found)[np.argsort(np.concatenate(order))], target.shape)
+        cluster, first = np.searchsorted(self.cutoffs, classes, side="right"), self.cutoffs[0]
+        column = np.where(cluster > 0, first + cluster - 1, classes)
+        output = F.log_softmax(self.head(rows), 1)[np.arange(classes.size), column]
+        for i, (tail, start) in enumerate(zip(self.tail, self.cutoffs), 1):
+            at = np.flatnonzero(cluster == i)
+            inner = F.log_softmax(tail(rows[at]), 1)[np.arange(at.size), classes[at] - start]
+            output = output + add_at(inner, at, output.shape)
+        output = np.reshape(output, target.shape)
         return ClassLogProbs(output, -np.mean(output))
 
     def log_prob(self, x: Any) -> Any:

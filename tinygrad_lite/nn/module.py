@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from ..mode import MODE, changed
 from ..tensor import Tensor, as_value
 from ..values import Array, in_order_of, moved
 
-M = TypeVar("M", bound="Module")
 T = TypeVar("T")
 
 KEPT_CALLS = 500  # a module whose own tensors lead back through so many calls is taken to have lost a detach()
@@ -126,11 +125,9 @@ class Module:
             return
         for name, t in kept.items():
             if name in self._marks and _leads_to(t, self._marks[name]):
-                warnings.warn(
-                    f"{type(self).__name__}: the graph of {name} goes back through {KEPT_CALLS} calls, so memory grows "
-                    f"with each: detach what is kept for the next call (self.{name} = h.detach())",
-                    stacklevel=3,
-                )
+                said = f"the graph of {name} goes back through {KEPT_CALLS} calls, so memory grows with each"
+                then = f"detach what is kept for the next call (self.{name} = h.detach())"
+                warnings.warn(f"{type(self).__name__}: {said}: {then}", stacklevel=3)
         self._marks = None
 
     # ------------------------------------------------------------------------------------------- what is inside
@@ -158,10 +155,9 @@ class Module:
             if not isinstance(part, Tensor):
                 continue
             if held is None and part.op is not None:
-                raise ValueError(
-                    f"{type(self).__name__}: {name} is the result of {part.op.name}, not a leaf, so it would be "
-                    "neither trained nor saved: compute its array first, then make a Tensor(array, requires_grad=True)"
-                )
+                said = f"{name} is the result of {part.op.name}, not a leaf, so it would be neither trained nor saved"
+                then = "compute its array first, then make a Tensor(array, requires_grad=True)"
+                raise ValueError(f"{type(self).__name__}: {said}: {then}")
             if held is None or name in held or name in self._registered or part.requires_grad and part.op is None:
                 yield name, part
 
@@ -232,14 +228,14 @@ class Module:
 
     # ------------------------------------------------------------------------------------------ for all inside
 
-    def apply(self: M, function: Callable[[Module], Any]) -> M:
+    def apply(self, function: Callable[[Module], Any]) -> Self:
         """Call `function` on every module inside, and then on this one; returns it."""
         for module in self.children():
             module.apply(function)
         function(self)
         return self
 
-    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze all parameters (False), or unfreeze what was a parameter before; returns it. Buffers stay buffers."""
         for module in self.modules():
             module._note_parameters()
@@ -251,7 +247,7 @@ class Module:
     def _note_parameters(self) -> None:
         self._trained |= {name for name, t in self._own_tensors() if t.requires_grad}
 
-    def to(self: M, to: Any) -> M:
+    def to(self, to: Any) -> Self:
         """Bring the state to another floating dtype, or to the library of an array, in place; returns it.
 
             model.to(np.float64)
@@ -277,11 +273,11 @@ class Module:
                 t.value, t.grad = as_value(t.value, np.dtype(to)), None
         return self
 
-    def half(self: M) -> M:
+    def half(self) -> Self:
         """`to(np.float16)`."""
         return self.to(np.float16)
 
-    def double(self: M) -> M:
+    def double(self) -> Self:
         """`to(np.float64)`."""
         return self.to(np.float64)
 
@@ -290,13 +286,13 @@ class Module:
         for t in self.parameters():
             t.zero_grad()
 
-    def train(self: M, training: bool = True) -> M:
+    def train(self, training: bool = True) -> Self:
         """Set whether this module and all inside it are in training (dropout drops, batch norm learns); returns it."""
         for module in self.modules():
             module.training = training
         return self
 
-    def eval(self: M) -> M:
+    def eval(self) -> Self:
         """`train(False)`."""
         return self.train(False)
 
@@ -343,12 +339,9 @@ class Module:
         wrong = [f"{n} has {a.shape}, needs {t.shape}" for t, (n, a) in new.items() if a.shape != t.shape]
         if wrong:
             raise ValueError(f"{said}: wrong shapes: {'; '.join(wrong)}")
-        wrong = [
-            f"{n} has {a.dtype}, needs {t.dtype}"
-            for t, (n, a) in new.items()
-            if not np.can_cast(a.dtype, t.dtype, "same_kind")
-        ]
-        if wrong:
+        uncast = [(n, a.dtype, t.dtype) for t, (n, a) in new.items() if not np.can_cast(a.dtype, t.dtype, "same_kind")]
+        if uncast:
+            wrong = [f"{name} has {has}, needs {needs}" for name, has, needs in uncast]
             raise TypeError(f"{said}: wrong dtypes: {'; '.join(wrong)}")
         for t, (_, a) in new.items():
             value = as_value(moved(in_order_of(a, t.value), t.value), t.dtype)
@@ -373,7 +366,7 @@ class Module:
         """What stands in the parentheses of this module's line in its repr."""
         return ""
 
-    def float(self: M) -> M:
+    def float(self) -> Self:
         """`to(np.float32)`."""
         return self.to(np.float32)
 
@@ -436,9 +429,8 @@ def _modules(module: Module, prefix: str, seen: set[int]) -> Iterator[tuple[str,
 def _found(module: Module, method: str, target: str, named: Iterator[tuple[str, T]]) -> T:
     parts = dict(named)
     if target not in parts:
-        raise AttributeError(
-            f"{method}: {type(module).__name__} has no {target!r}; it has {', '.join(filter(None, parts)) or 'none'}"
-        )
+        known = ", ".join(filter(None, parts)) or "none"
+        raise AttributeError(f"{method}: {type(module).__name__} has no {target!r}; it has {known}")
     return parts[target]
 
 

@@ -31,6 +31,7 @@ class _BatchNorm(Layer):
     """
 
     function: ClassVar[Callable[..., Any]] = staticmethod(F.batch_norm)
+    counts: ClassVar[bool] = True  # whether it counts the batches that it has seen
     ranks: ClassVar[tuple[int, ...]]  # how many axes an input may have
 
     def __init_subclass__(cls, axes: int = 0) -> None:
@@ -56,21 +57,16 @@ class _BatchNorm(Layer):
         if np.ndim(x) not in self.ranks:
             wanted = " or ".join(map(str, self.ranks))
             raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but {wanted} axes are needed")
-        mean, counted, share = self.running_mean, self.num_batches_tracked, self.momentum
-        own, before = self.training or mean is None, None if mean is None else mean.data
-        if share is None:
-            share = self._mean_share()
+        mean: Any = self.running_mean
+        counted: Any = self.num_batches_tracked if self.counts else None
+        own, before, share = self.training or mean is None, getattr(mean, "data", None), self.momentum
+        if share is None:  # of this batch in the mean over all
+            share = 0.0 if counted is None else float(1 / (counted.item() + 1))
         out = type(self).function(x, mean, self.running_var, self.weight, self.bias, own, share, self.eps)
-        if mean is not None and mean.data is not before:
-            self._count(counted)  # an empty batch, or a call made again by checkpoint, moves nothing
+        moved = mean is not None and mean.data is not before  # not by an empty batch, or checkpoint's second call
+        if counted is not None and moved:
+            counted.data = counted.data + 1
         return out
-
-    def _mean_share(self) -> float:
-        """The share of this batch in the mean over all."""
-        return 0.0 if self.num_batches_tracked is None else float(1 / (self.num_batches_tracked.item() + 1))
-
-    def _count(self, counted: Any) -> None:
-        counted.data = counted.data + 1
 
 
 class BatchNorm1d(_BatchNorm, axes=1): ...
@@ -92,7 +88,7 @@ class _InstanceNorm(_BatchNorm):
         ValueError: num_features is not a positive integer; on a call, the input has another number of axes.
     """
 
-    function = staticmethod(F.instance_norm)
+    function, counts = staticmethod(F.instance_norm), False  # as PyTorch's
 
     def __init__(
         self, num_features: Positive, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = False,
@@ -104,12 +100,6 @@ class _InstanceNorm(_BatchNorm):
         if np.ndim(x) == self.ranks[0]:
             return np.squeeze(super().forward(np.expand_dims(x, 0)), 0)
         return super().forward(x)
-
-    def _mean_share(self) -> float:
-        return 0.0
-
-    def _count(self, counted: Any) -> None:
-        """PyTorch's instance norms don't."""
 
 
 class InstanceNorm1d(_InstanceNorm, axes=1): ...

@@ -58,9 +58,9 @@ class _Recurrent(Layer):
     def __init_subclass__(cls, of: str = "") -> None:
         cls.__doc__ = str(cls.__bases__[0].__doc__).format(of=of) if of else cls.__doc__
 
-    def _weights(self, suffix: str, inputs: int, hidden: int, bias: bool, dtype: Any, proj: int = 0) -> None:
+    def _weights(self, suffix: str, inputs: int, hidden: int, bias: bool, dtype: Any) -> None:
         """weight_ih, weight_hh, bias_ih, bias_hh, and of a projection weight_hr, uniform in ±1/√hidden_size."""
-        rows = self.gates * hidden
+        rows, proj = self.gates * hidden, self.proj_size
         shapes: dict[str, Any] = {"weight_ih": (rows, inputs), "weight_hh": (rows, proj or hidden)}
         shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} | ({"weight_hr": (proj, hidden)} if proj else {})
         for name, shape in shapes.items():
@@ -89,10 +89,8 @@ class _Recurrent(Layer):
 
     def _expect(self, x: Any, ranks: tuple[int, int]) -> None:
         if np.ndim(x) not in ranks or np.shape(x)[-1] != self.input_size:
-            raise ValueError(
-                f"{type(self).__name__}: x has shape {np.shape(x)}, but {ranks[1]} axes, or {ranks[0]} without the "
-                f"axis N, are needed, and input_size={self.input_size} along the last"
-            )
+            wanted = f"{ranks[1]} axes, or {ranks[0]} without N, and input_size={self.input_size} along the last"
+            raise ValueError(f"{type(self).__name__}: x has shape {np.shape(x)}, but needs {wanted}")
 
 
 class _Cell(_Recurrent):
@@ -105,9 +103,7 @@ class _Cell(_Recurrent):
         ValueError: a size is not a positive integer; on a call, shapes that don't fit.
     """
 
-    def __init__(
-        self, input_size: Positive, hidden_size: Positive, bias: bool = True, dtype: Any = np.float32
-    ) -> None:
+    def __init__(self, input_size: Positive, hidden_size: Positive, bias: bool = True, dtype: Any = np.float32) -> None:
         self._weights("", input_size, hidden_size, bias, dtype)
 
     def forward(self, x: Any, hx: Any = None) -> Any:
@@ -153,42 +149,23 @@ class _Layers(_Recurrent):
         self, input_size: Positive, hidden_size: Positive, num_layers: Depth = 1, bias: bool = True,
         batch_first: bool = False, dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype)
-
-    def _stack(
-        self, inputs: int, hidden: int, layers: int, bias: bool, bidirectional: bool, dtype: Any, proj: int = 0
-    ) -> None:
         self.bidirectional = bidirectional
-        for i in range(layers):
+        for i in range(num_layers):
             for suffix in self._suffixes(i):
-                self._weights(suffix, inputs, hidden, bias, dtype, proj)
-            inputs = (proj or hidden) * (1 + bidirectional)
+                self._weights(suffix, input_size, hidden_size, bias, dtype)
+            input_size = (self.proj_size or hidden_size) * (1 + bidirectional)
 
     def _suffixes(self, i: int) -> list[str]:
         return [f"_l{i}", f"_l{i}_reverse"] if self.bidirectional else [f"_l{i}"]
 
     def forward(self, x: Any, hx: Any = None) -> Any:
-        if isinstance(x, PackedSequence):
-            out, last = self._through(x.data, hx, x.lengths)
-            return PackedSequence(out, x.lengths), last
+        x, lengths = x if isinstance(x, PackedSequence) else (x, None)
         self._expect(x, (2, 3))
-        batched = np.ndim(x) == 3
-        x = np.swapaxes(x, 0, 1) if batched and self.batch_first else x if batched else np.expand_dims(x, 1)
-        if not batched and hx is not None:
-            lead = (self.num_layers * (1 + self.bidirectional),)
-            hx = tuple(np.expand_dims(s, 1) for s in self._start(hx, lead, x))
-            hx = hx if self.states > 1 else hx[0]
-        out, last = self._through(x, hx)
-        if not batched:
-            return np.squeeze(out, 1), tuple(np.squeeze(s, 1) for s in last) if self.states > 1 else np.squeeze(last, 1)
-        return np.swapaxes(out, 0, 1) if self.batch_first else out, last
-
-    def _through(self, x: Any, hx: Any, lengths: Array | None = None) -> tuple[Array, Any]:
-        """All layers over x (L, N, input_size)."""
-        self._expect(x, (2, 3))
+        turned = self.batch_first and np.ndim(x) == 3 and lengths is None
+        x = np.swapaxes(x, 0, 1) if turned else x
         if not np.shape(x)[0]:
             raise ValueError(f"{type(self).__name__}: a sequence needs a step at least, got none")
-        state = self._start(hx, (self.num_layers * (1 + self.bidirectional), np.shape(x)[1]), x)
+        state = self._start(hx, (self.num_layers * (1 + self.bidirectional), *np.shape(x)[1:-1]), x)
         ends: list[State] = []
         for i in range(self.num_layers):
             if i:
@@ -199,8 +176,9 @@ class _Layers(_Recurrent):
                 ways.append(outs)
                 ends.append(end)
             x = np.concatenate(ways, axis=-1) if len(ways) > 1 else ways[0]
+        x = np.swapaxes(x, 0, 1) if turned else x
         last = tuple(np.stack([end[k] for end in ends]) for k in range(self.states))
-        return x, last if self.states > 1 else last[0]
+        return x if lengths is None else PackedSequence(x, lengths), last if self.states > 1 else last[0]
 
     def _run(self, x: Array, state: State, suffix: str, lengths: Array | None) -> tuple[Array, State]:
         """One layer in one direction: h after every step, and the state after the last."""
@@ -227,7 +205,7 @@ class RNN(_Layers, of="h ← tanh(x @ weight_ihᵀ + bias_ih + h @ weight_hhᵀ 
         nonlinearity: Literal["tanh", "relu"] = "tanh", bias: bool = True, batch_first: bool = False,
         dropout: Probability = 0.0, bidirectional: bool = False, dtype: Any = np.float32,
     ) -> None:  # fmt: skip
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
 
 class LSTM(_Layers, of=str(lstm_step.__doc__).strip() + "\n\n    With proj_size, h ← h @ weight_hrᵀ after each step."):
@@ -240,7 +218,8 @@ class LSTM(_Layers, of=str(lstm_step.__doc__).strip() + "\n\n    With proj_size,
     ) -> None:  # fmt: skip
         if proj_size >= hidden_size:
             raise ValueError(f"proj_size must be below hidden_size={hidden_size}, got {proj_size}")
-        self._stack(input_size, hidden_size, num_layers, bias, bidirectional, dtype, proj_size)
+        self.proj_size = proj_size
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
 
 class GRU(_Layers, of=str(gru_step.__doc__).strip()):

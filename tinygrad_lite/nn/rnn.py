@@ -37,9 +37,9 @@ def pack_padded_sequence(
     data = np.swapaxes(input, 0, 1) if batch_first else input
     sizes, (steps, n) = np.asarray(getattr(lengths, "data", lengths)), np.shape(data)[:2]
     if not n:
-        raise ValueError(f"pack_padded_sequence: there are no sequences in an input of shape {np.shape(input)}")
+        raise ValueError(f"there are no sequences in an input of shape {np.shape(input)}")
     if sizes.shape != (n,) or sizes.dtype.kind not in "iu" or np.any((sizes < 1) | (sizes > steps)):
-        raise ValueError(f"pack_padded_sequence: lengths must be {n} integers from 1 to {steps}, got {lengths!r}")
+        raise ValueError(f"lengths must be {n} integers from 1 to {steps}, got {lengths!r}")
     return PackedSequence(data, sizes)
 
 
@@ -55,7 +55,7 @@ def pad_packed_sequence(
     longest = int(np.max(lengths))
     steps = longest if total_length is None else total_length
     if steps < longest:
-        raise ValueError(f"pad_packed_sequence: total_length={steps} is less than the longest, {longest}")
+        raise ValueError(f"total_length={steps} is less than the longest, {longest}")
     ends = [(0, steps - longest), *[(0, 0)] * (np.ndim(data) - 1)]
     inside = np.reshape(np.arange(steps)[:, None] < lengths, (steps, len(lengths), *(1,) * (np.ndim(data) - 2)))
     out = np.where(inside, np.pad(data[:longest], ends), padding_value).astype(data.dtype)
@@ -71,9 +71,9 @@ def pad_sequence(
         ValueError: there are none, or padding_side is neither "left" nor "right".
     """
     if not len(sequences):
-        raise ValueError("pad_sequence: there are no sequences")
+        raise ValueError("there are no sequences")
     if padding_side not in ("left", "right"):
-        raise ValueError(f"pad_sequence: padding_side must be 'left' or 'right', got {padding_side!r}")
+        raise ValueError(f"padding_side must be 'left' or 'right', got {padding_side!r}")
     longest = max(np.shape(s)[0] for s in sequences)
     padded = []
     for s in sequences:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, overload
 
 import numpy as np
 
-from ..ops.windows import Ints
-from ..settings import checked
+from ..ops.shape import flatten, unflatten
+from ..settings import bind, checked
 from ..tensor import Tensor, implements
 from ..values import Array
 from . import functional as F
@@ -19,12 +17,6 @@ from .layer import settings_of
 from .module import Module
 
 P = ParamSpec("P")
-
-
-@functools.cache
-def _bound(function: Callable[..., Any], inputs: int) -> inspect.Signature:
-    parameters = list(inspect.signature(function).parameters.values())[inputs:]
-    return inspect.Signature([p for p in parameters if p.name != "training"])
 
 
 class LayerClass(type, Generic[P]):
@@ -37,7 +29,7 @@ class LayerClass(type, Generic[P]):
     @property
     def __signature__(cls: Any) -> inspect.Signature | None:
         """What `inspect.signature` shows. A subclass with a constructor of its own has that one's."""
-        return _bound(cls.function, cls.inputs) if cls.__init__ is Function.__init__ else None
+        return cls.signature if cls.__init__ is Function.__init__ else None
 
 
 class Function(Module):
@@ -48,36 +40,31 @@ class Function(Module):
 
     function: ClassVar[Callable[..., Any]]
     inputs: ClassVar[int]
+    fixed: ClassVar[dict[str, Any]]
+    signature: ClassVar[inspect.Signature]  # the arguments that are bound
     trains: ClassVar[bool]  # whether the function is told if it is in training
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        signature = _bound(type(self).function, self.inputs)
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            takes = ", ".join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values()) or "nothing"
-            raise TypeError(f"{type(self).__name__}: {error}; it takes {takes}") from None
-        bound.apply_defaults()
-        for name, value in bound.arguments.items():
-            kind = str(signature.parameters[name].annotation)
-            value = checked(f"{type(self).__name__}: {name}", value, kind) if kind == "Probability" else value
+        for name, value in bind(type(self).__name__, self.signature, args, kwargs).items():
+            if self.signature.parameters[name].annotation == "Probability":
+                value = checked(f"{type(self).__name__}: {name}", value, "Probability")
             setattr(self, name, Tensor(value) if isinstance(value, np.ndarray) else value)
 
     @property
     def settings(self) -> dict[str, Any]:
         """What is bound, by name."""
-        return {name: getattr(self, name) for name in _bound(type(self).function, self.inputs).parameters}
+        return {name: getattr(self, name) for name in self.signature.parameters}
 
     def forward(self, *inputs: Any, **more: Any) -> Any:
         more = {"training": self.training, **more} if self.trains else more
-        return type(self).function(*inputs, **self.settings | more)
+        return type(self).function(*inputs, **self.settings | self.fixed | more)
 
     def extra_repr(self) -> str:
         return ", ".join(settings_of(self, self.settings))
 
 
 @overload
-def layer(name: str, function: Callable[Concatenate[Any, P], Any]) -> LayerClass[P]: ...
+def layer(name: str, function: Callable[Concatenate[Any, P], Any], **fixed: Any) -> LayerClass[P]: ...
 @overload
 def layer(name: str, function: Callable[Concatenate[Any, Any, P], Any], inputs: Literal[2]) -> LayerClass[P]: ...
 @overload
@@ -86,16 +73,26 @@ def layer(name: str, function: Callable[Concatenate[Any, Any, Any, P], Any], inp
 def layer(
     name: str, function: Callable[Concatenate[Any, Any, Any, Any, P], Any], inputs: Literal[4]
 ) -> LayerClass[P]: ...
-def layer(name: str, function: Callable[..., Any], inputs: int = 1) -> Any:
-    """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them."""
-    doc = f"`{function.__name__}` as a layer.\n\n    {function.__doc__}"
-    body = {"__doc__": doc, "__module__": __name__, "function": staticmethod(function), "inputs": inputs}
-    return LayerClass(name, (Function,), body | {"trains": "training" in inspect.signature(function).parameters})
+def layer(name: str, function: Callable[..., Any], inputs: int = 1, last: str = "", **fixed: Any) -> Any:
+    """The layer `name`: a call gives its `inputs` to the function, the constructor binds the arguments after them.
+
+    Those in `fixed` have one value for all layers of the name, and the one named `last` comes last.
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    bound = [p for p in parameters[inputs:] if p.name not in ("training", *fixed)]
+    bound.sort(key=lambda p: p.name == last)
+    given = "".join(f", {key}={value!r}" for key, value in fixed.items())
+    body = {
+        "__doc__": f"`{function.__name__}` as a layer{given}.\n\n    {function.__doc__}", "__module__": __name__,
+        "function": staticmethod(function), "inputs": inputs, "fixed": fixed,
+        "signature": inspect.Signature(bound), "trains": any(p.name == "training" for p in parameters),
+    }  # fmt: skip
+    return LayerClass(name, (Function,), body)
 
 
-def layers(name: str, *functions: Callable[Concatenate[Any, P], Any]) -> list[LayerClass[P]]:
+def layers(name: str, *functions: Callable[Concatenate[Any, P], Any], **fixed: Any) -> list[LayerClass[P]]:
     """The layers `name` for 1, 2 and 3 spatial axes."""
-    return [layer(f"{name}{n}d", function) for n, function in enumerate(functions, 1)]
+    return [layer(f"{name}{n}d", function, **fixed) for n, function in enumerate(functions, 1)]
 
 
 # ---------------------------------------------------------------------------------------------------- activations
@@ -144,22 +141,7 @@ FeatureAlphaDropout = layer("FeatureAlphaDropout", F.feature_alpha_dropout)
 
 # -------------------------------------------------------------------------------------------------------- windows
 
-
-def _max_pool(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The pool with its last two arguments in the order that PyTorch's layer has."""
-
-    @functools.wraps(function)
-    def pool(
-        x: Array, kernel_size: Ints, stride: Ints | None = None, padding: Ints = 0, dilation: Ints = 1,
-        return_indices: bool = False, ceil_mode: bool = False,
-    ) -> Any:  # fmt: skip
-        return function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-    del pool.__wrapped__  # whose signature would be shown
-    return pool
-
-
-MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", *map(_max_pool, (F.max_pool1d, F.max_pool2d, F.max_pool3d)))
+MaxPool1d, MaxPool2d, MaxPool3d = layers("MaxPool", F.max_pool1d, F.max_pool2d, F.max_pool3d, last="ceil_mode")
 MaxUnpool1d = layer("MaxUnpool1d", F.max_unpool1d, 2)
 MaxUnpool2d = layer("MaxUnpool2d", F.max_unpool2d, 2)
 MaxUnpool3d = layer("MaxUnpool3d", F.max_unpool3d, 2)
@@ -178,42 +160,25 @@ LocalResponseNorm = layer("LocalResponseNorm", F.local_response_norm)
 # -------------------------------------------------------------------------------------------------------- padding
 
 
-def _frame(n: int, padding: int | Sequence[int]) -> tuple[int, ...]:
-    """(before, after) for each of the last n axes, as F.pad takes it; one integer holds for all."""
-    widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
-    if len(widths) != 2 * n:
-        raise ValueError(f"padding must be an integer or {2 * n} of them, before and after each axis; got {padding!r}")
-    return widths
-
-
-def _constant(n: int) -> Callable[[Array, int | Sequence[int], float], Array]:
+def _pad(n: int) -> Callable[..., Array]:
     @implements()
-    def pad(x: Array, padding: int | Sequence[int], value: float) -> Array:
-        return F.pad(x, _frame(n, padding), "constant", value)
+    def pad(x: Array, padding: int | Sequence[int], mode: str, value: float | None) -> Array:
+        """The last axes, framed: by one integer, or by (before, after) for each, from the last axis on; as `F.pad`:"""
+        widths = (padding,) * (2 * n) if isinstance(padding, (int, np.integer)) else tuple(padding)
+        if len(widths) != 2 * n:
+            raise ValueError(f"padding must be an integer or {2 * n} of them, before and after each axis")
+        return F.pad(x, widths, mode, value)
 
-    pad.__doc__ = F.pad.__doc__
+    pad.__doc__ = f"{pad.__doc__}\n\n    {F.pad.__doc__}"
     return pad
 
 
-def _padding(mode: str) -> list[Callable[[Array, int | Sequence[int]], Array]]:
-    """Of 1, 2 and 3 axes."""
-
-    def of(n: int) -> Callable[[Array, int | Sequence[int]], Array]:
-        @implements()
-        def pad(x: Array, padding: int | Sequence[int]) -> Array:
-            return F.pad(x, _frame(n, padding), mode)
-
-        pad.__doc__ = F.pad.__doc__
-        return pad
-
-    return [of(n) for n in (1, 2, 3)]
-
-
-ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *_padding("constant"))
-ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *map(_constant, (1, 2, 3)))
-ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *_padding("reflect"))
-ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *_padding("replicate"))
-CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *_padding("circular"))
+PADS = [_pad(n) for n in (1, 2, 3)]
+ZeroPad1d, ZeroPad2d, ZeroPad3d = layers("ZeroPad", *PADS, mode="constant", value=None)
+ConstantPad1d, ConstantPad2d, ConstantPad3d = layers("ConstantPad", *PADS, mode="constant")
+ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = layers("ReflectionPad", *PADS, mode="reflect", value=None)
+ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = layers("ReplicationPad", *PADS, mode="replicate", value=None)
+CircularPad1d, CircularPad2d, CircularPad3d = layers("CircularPad", *PADS, mode="circular", value=None)
 
 # --------------------------------------------------------------------------------------------------------- shapes
 
@@ -223,29 +188,6 @@ def identity(x: Array) -> Array:
     return x
 
 
-@implements()
-def flatten(x: Array, start_axis: int = 1, end_axis: int = -1) -> Array:
-    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
-    shape = np.shape(x) or (1,)
-    start, end = (np.lib.array_utils.normalize_axis_index(a, len(shape)) for a in (start_axis, end_axis))
-    if start > end:
-        raise ValueError(f"start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
-    return np.reshape(x, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
-
-
-@implements()
-def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
-    """`axis` as several, of the sizes in `unflattened_size`; one of them may be -1, for what is left."""
-    shape = np.shape(x)
-    axis = np.lib.array_utils.normalize_axis_index(axis, len(shape))
-    sizes = tuple(unflattened_size)
-    known = math.prod(n for n in sizes if n != -1)
-    if sizes.count(-1) > 1 or (shape[axis] % known if known and -1 in sizes else known != shape[axis]):
-        raise ValueError(f"x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
-    sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
-    return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
-
-
 Identity = layer("Identity", identity)
 Flatten = layer("Flatten", flatten)
 Unflatten = layer("Unflatten", unflatten)
@@ -253,22 +195,8 @@ PixelShuffle = layer("PixelShuffle", F.pixel_shuffle)
 PixelUnshuffle = layer("PixelUnshuffle", F.pixel_unshuffle)
 ChannelShuffle = layer("ChannelShuffle", F.channel_shuffle)
 Upsample = layer("Upsample", F.interpolate)
-
-
-@implements()
-def upsample_nearest2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
-    """`interpolate` with mode="nearest"."""
-    return F.interpolate(x, size, scale_factor)
-
-
-@implements()
-def upsample_bilinear2d(x: Array, size: Any = None, scale_factor: Any = None) -> Array:
-    """`interpolate` with mode="bilinear" and align_corners=True."""
-    return F.interpolate(x, size, scale_factor, "bilinear", True)
-
-
-UpsamplingNearest2d = layer("UpsamplingNearest2d", upsample_nearest2d)
-UpsamplingBilinear2d = layer("UpsamplingBilinear2d", upsample_bilinear2d)
+UpsamplingNearest2d = layer("UpsamplingNearest2d", F.interpolate, mode="nearest", align_corners=None)
+UpsamplingBilinear2d = layer("UpsamplingBilinear2d", F.interpolate, mode="bilinear", align_corners=True)
 
 # ------------------------------------------------------------------- of two and three inputs: distances, losses
 

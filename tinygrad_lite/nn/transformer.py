@@ -80,17 +80,16 @@ class MultiheadAttention(Layer):
     ) -> tuple[Any, Any]:  # fmt: skip
         if is_causal and attn_mask is None:
             raise ValueError("MultiheadAttention: is_causal is a hint about attn_mask: give that, too")
-        batched = np.ndim(query) == 3
-        turned = [np.swapaxes(x, 0, 1) if batched and not self.batch_first else x for x in (query, key, value)]
-        turned = turned if batched else [np.expand_dims(x, 0) for x in turned]
-        q, k, v = (self._heads(x, w, b) for x, w, b in zip(turned, *self._projections()))
-        n, heads, length, width = np.shape(q)
+        turned = np.ndim(query) == 3 and not self.batch_first
+        given = [np.swapaxes(x, 0, 1) if turned else x for x in (query, key, value)]
+        q, k, v = (self._heads(x, w, b) for x, w, b in zip(given, *self._projections()))
+        *lead, heads, length, width = np.shape(q)
         mask = _added(attn_mask, q.dtype)
         if mask is not None and np.ndim(mask) == 3:
-            mask = np.reshape(mask, (n, heads, *np.shape(mask)[1:]))
+            mask = np.reshape(mask, (*lead, heads, *np.shape(mask)[1:]))
         padded = _added(key_padding_mask, q.dtype)
         if padded is not None:
-            padded = np.reshape(padded, (n, 1, 1, np.shape(k)[2]))
+            padded = np.reshape(padded, (*lead, 1, 1, np.shape(k)[-2]))
             mask = padded if mask is None else mask + padded
         p = self.dropout if self.training else 0.0
         weights = None
@@ -98,13 +97,11 @@ class MultiheadAttention(Layer):
             scores = (q * (1 / math.sqrt(width))) @ np.swapaxes(k, -1, -2)
             weights = F.dropout(F.softmax(scores if mask is None else scores + mask), p)
             out = weights @ v
-            weights = np.mean(weights, axis=1) if average_attn_weights else weights
+            weights = np.mean(weights, axis=-3) if average_attn_weights else weights
         else:
             out = F.scaled_dot_product_attention(q, k, v, mask, p)
-        out = self.out_proj(np.reshape(np.swapaxes(out, 1, 2), (n, length, self.embed_dim)))
-        if not batched:
-            return np.squeeze(out, 0), None if weights is None else np.squeeze(weights, 0)
-        return out if self.batch_first else np.swapaxes(out, 0, 1), weights
+        out = self.out_proj(np.reshape(np.swapaxes(out, -3, -2), (*lead, length, self.embed_dim)))
+        return np.swapaxes(out, 0, 1) if turned else out, weights
 
     def _projections(self) -> tuple[list[Any], list[Any]]:
         """The weights, and the biases, of query, key and value."""
@@ -116,10 +113,9 @@ class MultiheadAttention(Layer):
         return weights, biases
 
     def _heads(self, x: Any, weight: Any, bias: Any) -> Any:
-        """(N, L, width) to (N, heads, L, embed_dim / heads)."""
+        """(..., L, width) to (..., heads, L, embed_dim / heads)."""
         x = F.linear(x, weight, bias)
-        n, length, width = np.shape(x)
-        return np.swapaxes(np.reshape(x, (n, length, self.num_heads, width // self.num_heads)), 1, 2)
+        return np.swapaxes(np.reshape(x, (*np.shape(x)[:-1], self.num_heads, self.embed_dim // self.num_heads)), -3, -2)
 
 
 class _Block(Layer):
@@ -162,9 +158,7 @@ class TransformerEncoderLayer(_Block):
     norm_first normalises before each, instead of after. src is (S, N, d_model), or (N, S, d_model) with batch_first.
     """
 
-    def forward(
-        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
-    ) -> Any:
+    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "is_causal": is_causal}
         src = self._add(1, src, lambda x: self.self_attn(x, x, x, need_weights=False, **masks)[0])
         return self._add(2, src, self._net)
@@ -193,10 +187,9 @@ class _Stack(Module):
     """num_layers copies of a layer one after the other, each with the same weights at first; then `norm`, if given."""
 
     def __init__(self, layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        checked(f"{type(self).__name__}: num_layers", num_layers, "Depth")
-        for name, module in (("the layer", layer), ("norm", norm)):
-            if not isinstance(module, Module) and not (module is norm is None):
-                raise TypeError(f"{type(self).__name__}: {name} must be a module, got a {type(module).__name__}")
+        checked("num_layers", num_layers, "Depth")
+        if not isinstance(layer, Module) or not isinstance(norm, Module | None):
+            raise TypeError("the layer and norm must be modules")
         self.layers = ModuleList(copy.deepcopy(layer) for _ in range(num_layers))
         self.norm = norm
 

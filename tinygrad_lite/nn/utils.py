@@ -14,25 +14,21 @@ from . import rnn as rnn
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm", "parameters_to_vector", "vector_to_parameters"]
 
 
-def _tensors(name: str, tensors: Any) -> list[Tensor]:
-    if isinstance(tensors, Tensor):
-        return [tensors]
-    found = list(tensors) if isinstance(tensors, Iterable) else [tensors]
+def _tensors(tensors: Any) -> list[Tensor]:
+    found = list(tensors) if isinstance(tensors, Iterable) and not isinstance(tensors, Tensor) else [tensors]
     for t in found:
         if not isinstance(t, Tensor):
-            raise TypeError(f"{name}: needs tensors, not a {type(t).__name__}; as in model.parameters()")
+            raise TypeError(f"needs tensors, not a {type(t).__name__}; as in model.parameters()")
     return found
 
 
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0) -> float:
     """The norm of all tensors as one vector: (Σ |x|ᵖ)^(1/p), the largest |x| for p = ∞. Summed in float64."""
-    given = _tensors("get_total_norm", tensors)
+    given = _tensors(tensors)
     settle(given)
     arrays = [np.absolute(t.data).astype(np.float64) for t in given]
     largest = max((float(np.max(a)) for a in arrays if a.size), default=0.0)
-    if norm_type == math.inf:
-        return largest
-    if not largest or not math.isfinite(largest):
+    if norm_type == math.inf or not largest or not math.isfinite(largest):
         return largest
     total = math.fsum(float(np.sum((a / largest) ** norm_type)) for a in arrays)
     return float(largest * total ** (1 / norm_type))
@@ -50,7 +46,7 @@ def clip_grad_norm_(
     Raises:
         RuntimeError: with error_if_nonfinite, the norm is NaN or infinite.
     """
-    withs = [p for p in _tensors("clip_grad_norm_", parameters) if p.grad is not None]
+    withs = [p for p in _tensors(parameters) if p.grad is not None]
     norm = get_total_norm([_gradient(p) for p in withs], norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"clip_grad_norm_: the gradients' norm is {norm}, and can't be scaled to {max_norm}")
@@ -62,7 +58,7 @@ def clip_grad_norm_(
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Bring every number in the gradients into [-clip_value, clip_value]."""
-    for p in _tensors("clip_grad_value_", parameters):
+    for p in _tensors(parameters):
         if p.grad is not None:
             p.grad = Tensor(np.clip(_gradient(p).data, -clip_value, clip_value))
 
@@ -73,7 +69,7 @@ def _gradient(p: Tensor) -> Tensor:
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
     """All parameters, flattened and joined: a result of ops, through which gradients flow to them."""
-    return np.concatenate([np.ravel(p) for p in _tensors("parameters_to_vector", parameters)])
+    return np.concatenate([np.ravel(p) for p in _tensors(parameters)])
 
 
 def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
@@ -82,10 +78,10 @@ def vector_to_parameters(vec: Any, parameters: Iterable[Tensor]) -> None:
     Raises:
         ValueError: the vector has another length.
     """
-    tensors = _tensors("vector_to_parameters", parameters)
+    tensors = _tensors(parameters)
     values, total = as_value(vec), sum(p.size for p in tensors)
     if np.shape(values) != (total,):
-        raise ValueError(f"vector_to_parameters: needs a vector of {total}, got shape {np.shape(values)}")
+        raise ValueError(f"needs a vector of {total}")
     start = 0
     for p in tensors:
         p.data = np.reshape(values[start : start + p.size], p.shape)

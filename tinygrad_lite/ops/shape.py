@@ -45,6 +45,29 @@ def ravel(a: Array, order: Any = "C") -> Array:
     return np.reshape(a, (-1,), order=order)
 
 
+@implements()
+def flatten(x: Array, start_axis: int = 1, end_axis: int = -1) -> Array:
+    """The axes from `start_axis` to `end_axis` as one: by default all but the first, (N, ...) to (N, product)."""
+    shape = np.shape(x) or (1,)
+    start, end = (normalize_axis_index(a, len(shape)) for a in (start_axis, end_axis))
+    if start > end:
+        raise ValueError(f"start_axis={start_axis} comes after end_axis={end_axis} in shape {shape}")
+    return np.reshape(x, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@implements()
+def unflatten(x: Array, axis: int, unflattened_size: Sequence[int]) -> Array:
+    """`axis` as several, of the sizes in `unflattened_size`; one of them may be -1, for what is left."""
+    shape = np.shape(x)
+    axis = normalize_axis_index(axis, len(shape))
+    sizes = tuple(unflattened_size)
+    known = prod(n for n in sizes if n != -1)
+    if sizes.count(-1) > 1 or (shape[axis] % known if known and -1 in sizes else known != shape[axis]):
+        raise ValueError(f"x has shape {shape}: its axis {axis} can't have the sizes {sizes}")
+    sizes = tuple(shape[axis] // known if n == -1 else n for n in sizes)
+    return np.reshape(x, (*shape[:axis], *sizes, *shape[axis + 1 :]))
+
+
 @op(np.squeeze, linear=True)
 def squeeze(x: Array, axis: Axis = None) -> Rule:
     """out = x without axes of 1        ∂L/∂x = g with them"""

@@ -12,9 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
-from ..settings import Above0, Below1, Configured, Count, Number, Part, Positive, Share
+from ..settings import Above0, Below1, Configured, Count, Number, Part, Positive, Share, plain
 from .optimizers import Optimizer
 
 __all__ = [
@@ -39,7 +37,7 @@ class _Scheduler(Configured):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: needs an optimiser, got a {type(optimizer).__name__}")
         self.optimizer = optimizer
-        bound = self.bound(optimizer, settings, named)
+        bound = self.bound(optimizer, *settings, **named)
         for name, value in bound.items():
             setattr(self, name, value)
         self.setup(**bound)
@@ -73,12 +71,11 @@ class _Scheduler(Configured):
             if names:
                 raise KeyError(f"{type(self).__name__}.load_state_dict: {what} {', '.join(sorted(map(str, names)))}")
         for name, value in state_dict.items():
-            if "." not in name:
-                setattr(self, name, value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
-        for i, scheduler in enumerate(self.schedulers):
-            prefix = f"{i}."
-            inner = {name[len(prefix) :]: value for name, value in state_dict.items() if name.startswith(prefix)}
-            scheduler.load_state_dict(inner)
+            *places, last = name.split(".")
+            scheduler: _Scheduler = self
+            for place in places:
+                scheduler = scheduler.schedulers[int(place)]
+            setattr(scheduler, last, plain(value))
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
@@ -256,9 +253,6 @@ class _Cycle(LRScheduler):
             group["initial_lr"] = group["lr"] = lr
         super().setup()
 
-    def _momentum(self, group: int) -> float:
-        raise NotImplementedError
-
     def step(self) -> None:
         """One step on."""
         super().step()
@@ -284,15 +278,14 @@ class CyclicLR(_Cycle):
         scale_fn: Callable[[float], float] | None = None, scale_mode: Literal["cycle", "iterations"] = "cycle",
         cycle_momentum: bool = True, base_momentum: Share = 0.8, max_momentum: Share = 0.9,
     ) -> None:  # fmt: skip
-        self._scale = scale_fn
         self._begin(self.base_lr)
 
     def _height(self, t: int) -> Any:
         up, down = self.step_size_up, self.step_size_down or self.step_size_up
         cycle, place = divmod(t, up + down)
         height = place / up if place <= up else (up + down - place) / down
-        if self._scale is not None:
-            return height * self._scale(cycle + 1 if self.scale_mode == "cycle" else t)
+        if self.scale_fn is not None:
+            return height * self.scale_fn(cycle + 1 if self.scale_mode == "cycle" else t)
         return height * {"triangular": 1.0, "triangular2": 0.5**cycle, "exp_range": self.gamma**t}[self.mode]
 
     def _at(self, t: int, group: int) -> float:
@@ -424,9 +417,8 @@ class ReduceLROnPlateau(_Scheduler):
     each = ("min_lr",)
 
     def setup(
-        self, mode: Literal["min", "max"] = "min", factor: Below1 = 0.1, patience: Count = 10,
-        threshold: Number = 1e-4, threshold_mode: Literal["rel", "abs"] = "rel", cooldown: Count = 0,
-        min_lr: Number = 0.0, eps: Number = 1e-8,
+        self, mode: Literal["min", "max"] = "min", factor: Below1 = 0.1, patience: Count = 10, threshold: Number = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel", cooldown: Count = 0, min_lr: Number = 0.0, eps: Number = 1e-8,
     ) -> None:  # fmt: skip
         self._sign = 1 if mode == "min" else -1
         self.best = self._sign * math.inf

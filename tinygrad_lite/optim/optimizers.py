@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..dispatch import array_code
-from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number
+from ..settings import Below1, Configured, Count, Least1, NotAbove0, Number, plain
 from ..tensor import Tensor, as_value, settle
 from ..values import Array, beside, in_order_of, lazy, on_host
 
@@ -55,7 +55,7 @@ class Optimizer(Configured):
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
             raise ValueError(f"{self._name}: no parameters were given: are all frozen, or was the generator consumed?")
-        self.defaults = self.bound(params, settings, named)
+        self.defaults = self.bound(params, *settings, **named)
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, Slot] = {}
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
@@ -185,13 +185,10 @@ class Optimizer(Configured):
 
         `lr` is the first group's, `group1.lr` that of the one after it; `velocity.0` is the first parameter's.
         """
-        settings = {key: self.param_groups[i][name] for (i, name), key in self._keys().items()}
-        slots = {
-            f"{name}.{i}": np.copy(v, order="K")
-            for i, p in enumerate(self.parameters)
-            for name, v in self.state.get(p, {}).items()
-        }
-        return {**settings, **slots}
+        state = {key: self.param_groups[i][name] for (i, name), key in self._keys().items()}
+        for i, p in enumerate(self.parameters):
+            state |= {f"{name}.{i}": np.copy(a, order="K") for name, a in self.state.get(p, {}).items()}
+        return state
 
     def _keys(self) -> dict[tuple[int, str], str]:
         """(group, setting) to its name in the state."""
@@ -214,7 +211,7 @@ class Optimizer(Configured):
         missing = [key for key in names.values() if key not in state_dict]
         if missing:
             raise KeyError(f"{said}: missing {', '.join(missing)}")
-        settings = {at: self.checked(at[1], _plain(state_dict[key])) for at, key in names.items()}
+        settings = {at: self.checked(at[1], plain(state_dict[key])) for at, key in names.items()}
         state: dict[Tensor, Slot] = {}
         for key in state_dict.keys() - set(names.values()):
             name, _, i = str(key).rpartition(".")
@@ -233,12 +230,6 @@ class Optimizer(Configured):
         for (at, name), setting in settings.items():
             self.param_groups[at][name] = setting
         self.state = state
-
-
-def _plain(value: Any) -> Any:
-    """A setting that a file gave as an array."""
-    value = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 class Slot(dict[str, Any]):
@@ -526,8 +517,7 @@ class Muon(Optimizer):
     def update(
         self, p: Array, g: Array, slot: Slot, lr: Number = 1e-3, weight_decay: Number = 0.1, momentum: Below1 = 0.95,
         nesterov: bool = True, ns_coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
-        eps: Number = 1e-7, ns_steps: Count = 5,
-        adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None,
+        eps: Number = 1e-7, ns_steps: Count = 5, adjust_lr_fn: Literal["original", "match_rms_adamw"] | None = None,
     ) -> Array:  # fmt: skip
         (a, b, c), mean = ns_coefficients, slot.mean("mean", g, momentum)
         x = g + momentum * (mean - g) if nesterov else mean

@@ -6,10 +6,11 @@ The animation is CSS. Readers who ask for reduced motion, and converters to PNG,
 from __future__ import annotations
 
 import re
+from collections import Counter
+from textwrap import wrap
 
 from ..layout.geometry import Layout, text_width
 from ..scene.cards import Card, Scene
-from ..scene.formatting import printable, shortened
 from ..scene.steps import Step
 from . import svg
 from .face import Face
@@ -45,7 +46,7 @@ def animated(
     found = re.search(r'id="(\w+)" viewBox="0 0 ([\d.]+) ([\d.]+)"', picture)
     assert found
     uid, width, height = found[1], max(float(found[2]), LEAST), float(found[3])
-    paths = {(a, b, n): d for a, b, n, d in drawn_edges(picture)}
+    paths = drawn_edges(picture)
     marks, told = [], []
     for i, step in enumerate(steps):
         kind = f"lit s{i}" + (" back" if step.phase == "backward" else "")
@@ -58,8 +59,7 @@ def animated(
         for a, b, n in step.edges:
             if d := paths.get((a.key, b.key, n)):
                 marks.append(f'<path class="{kind}" d="{d}"/>')
-        last = " last" if i == len(steps) - 1 else ""
-        told.append(f'<g class="told s{i}{last}">{"".join(lines(step, height, width))}</g>')
+        told.append(f'<g class="told s{i}{" last" * (step is steps[-1])}">{"".join(lines(step, height, width))}</g>')
     panel = f'<rect class="panel" x="8" y="{svg.px(height)}" width="{svg.px(width - 16)}" height="{PANEL - 8}" rx="8"/>'
     bar = f'<rect class="run" y="{svg.px(height - 4)}" width="{svg.px(width)}" height="3"/>'
     light, _, dark = STYLE.partition("/* dark */")
@@ -72,32 +72,29 @@ def animated(
     return picture.replace("</svg>", "\n".join([panel, bar, *told, "</svg>"]))
 
 
-def drawn_edges(picture: str) -> list[tuple[int, int, int, str]]:
-    """(source, target, which of the edges between these two, path) of every edge in the picture."""
-    count: dict[tuple[int, int], int] = {}
-    found = []
-    for a, b, d in re.findall(r'<g class="e[^"]*" data-s="(\d+)" data-t="(\d+)"><path d="([^"]*)"', picture):
-        key = int(a), int(b)
-        found.append((*key, count.get(key, 0), d))
-        count[key] = count.get(key, 0) + 1
-    return found
+def drawn_edges(picture: str) -> dict[tuple[int, int, int], str]:
+    """The path of every edge in the picture, by its source, its target, and which of the edges between these it is."""
+    paths, count = {}, Counter[str]()
+    for ends, a, b, d in re.findall(r'<g class="e[^"]*" (data-s="(\d+)" data-t="(\d+)")><path d="([^"]*)"', picture):
+        paths[int(a), int(b), count[ends]] = d
+        count[ends] += 1
+    return paths
 
 
 def lines(step: Step, top: float, width: float) -> list[str]:
     """What a step says, as text."""
     rule = step.rule[step.fires] if step.fires >= 0 else ""
     rows = ["  ".join(filter(None, row)) for row in step.rows[-2:]]
-    body = [*step.lines, *rows, *([step.note] if step.note and not step.rows else [])][:3]
+    most = int((width - 60) / (text_width("n", 13, mono=True)))
+    body = [*step.lines, *rows, *(wrap(step.note, most) if not step.rows else [])][:3]
     head = " ".join(filter(None, (step.phase if step.count else "", step.count)))
     said = [("head", f"{head}   {step.title}".strip())]
     said += [("rule", rule)] if rule else []
     said += [("", text.strip()) for text in body]
-    found = []
-    for i, (look, text) in enumerate(said[:4]):
-        most = int((width - 60) / (text_width("n", 13, mono=True)))
-        at = f'x="22" y="{svg.px(top + 24 + LINE * i)}"'
-        found.append(f'<text class="{look}" {at}>{svg.said(printable(shortened(text, most)))}</text>')
-    return found
+    return [
+        f'<text class="{look}" x="22" y="{svg.px(top + 24 + LINE * i)}">{svg.said(text, most)}</text>'
+        for i, (look, text) in enumerate(said[:4])
+    ]
 
 
 def timing(scene: Scene, steps: list[Step], uid: str) -> str:

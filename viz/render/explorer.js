@@ -53,14 +53,14 @@
     text.setAttribute("x", m.x + (flat ? 0 : 4));
     text.setAttribute("y", m.y + (flat ? -4 : 4));
     svg.append(text);
-    return { op, place, text };
+    return { op, place, text, most: flat ? long + 4 : 1e3 }; // between two cards there is as much room as the arrow is long
   });
   function show(leaves) {
     const { v, d } = forward(leaves), g = backward(d);
     fit(cards.flatMap(({ slot, wide, value, gradient }) => [
       [value, said(v[slot]), wide], [slot in g && gradient, "∂ " + said(g[slot] ?? 0), wide],
     ].filter(line => line[0])));
-    labels.forEach(({ op, place, text }) => { text.textContent = said(+d[op][place + 1]); });
+    fit(labels.map(({ op, place, text, most }) => [text, said(+d[op][place + 1]), most]));
     return [p.name + " = " + said(end(v)), p.sliders.map(([, , slot]) => {
       const h = 1e-5 * Math.max(1, Math.abs(leaves[slot]));
       const [up, down] = [h, -h].map(by => end(forward(leaves.map((x, i) => i === slot ? x + by : x)).v));
@@ -74,7 +74,7 @@
   };
   const tell = panel(root, css, "#" + id, p.sliders, change);
   root.append(room);
-  const dark = () => root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
+  const dark = () => root.classList.toggle("dark", svg.dark());
   dark();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dark);
   tell(...show(p.leaves));

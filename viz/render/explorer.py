@@ -8,10 +8,10 @@ from ..scene.cards import Scene
 from ..scene.contributions import contributions
 from ..scene.scalars import Program
 from ..scene.steps import Narrator
-from .html import squeezed
-from .stepper import STYLE, as_json
+from . import stepper
+from .html import squeezed, style
 
-PANEL, SCRIPT = squeezed("panel.js"), squeezed("explorer.js")
+PANEL, SCRIPT, STYLE = squeezed("panel.js"), squeezed("explorer.js"), stepper.STYLE + style("explorer.css")
 
 
 def script(scene: Scene, program: Program, knobs: list[tuple[str, Node, tuple[int, ...]]], uid: str, wide: bool) -> str:
@@ -34,5 +34,5 @@ def script(scene: Scene, program: Program, knobs: list[tuple[str, Node, tuple[in
         "sliders": [(name, program.leaves[slots[x]], slots[x]) for name, x, _ in knobs],
         "name": " + ".join(narrator.names[c] for c in shown if c.output),
     }
-    parts = as_json(f"{uid}-at"), PANEL, as_json(STYLE), as_json(wide), f"[{','.join(program.formulas)}]", as_json(told)
-    return f"{SCRIPT}({','.join(parts)})"
+    here, css, is_wide, data = map(stepper.as_json, (f"{uid}-at", STYLE, wide, told))
+    return f"{SCRIPT}({here},{PANEL},{css},{is_wide},[{','.join(program.formulas)}],{data})"

@@ -137,7 +137,8 @@ def said(known: Statistics | None, look: str, what: str) -> list[tuple[str, str,
     """The lines about a value (its range) or a gradient (its norm), each as text, look, width and height."""
     if known is None:
         return []
-    size = (brief_span(known) if look == "range" else f"‖∂‖ {short(known.norm)}") if known.finite else ""
+    both = " … ".join(dict.fromkeys((short(known.low), short(known.high))))  # one number if both ends are the same
+    size = (both if look == "range" else f"‖∂‖ {short(known.norm)}") if known.finite else ""
     lines = [(size, look, text_width(size, 11, mono=True), float(LINE))] if size else []
     if known.bad:
         lines.append((what + known.bad_text, "bad", text_width(what + known.bad_text, 11), float(LINE)))
@@ -145,11 +146,6 @@ def said(known: Statistics | None, look: str, what: str) -> list[tuple[str, str,
         text = f"{known.masked:,} masked (−∞)"
         lines.append((text, "note", text_width(text, 11), float(LINE)))
     return lines
-
-
-def brief_span(known: Statistics) -> str:
-    low, high = short(known.low), short(known.high)
-    return low if low == high else f"{low} … {high}"
 
 
 def short(x: float) -> str:

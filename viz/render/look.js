@@ -119,7 +119,7 @@
   const look = "font:inherit;height:28px;border:1px solid #8a93a655;border-radius:6px;background:#8a93a622;color:inherit;padding:0 11px;margin-right:8px;cursor:pointer";
   async function open(key) {
     await (ready ??= unpack());
-    const c = of[key], dark = /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill);
+    const c = of[key], dark = svg.dark();
     const card = k => svg.querySelector(`.c[data-n="${k}"]`), lines = k => (card(k).tip || card(k).querySelector("title").textContent).split("\n");
     const title = k => (card(k).querySelector(".name")?.textContent || "") + " " + (card(k).querySelector(".pill text")?.textContent || "");
     panel.replaceChildren();

@@ -1,4 +1,4 @@
-(function (id, css, wide, rules, tensors, steps) {
+(function (id, css, wide, rules, tensors, steps, cells, said, stories) {
   const box = document.getElementById(id), svg = box?.querySelector("svg");
   if (!svg) return;
   const make = (tag, name, into, text) => {
@@ -41,6 +41,7 @@
   const key = e => e.dataset.s + " " + e.dataset.t;
   edges.forEach((e, i) => { e.nth = edges.slice(0, i).filter(o => key(o) === key(e)).length; });
   const known = {}; // steps of a quiz that were answered
+  let story = null; // what the element that was chosen says in each step
   let now = 0, timer = 0;
 
   // Ask for a gradient: right to within one per cent.
@@ -61,7 +62,7 @@
     const tell = make("button", "", line, "Show");
     tell.type = "button";
     tell.onclick = done;
-    make("div", "note", say, "Work it out from the rule and the numbers on the cards, type it, and press Enter.");
+    make("div", "note", say, "Work it out from the rule and the cards, type it, and press Enter.");
   }
 
   function write(s) {
@@ -74,12 +75,14 @@
       rules[s.r || 0].forEach((r, i) => { make("span", i === (s.f || 0) && s.f !== -1 ? "on" : "", line, r); line.append(" "); });
     }
     if (s.q && !known[now]) return ask(s.q);
-    if (s.l) make("pre", "", say, s.l.join("\n"));
-    if (s.w) {
+    const own = said[story?.[steps.indexOf(s)]];
+    if (own || s.l) make("pre", "", say, (own || s.l).join("\n"));
+    if (s.w && !own) {
       const grid = make("div", "grid", say);
       s.w.forEach(([symbol, i]) => { for (let j = -1; j < 4; j++) make("span", "", grid, j < 0 ? symbol : tensors[i][j]); });
     }
     if (s.n) make("div", "note", say, s.n);
+    if (!now && !story && said[0]) make("div", "note", say, "Click on a cell to follow it.");
   }
 
   function show(i) {
@@ -149,6 +152,20 @@
     e.preventDefault();
     e.stopPropagation();
   }
+  // A click on a cell chooses an element, another one on it lets it go.
+  svg.addEventListener("click", e => {
+    const map = e.target.closest("image"), c = map?.closest(".c"), of = cells[c?.dataset.n];
+    if (!of) return;
+    const [rows, cols] = of, r = map.getBoundingClientRect(), row = (e.clientY - r.top) / r.height * rows | 0, col = (e.clientX - r.left) / r.width * cols | 0;
+    const found = stories[c.dataset.n + " " + (row * cols + col)];
+    svg.querySelectorAll(".cell").forEach(e => e.remove());
+    story = story === found ? null : found;
+    if (story) c.querySelectorAll("image").forEach(m => {
+      const { x, y, width, height } = m.getBBox(), w = width / cols, h = height / rows;
+      c.insertAdjacentHTML("beforeend", `<rect class="i cell" style="fill:none;stroke:#e0007a;stroke-width:2.5;pointer-events:none" x="${x + col * w}" y="${y + row * h}" width="${w}" height="${h}"/>`);
+    });
+    settle();
+  });
   root.addEventListener("keydown", keys);
   // The only player on a page responds to arrow keys without being focused.
   document.addEventListener("keydown", e => {
@@ -159,7 +176,7 @@
     // Enlarge a small graph.
     const own = svg.viewBox.baseVal.width;
     svg.style.width = Math.max(own, Math.min(own * 1.4, wide ? 980 : root.clientWidth - 454)) + "px";
-    root.classList.toggle("dark", /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill));
+    root.classList.toggle("dark", svg.dark());
     // Above the drawing, the panel keeps the height of its tallest step, so that the drawing does not jump.
     const over = view.offsetTop > told.offsetTop + 9;
     let most = 0;

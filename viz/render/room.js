@@ -99,7 +99,7 @@
     if (e.key === "Escape") { search.value = ""; search.dispatchEvent(new Event("input")); }
   });
 
-  const dark = () => { bar.style.color = /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill) ? "#dde3ec" : "#1b2130"; };
+  const dark = () => { bar.style.color = svg.dark() ? "#dde3ec" : "#1b2130"; };
   dark();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dark);
   // At first the whole drawing, if it is still legible then; otherwise its whole width.

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,21 +11,29 @@ from ..scene.cards import Card
 from ..scene.formatting import number_or_text
 from ..scene.steps import Row, Step
 from .heatmap import GRADIENT, heatmap
-from .html import squeezed
+from .html import squeezed, style
 
-SCRIPT = squeezed("player.js")
-STYLE = re.sub(r"\s*([{},:;>])\s+|\s+(?=[{}>])", r"\1", files(__package__).joinpath("player.css").read_text("utf-8"))
+Stories: TypeAlias = dict[tuple[Card, tuple[int, ...]], list[Step]]
+SCRIPT, STYLE = squeezed("player.js"), style("player.css")
 
 
-def script(steps: list[Step], uid: str, wide: bool, quiz: bool = False) -> str:
+def script(steps: list[Step], uid: str, wide: bool, quiz: bool, stories: Stories) -> str:
     """The script that makes a player of the drawing `uid`. All texts are data: none becomes markup or code.
 
-    A `wide` drawing is below the panel instead of beside it. A `quiz` asks for the gradients of scalars.
+    A `wide` drawing is below the panel instead of beside it. A `quiz` asks for the gradients of scalars. `stories` are
+    the steps of each element that a click on its cell chooses.
     """
     rules = {rule: i for i, rule in enumerate(dict.fromkeys(step.rule for step in steps))}
     tensors = {t: i for i, t in enumerate(dict.fromkeys(row[1:] for step in steps for row in step.rows))}
     told = [as_read(step, rules, tensors) | (question(step) if quiz else {}) for step in steps]
-    return f"{SCRIPT}({','.join(map(as_json, (f'{uid}-at', STYLE, wide, list(rules), list(tensors), told)))})"
+    said: dict[tuple[str, ...], int] = {}  # what a story says in a step instead: most say much the same
+    heard: dict[str, dict[int, int]] = {}
+    for (card, at), story in stories.items():
+        own = {i: said.setdefault(s.lines, len(said)) for i, s in enumerate(story) if s.lines != steps[i].lines}
+        heard[f"{card.key} {np.ravel_multi_index(at, card.shape)}"] = own
+    cells = {card.key: (1, 1, *card.shape)[-2:] for card, _ in stories}  # rows and columns
+    parts = f"{uid}-at", STYLE, wide, list(rules), list(tensors), told, cells, list(said), heard
+    return f"{SCRIPT}({','.join(map(as_json, parts))})"
 
 
 def as_read(step: Step, rules: dict[tuple[str, ...], int], tensors: dict[Row, int]) -> dict[str, Any]:
@@ -54,8 +60,7 @@ def question(step: Step) -> dict[str, Any]:
     if step.phase != "backward" or len(step.arrives) != 1 or step.edges == () or not step.lines:
         return {}
     _, total = step.arrives[0]
-    name = step.lines[0].partition(" = ")[0]
-    return {"q": [name, float(np.reshape(total, ()))]} if np.size(total) == 1 else {}
+    return {"q": [step.lines[0].partition(" = ")[0], float(np.reshape(total, ()))]} if np.size(total) == 1 else {}
 
 
 def as_seen(card: Card, gradient: Any) -> str:

@@ -1,5 +1,6 @@
 // A training run: its curves, a slider over the steps that were kept, and histograms for the step that is chosen.
-(function (id, numbers, shapes, samples, curves, spacing, data) {
+// A page that replaces this one while it trains, with the same `run`, stays at the step that was chosen.
+(function (id, run, numbers, shapes, samples, curves, spacing, data) {
   const box = document.getElementById(id), svg = box?.querySelector("svg");
   if (!svg || !samples.length) return;
   const room = svg.closest(".room"), make = (tag, into, style, text) => {
@@ -8,7 +9,7 @@
     if (text) e.textContent = text;
     return e;
   };
-  const dark = /^rgb\(\d\d?,/.test(getComputedStyle(svg.querySelector(".bg")).fill), colours = dark ? ["#5cb8f2", "#f0a830", "#bf94f2"] : ["#0067a8", "#c77700", "#7030a8"];
+  const dark = svg.dark(), colours = dark ? ["#5cb8f2", "#f0a830", "#bf94f2"] : ["#0067a8", "#c77700", "#7030a8"];
   const said = x => Number.isFinite(x) ? (x && (Math.abs(x) < 1e-3 || Math.abs(x) >= 1e5) ? x.toExponential(2) : `${+x.toPrecision(4)}`).replace(/-/g, "−") : `${x}`;
   const root = document.createElement("div");
   root.style.cssText = `font:13px/1.5 Arial,sans-serif;color:${dark ? "#dde3ec" : "#1b2130"}`;
@@ -36,11 +37,15 @@
   Object.assign(slider, { type: "range", max: samples.length - 1, value: samples.length - 1, ariaLabel: "Step" });
   const choose = step => {
     slider.value = samples.reduce((best, [s], i) => Math.abs(s - step) < Math.abs(samples[best][0] - step) ? i : best, 0);
+    pick();
+  };
+  const chosen = window.tinygradLite ??= {}, pick = () => {
+    chosen[run] = +slider.value < samples.length - 1 ? samples[slider.value][0] : undefined; // the last one: follow along
     show(+slider.value);
   };
-  slider.oninput = () => show(+slider.value);
+  slider.oninput = pick;
   root.append(room);
-  const bars = make("div", root, "display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px;margin-top:12px");
+  const bars = make("div", root, "display:flex;flex-wrap:wrap;gap:4px 34px;margin-top:12px");
 
   // ---------------------------------------------------------------------------------------- one step of them
   const size = key => (shapes[key] || []).reduce((n, m) => n * m, 1), canvas = document.createElement("canvas"), ready = numbers(data);
@@ -73,6 +78,14 @@
     marks.forEach(m => m(step));
     now.textContent = "step " + step;
     bars.replaceChildren();
+    const layers = {}, layer = card => { // its frame's title, or that of none
+      const name = svg.querySelector(`.fr[data-f="${card.dataset.f}"] text`)?.textContent.replace(/^[▸▾] /, "") || "between the layers";
+      return layers[name] ??= (() => {
+        const part = make("div", bars, name.startsWith("between") ? "order:1" : "");
+        make("b", part, "font-size:15px", name);
+        return make("div", part, "display:flex;flex-wrap:wrap;gap:14px");
+      })();
+    };
     held.forEach(([key, scale, low, high, counts]) => {
       const card = svg.querySelector(`.c[data-n="${Math.abs(key)}"]`), image = card.querySelector("image.v"), text = card.querySelector(".number");
       if (key > 0 && image) {
@@ -83,12 +96,13 @@
       if (key > 0 && range && counts.length) write(range, [low, high].map(x => said(+x.toPrecision(2))).join(" … "));
       from += size(key);
       if (!counts.length) return;
-      const part = make("div", bars), most = Math.max(...counts), name = [...card.querySelectorAll(".name, .pill text")].map(t => t.textContent).join(" ");
-      make("b", part, "", (key < 0 ? "∂ " : "") + name);
+      const part = make("div", layer(card), "width:190px"), most = Math.max(...counts), name = [...card.querySelectorAll(".name, .pill text")].map(t => t.textContent).join(" ");
+      make("div", part, "", (key < 0 ? "∂ " : "") + name);
       const row = make("div", part, "display:flex;align-items:flex-end;height:46px;gap:1px");
       counts.forEach(n => make("i", row, `flex:1;height:${100 * n / most}%;background:${colours[key < 0 ? 2 : 0]}`));
       make("div", part, "opacity:.7", `${said(low)} … ${said(high)}`);
     });
   }
-  show(samples.length - 1);
+  if (chosen[run] === undefined) show(samples.length - 1);
+  else choose(chosen[run]);
 })

@@ -8,9 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from .explorer import PANEL
+from .explorer import PANEL, STYLE
 from .html import squeezed
-from .stepper import STYLE
 
 
 class Sliders(anywidget.AnyWidget):
