@@ -184,6 +184,15 @@ def test_a_loader_makes_batches_of_examples_of_any_structure(workers: int) -> No
     assert list(sums) == [11, 7]
 
 
+def test_numbers_of_numpys_and_arrays_of_other_libraries_become_arrays() -> None:
+    labels = data.default_collate([np.int64(3), np.int64(4)])
+    assert isinstance(labels, np.ndarray) and labels.dtype == np.int64
+    assert data.default_collate([np.str_("a"), np.str_("b")]) == ["a", "b"]
+    torch = pytest.importorskip("torch")
+    x, y = next(iter(DataLoader(torch.utils.data.TensorDataset(torch.ones(4, 2), torch.arange(4)), 3)))
+    assert isinstance(x, np.ndarray) and x.shape == (3, 2) and y.tolist() == [0, 1, 2]
+
+
 def test_examples_that_fit_no_batch_are_named() -> None:
     class Pair(NamedTuple):
         x: int
@@ -284,6 +293,7 @@ def test_lengths_that_do_not_add_up_are_refused(lengths: Any) -> None:
     [
         (lambda: DataLoader(3), TypeError, "DataLoader: dataset must have a length and items by number, got 3"),
         (lambda: DataLoader(iter([])), TypeError, "DataLoader: dataset must have a length and items"),
+        (lambda: DataLoader([1], 1, False, None), TypeError, "positional arguments but 5"),  # type: ignore
         (lambda: DataLoader([1], 0), ValueError, "DataLoader: batch_size must be a positive integer, got 0"),
         (lambda: DataLoader([1], True), ValueError, "DataLoader: batch_size must be a positive integer, got True"),
         (lambda: DataLoader([1], num_workers=-1), ValueError, "num_workers must be an integer of at least 0, got -1"),

@@ -172,6 +172,27 @@ def test_frozen_weights_and_unused_ones() -> None:
     assert model[6].weight.grad is not None
 
 
+def test_what_is_set_between_two_steps_arrives(client: Any) -> None:
+    x, y = load(0)
+    model = net()
+    *_, last = model.parameters()
+    model.requires_grad_(False)
+    last.requires_grad_()
+    parallel = DataParallel(client, model, classified, [(x, y)])
+    parallel.backward()
+    assert [p for p in model.parameters() if p.grad is not None] == [last]
+    model.requires_grad_()
+    parallel.backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.eval()
+    assert parallel.backward() == pytest.approx(classified(model, x, y).item())
+    before = model.state_dict()
+    model.double()
+    value = parallel.backward()
+    assert value == pytest.approx(classified(model, x, y).item(), rel=1e-12)
+    assert all(np.array_equal(a, model.state_dict()[name]) for name, a in before.items())
+
+
 def test_reduce_adds_over_processes() -> None:
     expected, found = net(), net()
     value = DataParallel(None, expected, classified, SHARDS[:2]).backward()
@@ -187,6 +208,8 @@ def test_what_is_wrong_is_said(client: Any) -> None:
         DataParallel(client, model, classified, [])
     with pytest.raises(ValueError, match="DataParallel: a step needs one shard at least"):
         DataParallel(client, model, classified, SHARDS).backward([])
+    with pytest.raises(ValueError, match=f"DataParallel: there are shards 0 to {len(SHARDS) - 1}, got 99"):
+        DataParallel(client, model, classified, SHARDS).backward([0, 99])
     with pytest.raises(ValueError, match="DataParallel: shard 1 has no examples"):
         DataParallel(client, model, classified, [load(0), load(0, 0)]).backward()
     with pytest.raises(ValueError, match="conv2d: x must have 4 axes"):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lite as tg
-from tinygrad_lite.examples import convnet, gpt, lstm, mlp_moons, training
+from tinygrad_lite.examples import cluster, convnet, gpt, lstm, mlp_moons, training
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("threadpoolctl")
@@ -130,6 +130,12 @@ def test_help_names_every_option(example: Any, capsys: Any) -> None:
     assert exit.value.code == 0 and f"python -m {module.__name__}" in said
     shared = ["--epochs", "--batch-size", "--lr", "--seed", "--out", "--resume"]
     assert all(option in said for option in [*shared, *(a.split("=")[0] for a in arguments)])
+
+
+def test_the_cluster_example_names_what_cannot_be(capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        cluster.main(["--shards", "0"])
+    assert "argument --shards: invalid positive integer value: '0'" in capsys.readouterr().err
 
 
 def test_an_example_may_be_copied_and_run_from_anywhere(tmp_path: Path) -> None:

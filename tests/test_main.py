@@ -53,6 +53,11 @@ def test_it_reports_each_epoch_the_hardest_digits_and_the_files(short: tuple[Pat
     assert all(str(out / name) in said for name in FILES)
 
 
+def test_ci_looks_for_these_files() -> None:
+    script = (Path(__file__).parent.parent / ".ci" / "run").read_text(encoding="utf-8")
+    assert set(re.findall(r"\bout/([\w.]+)", script)) == set(FILES)
+
+
 def test_it_writes_weights_that_load_and_pictures_that_open(short: tuple[Path, str]) -> None:
     out, said = short
     assert sorted(p.name for p in out.iterdir()) == sorted(FILES)

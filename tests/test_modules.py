@@ -86,8 +86,9 @@ def test_a_model_goes_to_another_dtype_with_its_optimiser() -> None:
     (net(np.arange(6.0).reshape(2, 3)) ** 2).sum().backward()
     optimizer.step()
     assert not np.array_equal(net.head.weight.data, before)
-    with pytest.raises(TypeError, match=r"Net\.to: needs a floating dtype, as np.float64, got int64"):
-        net.to(np.int64)
+    for other in (np.int64, "cuda", None, 3):
+        with pytest.raises(TypeError, match=r"Net\.to: needs a floating dtype, as np.float64, or an array .*, got "):
+            net.to(other)
 
 
 # --------------------------------------------------------------------------------------------- silent mistakes
@@ -454,6 +455,13 @@ OTHER: Any = "other"
         (lambda: nn.EmbeddingBag(3, 4, padding_idx=3), ValueError, "EmbeddingBag: padding_idx=3 is none of the 3 rows"),
         (lambda: nn.Softmax2d()(np.ones(3)), ValueError, r"softmax2d: x must be \(N, C, H, W\) or"),
         (lambda: nn.Transformer(6, 4), ValueError, "MultiheadAttention: num_heads=4 must divide embed_dim=6"),
+        (lambda: nn.Transformer(9, 3, 1, 1, 8)(X[0], X[0], tgt_is_causal=True), ValueError, "is_causal is a hint"),
+        (lambda: nn.TransformerEncoderLayer(9, 3, 8)(X[0], is_causal=True), ValueError, "is_causal is a hint about"),
+        (lambda: nn.LSTM(6, 4)(np.ones((0, 2, 6))), ValueError, "LSTM: a sequence needs a step at least, got none"),
+        (lambda: nn.utils.rnn.pad_sequence([]), ValueError, "pad_sequence: there are no sequences"),
+        (lambda: nn.utils.rnn.pad_sequence([X], padding_side=OTHER), ValueError, "padding_side must be 'left' or 'ri"),
+        (lambda: nn.utils.rnn.pack_padded_sequence(np.ones((3, 0)), []), ValueError, r"no sequences .* \(3, 0\)"),
+        (lambda: nn.ReLU().register_forward_hook(OTHER), TypeError, "a hook must be a function, got 'other'"),
         (lambda: nn.Linear(3), TypeError, "Linear: missing .*'out_features'; it takes in_features"),  # type: ignore[call-arg]
         (lambda: nn.GroupNorm(2, 3), ValueError, "GroupNorm: num_groups=2 must divide num_channels=3"),
         (lambda: nn.GroupNorm(2, 4)(np.ones((1, 6))), ValueError, r"GroupNorm: x has shape \(1, 6\), but"),

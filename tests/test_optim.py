@@ -362,6 +362,15 @@ def test_groups_have_settings_of_their_own() -> None:
             optimizer.add_param_group(group)  # type: ignore[arg-type]
 
 
+def test_a_repr_shows_each_groups_settings() -> None:
+    p, q, r = (tg.Tensor(1.0, requires_grad=True) for _ in range(3))
+    groups: list[Any] = [{"params": [p]}, {"params": [q], "lr": 0.5}, {"params": [r], "lr": 0.5}]
+    assert repr(optim.Adadelta(groups, lr=0.25)) == (
+        "Adadelta(lr=0.25, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False; "
+        "lr=0.5, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False)"
+    )
+
+
 def test_parameters_may_come_with_names() -> None:
     layer = tg.nn.Linear(2, 2)
     optimizer = optim.SGD([{"params": layer.named_parameters()}, {"params": [("other", P)], "lr": 0.5}])
@@ -480,6 +489,23 @@ def test_a_step_keeps_the_parameters_memory_order(kind: Any, formula: Any, setti
         assert np.ndim(slot) == 0 or slot.flags.c_contiguous
 
 
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2)], ids=str)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_optimiser_keeps_the_order_that_a_loaded_parameter_has(kind: Any, shape: Any, order: Any) -> None:
+    p = tg.Tensor(np.random.default_rng(0).normal(size=shape), requires_grad=True)
+    p.data = np.asarray(p.data, order=order)
+    strides, optimizer = p.data.strides, kind([p])
+
+    def closure() -> Any:
+        p.grad = tg.Tensor(np.ascontiguousarray(p.data))
+        return (p * p).sum()
+
+    for _ in range(2):
+        optimizer.step(closure)
+        assert p.data.strides == strides
+
+
 def test_a_state_is_loaded_across_dtypes() -> None:
     p, q = (tg.Tensor(START, requires_grad=True, dtype=dtype) for dtype in (np.float64, np.float32))
     a, b = optim.Adam([p]), optim.Adam([q])
@@ -495,6 +521,24 @@ def test_a_state_is_loaded_across_dtypes() -> None:
     ):
         with pytest.raises(error, match=said):
             b.load_state_dict(state)  # type: ignore[arg-type]
+
+
+def test_a_model_made_float16_goes_on_from_a_state_as_without_one() -> None:
+    runs = []
+    for saved in (False, True):
+        p = tg.Tensor(START, requires_grad=True, dtype=np.float32)
+        optimizer = optim.Adam([p])
+        for dtype in (np.float32, np.float16, np.float16):
+            p = optimizer.parameters[0]
+            p.value = p.data.astype(dtype)
+            if saved:
+                state, optimizer = optimizer.state_dict(), optim.Adam([p])
+                optimizer.load_state_dict(state)
+            p.grad = tg.Tensor((START / 1e3).astype(dtype))
+            optimizer.step()
+        assert p.dtype == np.float16 and optimizer.state[p]["square"].dtype == np.float32
+        runs.append(p.data)
+    assert np.array_equal(*runs) and np.all(np.isfinite(runs))
 
 
 def test_a_closure_is_called_first_and_its_result_returned() -> None:
@@ -608,7 +652,12 @@ def test_a_schedule_of_one_s_own() -> None:
 
 
 def test_a_cycle_that_is_over_is_over() -> None:
-    scheduler = lr_scheduler.OneCycleLR(optim.SGD([P]), 0.1, 2)
-    scheduler.step()
-    with pytest.raises(ValueError, match="OneCycleLR: all 2 steps were made"):
+    optimizer = optim.SGD([P])
+    scheduler = lr_scheduler.OneCycleLR(optimizer, 0.1, epochs=2, steps_per_epoch=3, anneal_strategy="linear")
+    for _ in range(6):  # once after each batch
+        optimizer.step()
+        used = optimizer.lr
+        scheduler.step()
+    assert optimizer.lr == used == pytest.approx(0.1 / 25 / 1e4)
+    with pytest.raises(ValueError, match="OneCycleLR: all 6 steps were made"):
         scheduler.step()

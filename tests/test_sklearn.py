@@ -150,6 +150,19 @@ def test_a_loss_that_is_not_finite() -> None:
         Regressor(optimizer=optim.SGD, lr=1e3, random_state=0).fit(X * 1e9, WAVE * 1e9)
 
 
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"batch_size": 0}, ValueError, "Regressor: batch_size must be a positive integer, got 0"),
+        ({"max_iter": -1}, ValueError, "Regressor: max_iter must be a positive integer, got -1"),
+        ({"module": lambda inputs, outputs: inputs}, TypeError, "Regressor: module must make a Module of two numbers"),
+    ],
+)
+def test_settings_that_cannot_be(settings: Any, error: Any, said: str) -> None:
+    with pytest.raises(error, match=said):
+        Regressor(**settings).fit(X, WAVE)
+
+
 def test_without_scikit_learn() -> None:
     code = "import sys; sys.modules['sklearn'] = None\ntry: import tinygrad_lite.sklearn\n"
     code += "except ModuleNotFoundError as e: print(e)"

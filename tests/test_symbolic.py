@@ -35,6 +35,7 @@ def test_second_order() -> None:
 def test_names_and_indices_count_from_1() -> None:
     assert str(tg.symbols("x", (2, 3)).data[1, 2].item()) == "x₂₃"
     assert str(tg.symbols("x", (12,)).data[11].item()) == "x₁₂"
+    assert tg.symbols("x", 12).shape == (12,)
     assert str(array("x", (2, 12))[1, 11].item()) == "x₂ˏ₁₂"
     assert str(tg.symbols("x").data.item()) == "x"
 

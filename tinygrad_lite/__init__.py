@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     from .onnx import to_onnx as to_onnx
     from .symbolic import symbols as symbols
 else:
+    _KERNELS = ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads", "show_config")
+
+    def __dir__() -> list[str]:
+        kernels = _KERNELS if f"{__name__}.kernels" in sys.modules else ()
+        return sorted({*globals(), "distributed", "symbols", "to_onnx", "viz", *kernels})
 
     def __getattr__(name: str) -> Any:
         """`tg.viz`, `tg.distributed` and the like are imported when first asked for: the core does without them."""
@@ -61,8 +66,9 @@ else:
             return import_module(".symbolic", __name__).symbols
         if name == "to_onnx":
             return import_module(".onnx", __name__).to_onnx
-        if name in ("empty_cache", "get_num_threads", "keep_memory", "set_num_threads", "show_config"):
+        if name in _KERNELS:
             if f"{__name__}.kernels" in sys.modules:
                 return getattr(sys.modules[f"{__name__}.kernels"], name)
             raise AttributeError(f"tg.{name} belongs to the kernels, and this process runs without them")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        numpys = f": use np.{name}" if hasattr(sys.modules["numpy"], name) else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{numpys}")

@@ -52,7 +52,8 @@ class DataParallel:
 
     Args:
         client: a `dask.distributed.Client`, or None to compute here, shard after shard.
-        model: the module to train. Each task has a copy of its own.
+        model: the module to train. Each task has a copy of its own. It is taken anew when parameters were frozen or
+            unfrozen, `train` or `eval` was called, or a dtype changed; hooks that are set later don't arrive.
         loss: loss(model, *arrays), a Tensor without axes: the mean over the examples, along the arrays' first axis.
         shards: each a tuple of arrays; the path of a file that `tg.save` wrote; a function without arguments that
             gives a tuple (`functools.partial(load, i)`); or a future of one. Files and functions are read anew at each
@@ -85,13 +86,21 @@ class DataParallel:
         self.shards = list(shards)
         if not self.shards or fan < 2:
             raise ValueError(f"DataParallel: needs one shard at least and a fan of 2 or more, got fan={fan}")
-        self.client, self.model, self.memory, self.fan = client, model, memory, fan
+        self.client, self.model, self.loss, self.memory, self.fan = client, model, loss, memory, fan
         self.seed, self.reduce, self.progress = seed, reduce, progress
         self.steps = 0
-        blank = copy.deepcopy(model)
-        blank.zero_grad()
-        self._plan = self._task(same, (blank, loss))
+        self._form: Any = None
         self._held = [self._task(same, s) if isinstance(s, tuple) else s for s in self.shards]
+
+    def _planned(self) -> Any:
+        """The task that holds model and loss."""
+        tensors = [(t.requires_grad, t.dtype) for _, t in self.model.named_tensors()]
+        form = [m.training for m in self.model.modules()], tensors
+        if form != self._form:
+            blank = copy.deepcopy(self.model)
+            blank.zero_grad()
+            self._form, self._plan = form, self._task(same, (blank, self.loss))
+        return self._plan
 
     def _task(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args) if self.client is None else self.client.submit(function, *args, pure=False)
@@ -103,15 +112,17 @@ class DataParallel:
             shards: the numbers of the shards that take part in this step; by default all.
 
         Raises:
-            ValueError: no shards, or a shard without examples.
+            ValueError: no shards, a number that no shard has, or a shard without examples.
             Whatever a task raises.
         """
         numbers = range(len(self.shards)) if shards is None else list(shards)
         if not len(numbers):
             raise ValueError("DataParallel: a step needs one shard at least")
-        state = self._task(same, self.model.state_dict())
+        if wrong := [i for i in numbers if not 0 <= i < len(self.shards)]:
+            raise ValueError(f"DataParallel: there are shards 0 to {len(self.shards) - 1}, got {wrong[0]}")
+        plan, state = self._planned(), self._task(same, self.model.state_dict())
         keys = [(self.seed, self.steps, i) for i in numbers]
-        parts = [self._task(sums, self._plan, state, self._held[i], key, self.memory) for i, key in zip(numbers, keys)]
+        parts = [self._task(sums, plan, state, self._held[i], key, self.memory) for i, key in zip(numbers, keys)]
         if self.progress and self.client is not None:
             _show(parts)
         while len(parts) > 1:

@@ -106,7 +106,8 @@ def _sentence(
     said = re.sub(r"^[\w.<>]+\(\) ", "", _told(error)).lstrip("_")
     ours = said.startswith(f"{name}: ")
     names = [key for key, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
-    names += [names[-1] if names else ""] * (len(args) - len(names))
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters.values()):
+        names += names[-1:] * (len(args) - len(names))
     given = [(key, a) for key, a in (*zip(names, args), *kwargs.items()) if key != "self"]
     for key, a in given:
         kinds = str(parameters[key].annotation).split(" | ") if key in parameters else []

@@ -172,7 +172,8 @@ def _make(rule: Callable[..., Rule], functions: Iterable[Callable[..., Any]], li
         if records:
             if closures.__class__ is not tuple or len(closures) > most:
                 said = "its rule must return (value, (closure, …)), one closure for each input, in a tuple"
-                raise TypeError(f"{this.name}: {said}: got {errors.describe(closures)}")
+                got = f"{len(closures)} closures" if isinstance(closures, tuple) else errors.describe(closures)
+                raise TypeError(f"{this.name}: {said}: got {got}")
             if flowing < len(args) or len(args) != len(closures):
                 for a in args[len(closures) :]:
                     if a.__class__ not in IMMUTABLE:

@@ -14,6 +14,7 @@ from .data import batches
 from .mode import no_grad
 from .nn import functional as F
 from .optim import Adam
+from .settings import checked
 from .tensor import Tensor
 from .values import Array
 
@@ -88,7 +89,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         """Train a new module on X (examples, features) and y; returns the estimator.
 
         Raises:
-            ValueError: the loss isn't finite; X or y are not what scikit-learn takes.
+            ValueError: the loss isn't finite; X or y are not what scikit-learn takes; a setting is out of its range.
+            TypeError: `module` makes no Module.
         """
         X, target = self._validated(X, y, anew=True)
         with self._drawing(anew=True):
@@ -110,7 +112,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no typ
         return self
 
     def _start(self, features: int, dtype: Any) -> None:
-        self.module_ = self.module(features, self._outputs()).to(dtype)
+        for setting in ("batch_size", "max_iter", "n_iter_no_change"):
+            checked(f"{type(self).__name__}: {setting}", getattr(self, setting), "Positive")
+        module = self.module(features, self._outputs())
+        if not isinstance(module, nn.Module):
+            kind = type(module).__name__
+            raise TypeError(f"{type(self).__name__}: module must make a Module of two numbers, but made a {kind}")
+        self.module_ = module.to(dtype)
         self._steps = self.optimizer(self.module_.parameters(), lr=self.lr)
         self.n_iter_ = 0
         self.loss_curve_: list[float] = []

@@ -146,7 +146,7 @@ def array(name: str, shape: tuple[int, ...], order: Any = None) -> SymbolArray:
     return a.view(SymbolArray)
 
 
-def symbols(name: str, shape: tuple[int, ...] = (), order: Any = None) -> Tensor:
+def symbols(name: str, shape: int | tuple[int, ...] = (), order: Any = None) -> Tensor:
     """A tensor of symbols that requires a gradient. `.backward()` on a result computed from it gives formulas.
 
     Args:
@@ -157,7 +157,8 @@ def symbols(name: str, shape: tuple[int, ...] = (), order: Any = None) -> Tensor
     Raises:
         ImportError: sympy is not installed.
     """
-    return Tensor(array(name, shape, order), requires_grad=True, name=name)
+    sizes = (shape,) if isinstance(shape, int) else shape
+    return Tensor(array(name, sizes, order), requires_grad=True, name=name)
 
 
 # ----------------------------------------------------------------------------------------------- functions on symbols

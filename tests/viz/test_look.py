@@ -92,6 +92,15 @@ def test_a_maximum_was_computed_from_its_whole_window() -> None:
     assert {at for at in window if reach.flows[at]} == {largest}, "its gradient goes to the largest alone"
 
 
+def test_an_op_that_refuses_nan() -> None:
+    x = variable(np.random.default_rng(0).normal(size=(2, 3, 4)), "x")
+    scene = draw(np.linalg.svd(x, compute_uv=False)).scene
+    shown = {card: card.shape for card in scene.cards()}
+    (reach,) = [r for r in reaches(scene, shown) if r.input.node is x and r.output.pill == "svd"]
+    assert pairs(reach) == {((n, *i), (n, j)) for n in range(2) for i in np.ndindex(3, 4) for j in range(24)}
+    assert draw(np.sum(np.linalg.svd(x, compute_uv=False))).play(element=(x, (1, 2, 0))).script("")
+
+
 def test_a_dead_relu_was_computed_from_its_input_all_the_same() -> None:
     out = tg.relu(Tensor([-1.0, 2.0], requires_grad=True))
     scene = draw(out).scene

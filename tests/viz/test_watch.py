@@ -62,6 +62,13 @@ def test_memory_is_bounded() -> None:
     assert picture.base is None and some.base is None, "copies: the arrays themselves are let go"
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_a_histogram_of_two_neighbours(dtype: Any) -> None:
+    low = dtype(1)
+    *_, counts = histogram(np.array([low, np.nextafter(low, dtype(2)), low]))
+    assert counts == [2, *[0] * 22, 1]
+
+
 def test_a_notebook_is_refreshed_so_rarely_that_it_costs_a_hundredth(monkeypatch: pytest.MonkeyPatch) -> None:
     watch, _, _ = trained(1)
     now, shown = [0.0], []

@@ -122,7 +122,7 @@ class DataLoader:
 
     @named
     def __init__(
-        self, dataset: Any, batch_size: Positive = 1, shuffle: bool = False, num_workers: Count = 0,
+        self, dataset: Any, batch_size: Positive = 1, shuffle: bool = False, *, num_workers: Count = 0,
         collate_fn: Callable[[list[Any]], Any] | None = None, drop_last: bool = False,
         generator: int | np.random.Generator | None = None,
     ) -> None:  # fmt: skip
@@ -177,7 +177,7 @@ def default_collate(examples: Sequence[Any]) -> Any:
     if isinstance(first, (tuple, list)):
         make = getattr(first, "_make", type(first))  # a named tuple's takes no iterable
         return make(map(default_collate, zip(*examples, strict=True)))
-    if hasattr(first, "__array_function__"):
+    if hasattr(first, "__array__") and not isinstance(first, np.str_):  # NumPy's, ours, or another library's
         return np.stack(examples)
     return np.asarray(examples) if isinstance(first, (bool, int, float)) else list(examples)
 

@@ -13,6 +13,7 @@ import argparse
 import functools
 import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 import tinygrad_lite as tg
 from tinygrad_lite import nn, optim
 from tinygrad_lite.distributed import DataParallel
+from tinygrad_lite.examples.training import POSITIVE
 
 
 def net() -> nn.Module:
@@ -45,11 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> float:
     """Train, report; returns the accuracy on the test digits."""
     parser = argparse.ArgumentParser("python -m tinygrad_lite.examples.cluster", description=__doc__.splitlines()[0])
     parser.add_argument("--address", help="of a Dask scheduler; by default a cluster is started here")
-    parser.add_argument("--workers", type=int, default=2, help="processes of a cluster that is started here")
-    parser.add_argument("--shards", type=int, default=8, help="in so many parts the data lies on the workers")
-    parser.add_argument("--together", type=int, default=4, help="so many shards make a step")
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--workers", type=POSITIVE, default=2, help="processes of a cluster that is started here")
+    parser.add_argument("--shards", type=POSITIVE, default=8, help="in so many parts the data lies on the workers")
+    parser.add_argument("--together", type=POSITIVE, default=4, help="so many shards make a step")
+    parser.add_argument("--epochs", type=POSITIVE, default=10)
     options = parser.parse_args(arguments)
+    if find_spec("distributed") is None:
+        parser.error("needs dask and distributed: pip install 'tinygrad-lite[dask]'")
     from dask import distributed
 
     here = {} if options.address else {"n_workers": options.workers, "threads_per_worker": 1}

@@ -29,6 +29,8 @@ class Handle:
     """A hook on a module: `remove()` takes it off again, as does the end of `with handle:`."""
 
     def __init__(self, hooks: list[Handle], hook: Callable[..., Any], prepend: bool, with_kwargs: bool) -> None:
+        if not callable(hook):
+            raise TypeError(f"a hook must be a function, got {hook!r}")
         self.hooks, self.hook, self.with_kwargs = hooks, hook, with_kwargs
         hooks.insert(0 if prepend else len(hooks), self)
 
@@ -259,8 +261,11 @@ class Module:
         """
         to = to.data if isinstance(to, Tensor) else to
         is_array = hasattr(to, "shape") and not isinstance(to, type)
-        if not is_array and np.dtype(to).kind != "f":
-            raise TypeError(f"{type(self).__name__}.to: needs a floating dtype, as np.float64, got {np.dtype(to)}")
+        if not is_array and not _floating(to):
+            raise TypeError(
+                f"{type(self).__name__}.to: needs a floating dtype, as np.float64, or an array of the library that is "
+                f"to compute, as cupy.empty(0), got {to!r}"
+            )
         for _, t in self.named_tensors():
             if t.op is None and is_array:
                 t.value, t.grad = as_value(moved(t.value, to)), None
@@ -380,13 +385,21 @@ class Module:
 
 def _array(said: str, name: str, value: Any) -> Array:
     kinds = "biufcO" if hasattr(value, "__array_function__") else "biufc"  # O: arrays of symbols
+    why = ""
     try:
         a = as_value(value)
-    except (TypeError, ValueError):
-        a = None
+    except (TypeError, ValueError) as error:
+        a, why = None, f" ({error})"
     if a is None or a.dtype.kind not in kinds:
-        raise TypeError(f"{said}: {name} must be an array of numbers, got a {type(value).__name__}")
+        raise TypeError(f"{said}: {name} must be an array of numbers, got a {type(value).__name__}{why}")
     return a
+
+
+def _floating(dtype: Any) -> bool:
+    try:
+        return dtype is not None and np.dtype(dtype).kind == "f"
+    except TypeError:  # "cuda", a dtype of PyTorch's
+        return False
 
 
 def _dotted(*names: str) -> str:

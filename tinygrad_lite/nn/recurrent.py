@@ -163,6 +163,8 @@ class _Layers(_Recurrent):
         self._expect(x, (2, 3))
         turned = self.batch_first and np.ndim(x) == 3 and lengths is None
         x = np.swapaxes(x, 0, 1) if turned else x
+        if not np.shape(x)[0]:
+            raise ValueError(f"{type(self).__name__}: a sequence needs a step at least, got none")
         state = self._start(hx, (self.num_layers * (1 + self.bidirectional), *np.shape(x)[1:-1]), x)
         ends: list[State] = []
         for i in range(self.num_layers):

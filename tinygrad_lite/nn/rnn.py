@@ -32,10 +32,12 @@ def pack_padded_sequence(
     The lengths may be in any order, whatever enforce_sorted says.
 
     Raises:
-        ValueError: the lengths are not N integers from 1 to L.
+        ValueError: N is 0, or the lengths are not N integers from 1 to L.
     """
     data = np.swapaxes(input, 0, 1) if batch_first else input
     sizes, (steps, n) = np.asarray(getattr(lengths, "data", lengths)), np.shape(data)[:2]
+    if not n:
+        raise ValueError(f"there are no sequences in an input of shape {np.shape(input)}")
     if sizes.shape != (n,) or sizes.dtype.kind not in "iu" or np.any((sizes < 1) | (sizes > steps)):
         raise ValueError(f"lengths must be {n} integers from 1 to {steps}, got {lengths!r}")
     return PackedSequence(data, sizes)
@@ -68,8 +70,10 @@ def pad_sequence(
     Raises:
         ValueError: there are none, or padding_side is neither "left" nor "right".
     """
-    if not len(sequences) or padding_side not in ("left", "right"):
-        raise ValueError(f"needs sequences, and padding_side 'left' or 'right', not {padding_side!r}")
+    if not len(sequences):
+        raise ValueError("there are no sequences")
+    if padding_side not in ("left", "right"):
+        raise ValueError(f"padding_side must be 'left' or 'right', got {padding_side!r}")
     longest = max(np.shape(s)[0] for s in sequences)
     padded = []
     for s in sequences:

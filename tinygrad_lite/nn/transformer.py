@@ -1,6 +1,7 @@
 """Attention with weights, and the layers of a transformer. Names, arguments, state and masks are PyTorch's.
 
 In masks of booleans, True is what may *not* be attended to; in masks of numbers, what is added to the scores.
+`is_causal`, `tgt_is_causal` and so on only say that a mask is the causal one: the mask is to be given all the same.
 """
 
 from __future__ import annotations
@@ -158,8 +159,8 @@ class TransformerEncoderLayer(_Block):
     """
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
-        masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "need_weights": False}
-        src = self._add(1, src, lambda x: self.self_attn(x, x, x, **masks)[0])
+        masks = {"attn_mask": src_mask, "key_padding_mask": src_key_padding_mask, "is_causal": is_causal}
+        src = self._add(1, src, lambda x: self.self_attn(x, x, x, need_weights=False, **masks)[0])
         return self._add(2, src, self._net)
 
 
@@ -175,10 +176,10 @@ class TransformerDecoderLayer(_Block):
         self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None, tgt_is_causal: bool = False, memory_is_causal: bool = False,
     ) -> Any:  # fmt: skip
-        own = {"attn_mask": tgt_mask, "key_padding_mask": tgt_key_padding_mask, "need_weights": False}
-        other = {"attn_mask": memory_mask, "key_padding_mask": memory_key_padding_mask, "need_weights": False}
-        tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, **own)[0])
-        tgt = self._add(2, tgt, lambda x: self.multihead_attn(x, memory, memory, **other)[0])
+        own = {"attn_mask": tgt_mask, "key_padding_mask": tgt_key_padding_mask, "is_causal": tgt_is_causal}
+        other = {"attn_mask": memory_mask, "key_padding_mask": memory_key_padding_mask, "is_causal": memory_is_causal}
+        tgt = self._add(1, tgt, lambda x: self.self_attn(x, x, x, need_weights=False, **own)[0])
+        tgt = self._add(2, tgt, lambda x: self.multihead_attn(x, memory, memory, need_weights=False, **other)[0])
         return self._add(3, tgt, self._net)
 
 
@@ -205,7 +206,7 @@ class TransformerEncoder(_Stack):
         super().__init__(encoder_layer, num_layers, norm)
 
     def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
-        return super().forward(src, mask, src_key_padding_mask)
+        return super().forward(src, mask, src_key_padding_mask, is_causal)
 
 
 class TransformerDecoder(_Stack):
@@ -249,9 +250,11 @@ class Transformer(Layer):
     def forward(
         self, src: Any, tgt: Any, src_mask: Any = None, tgt_mask: Any = None, memory_mask: Any = None,
         src_key_padding_mask: Any = None, tgt_key_padding_mask: Any = None, memory_key_padding_mask: Any = None,
+        src_is_causal: bool = False, tgt_is_causal: bool = False, memory_is_causal: bool = False,
     ) -> Any:  # fmt: skip
-        memory = self.encoder(src, src_mask, src_key_padding_mask)
-        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
+        padding, causal = (tgt_key_padding_mask, memory_key_padding_mask), (tgt_is_causal, memory_is_causal)
+        return self.decoder(tgt, memory, tgt_mask, memory_mask, *padding, *causal)
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, dtype: Any = np.float32) -> Array:

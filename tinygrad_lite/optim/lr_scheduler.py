@@ -300,8 +300,8 @@ class OneCycleLR(_Cycle):
     """Up from max_lr / div_factor to max_lr over a share pct_start of all steps, then down to almost nothing.
 
     With cycle_momentum the momentum (or Adam's β₁) goes the other way, from max_momentum to base_momentum and back.
-    Give total_steps, or epochs and steps_per_epoch. three_phase goes down as long as up, then on to the end. Smith and
-    Topin, "Super-convergence" (2018).
+    Give total_steps, or epochs and steps_per_epoch: of as many batches, the last one has the last rate, which then
+    stays. three_phase goes down as long as up, then on to the end. Smith and Topin, "Super-convergence" (2018).
 
     Raises:
         ValueError: a setting is out of its range; or, in `step`, all steps were made.
@@ -328,6 +328,7 @@ class OneCycleLR(_Cycle):
 
     def _along(self, t: int, places: tuple[float, float, float]) -> float:
         """Where on the way along these three places."""
+        t = min(t, self.total_steps - 1)
         for (start, a), (end, b) in pairwise(self._turns):  # noqa: B007
             if t <= end:
                 break
@@ -349,7 +350,7 @@ class OneCycleLR(_Cycle):
         Raises:
             ValueError: all total_steps were made.
         """
-        if self.last_epoch + 1 >= self.total_steps:
+        if self.last_epoch >= self.total_steps:
             raise ValueError(f"OneCycleLR: all {self.total_steps} steps were made: there is no learning rate beyond")
         super().step()
 

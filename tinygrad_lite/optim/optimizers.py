@@ -55,7 +55,7 @@ class Optimizer(Configured):
             raise TypeError(f"{self._name}: needs tensors, not a {type(params).__name__}; as in model.parameters()")
         given: list[Any] = [params] if isinstance(params, Tensor) else list(params)
         if not given:
-            raise ValueError(f"{self._name}: no parameters were given: was the generator already consumed?")
+            raise ValueError(f"{self._name}: no parameters were given: are all frozen, or was the generator consumed?")
         self.defaults = self.bound(params, *settings, **named)
         self.param_groups: list[dict[str, Any]] = []
         self.state: defaultdict[Tensor, Slot] = defaultdict(Slot)
@@ -95,6 +95,11 @@ class Optimizer(Configured):
         group = {"params": list(dict.fromkeys(tensors)), **settings}  # each once
         self.check(group)
         self.param_groups.append(group | ({"param_names": list(dict.fromkeys(names))} if names else {}))
+
+    def __repr__(self) -> str:
+        groups = ({name: g[name] for name in self.parameters_of} for g in self.param_groups)
+        lines = [", ".join(f"{name}={value}" for name, value in group.items()) for group in groups]
+        return f"{self._name}({'; '.join(dict.fromkeys(lines))})"
 
     @property
     def _name(self) -> str:
@@ -164,6 +169,7 @@ class Optimizer(Configured):
     def _set(p: Tensor, new: Array) -> None:
         if new.dtype != p.dtype:
             new = new.astype(p.dtype)
+        new = in_order_of(new, p.value)  # as it would be once loaded, or products would round in another way
         if isinstance(new, np.ndarray):
             new.setflags(write=False)
         p.value = new  # nobody else has it, so it need not be copied
@@ -217,8 +223,9 @@ class Optimizer(Configured):
                 raise ValueError(f"{said}: {key} has shape {value.shape}, needs {p.shape}")
             if value.dtype.kind not in "biuf":
                 raise TypeError(f"{said}: {key} must be numbers, got dtype {value.dtype}")
-            if value.dtype.kind == p.dtype.kind == "f":
-                value = value.astype(p.dtype)
+            stays = p.dtype == np.float16 and value.dtype == np.float32
+            if value.dtype.kind == p.dtype.kind == "f" and not stays:
+                value = value.astype(p.dtype)  # float32 beside a parameter that half() made float16 stays what it was
             value = in_order_of(value, p.data) if value.shape == p.shape else value
             state[p][name] = beside(value, p.data) if value.shape else value
         for (at, name), setting in settings.items():
@@ -290,7 +297,8 @@ class Adam(Optimizer):
     m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo that both start at 0; t counts the steps of each parameter. With
     `weight_decay` λ, g ← g + λ · p first, or with decoupled_weight_decay p ← (1 - lr · λ) · p. Kingma and Ba, "Adam: a
     method for stochastic optimization" (2015), algorithm 1. `amsgrad` takes the largest v so far for v: Reddi et al.,
-    "On the convergence of Adam" (2018).
+    "On the convergence of Adam" (2018). In float16 an eps of 1e-8 is 0, and small gradients give 0 / 0, as in PyTorch:
+    give eps=1e-4.
     """
 
     remembered = ("steps", "mean", "square", "largest")

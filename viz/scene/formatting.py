@@ -47,9 +47,10 @@ def number_or_text(a: Any) -> str:
 
 
 def brief(a: Any) -> str:
-    """An argument of an op: a number, or the start and end of its repr."""
+    """An argument of an op: a number, a name of a dtype, or the start and end of its repr."""
     x = scalar(a)
-    return number(x) if isinstance(x, (int, float)) else shortened(repr(a), 40)
+    said = a.__name__ if isinstance(a, type) else repr(a)
+    return number(x) if isinstance(x, (int, float)) else shortened(said, 40)
 
 
 def norm(a: Any) -> float:

@@ -92,7 +92,9 @@ def call_text(node: Node) -> str:
     assert node.op is not None
     said = []
     for name, a, value in arguments(node):
-        is_input = np.size(value) > 1 or isinstance(a, Node) and not is_constant(a)
+        parts = value if isinstance(value, tuple) else (value,)  # an index may be arrays of several shapes
+        many = sum(np.size(part) for part in parts if not isinstance(part, type)) > 1
+        is_input = many or isinstance(a, Node) and not is_constant(a)
         said.append(name if is_input else f"{name}={brief(value)}")
     said += [f"{name}={brief(value)}" for name, value in node.kwargs.items()]
     return f"{node.op.name}({', '.join(said)})"

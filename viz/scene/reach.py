@@ -98,17 +98,22 @@ class Runs:
         self.input = values[place] if x is leaf else x.values[0]
         value, self.closures = self.op.run(*values, **node.kwargs)
         self.start, self.goal = np.shape(self.input), np.shape(value)
-        self.gradient = np.zeros(self.goal, getattr(value, "dtype", float))
+        self.value, self.gradient = value, np.zeros(self.goal, getattr(value, "dtype", float))
 
     def forward(self, at: tuple[int, ...]) -> Any:
-        """What of the result turns NaN with one element of the input."""
+        """What of the result turns NaN with one element of the input; or changes with it, where the op refuses NaN."""
+        try:
+            return np.isnan(self.with_element(at, np.nan))
+        except ValueError:  # as svd does
+            return self.with_element(at, self.input[at] + 1) != self.value
+
+    def with_element(self, at: tuple[int, ...], number: Any) -> Any:
+        """The result if one element of the input were this number."""
         a = np.array(self.input)
-        a[at] = np.nan
+        a[at] = number
         if self.view is not None:
             a = self.view.op.run(a, *self.view.values[1:], **self.view.kwargs)[0]
-        return np.isnan(
-            self.op.run(*self.values[: self.place], a, *self.values[self.place + 1 :], **self.node.kwargs)[0]
-        )
+        return self.op.run(*self.values[: self.place], a, *self.values[self.place + 1 :], **self.node.kwargs)[0]
 
     def hits(self, at: tuple[int, ...]) -> Any:
         """The elements of the result that were computed from one of the input."""
