@@ -41,7 +41,7 @@ def test_drawings_are_imported_when_they_are_asked_for() -> None:
     assert run("import tinygrad_lite as tg; print(tg.viz.__name__)").strip() == "tinygrad_lite.viz"
     with pytest.raises(AttributeError, match="module 'tinygrad_lite' has no attribute 'vis'"):
         tg.vis  # type: ignore[attr-defined]  # noqa: B018
-    with pytest.raises(AttributeError, match="module 'tinygrad_lite' has no attribute 'exp': use np.exp"):
+    with pytest.raises(AttributeError, match=r"module 'tinygrad_lite' has no attribute 'exp': use np\.exp"):
         tg.exp  # type: ignore[attr-defined]  # noqa: B018
     assert {"Tensor", "distributed", "symbols", "to_onnx", "viz"} <= set(dir(tg))
     assert all(hasattr(tg, name) for name in dir(tg))
