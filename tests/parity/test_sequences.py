@@ -235,7 +235,8 @@ def test_transformers(settings: dict[str, Any]) -> None:
     ours, theirs = nn.TransformerDecoder(ours, 2, norms[0]), torch.nn.TransformerDecoder(theirs, 2, norms[1])
     compare(ours, alike(ours, theirs), [rand(4, 2, 6), rand(3, 2, 6)], tgt_mask=CAUSAL)
     ours, theirs = made("Transformer", 6, 2, 1, 1, **settings)
-    causal: dict[str, Any] = {"src_mask": CAUSAL[:3, :3], "src_is_causal": True, "tgt_mask": CAUSAL, "tgt_is_causal": True}
+    causal: dict[str, Any] = {"tgt_mask": CAUSAL, "tgt_is_causal": True}
+    causal |= {"src_mask": CAUSAL[:3, :3], "src_is_causal": True}
     compare(ours, theirs, [rand(3, 2, 6), rand(4, 2, 6)], **causal)
 
 
