@@ -81,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
                 }
                 for curve, points in CURVES.items()
             }
+            keep(results, options.json)
         for worker in workers.values():
             worker.close()
         if options.footprint:
