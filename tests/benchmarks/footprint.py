@@ -15,7 +15,7 @@ from .worker import Worker
 
 
 def footprint(libraries: list[str], threads: int, rounds: int) -> dict[str, dict[str, Any]]:
-    """For each library that is a package: seconds to import beyond Python's start (median of rounds), bytes on disk, peak memory."""
+    """For each package: seconds to import beyond Python's start (median of rounds), bytes on disk, peak memory."""
     libraries = [name for name in libraries if importlib.util.find_spec(name)]  # "numpy_alone" is a setting
     found: dict[str, dict[str, Any]] = {name: {"import": [], "disk": disk(name)} for name in ["numpy", *libraries]}
     for name in found:
