@@ -160,7 +160,7 @@ def _variable(x: Any, outer: bool) -> Tensor:
             return joined
     if isinstance(x, int) and not isinstance(x, bool):
         x = float(x)
-    return Tensor(x.value if isinstance(x, Tensor) else x, requires_grad=True)
+    return (wrap(x.value) if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
 
 
 def _reaches_beyond(out: Node, variables: Sequence[Tensor]) -> bool:

@@ -366,7 +366,9 @@ class Tensor(Node):
 
     def detach(self) -> Tensor:
         """The same value outside the graph: no gradient flows through it."""
-        return Tensor(self.value, name=self.name)
+        out = wrap(self.value)
+        out.name = self.name
+        return out
 
     def tolist(self) -> Any:
         return (on_host(self.value) if foreign(self.value) else self.value).tolist()
