@@ -30,7 +30,7 @@ def exponentials(x: Array, axis: Axis) -> Any:
     e = np.empty_like(x)
     if not large(x, work=3):
         s, m = _into(e, x, axis)
-        return e, s, np.zeros_like(s) if type(m) is int else m
+        return e, s, np.zeros(s.shape, s.dtype) if type(m) is int else m
     along = normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
     s, m = np.empty((2, *[1 if i in along else n for i, n in enumerate(x.shape)]), x.dtype)
     return blockwise(partial(_exponentials, axis=axis), e, x, s, m, whole=along, work=3), s, m

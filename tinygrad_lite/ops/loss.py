@@ -436,8 +436,8 @@ def softmax_cross_entropy(x: Array, target: Array, axis: int = 1) -> Rule:
     The classes lie along `axis`; `target` holds their indices, in x's shape without that axis.
     """
     e, s, m = exponentials(x, axis)
-    picked = pick(x, target, axis) - np.squeeze(m, axis)
-    return np.squeeze(np.log(s), axis) - picked, (lambda g: cross_entropy_gradient(g, e, s, target, axis),)
+    picked = pick(x, target, axis) - m.squeeze(axis)
+    return np.log(s).squeeze(axis) - picked, (lambda g: cross_entropy_gradient(g, e, s, target, axis),)
 
 
 def cross_entropy(
