@@ -28,7 +28,7 @@ from .values import IMMUTABLE
 
 P = ParamSpec("P")
 OBJECT = np.dtype(object)
-CONTAINERS = {tuple, dict}  # of settings
+SETTINGS: set[type] = {tuple, dict}  # classes of arguments that are no arrays; rules add their own
 
 
 class ArrayCode(Protocol[P]):
@@ -69,7 +69,7 @@ def _point(plain: Callable[P, Any], is_value: bool) -> ArrayCode[P]:
         a: Any
         for a in args:
             kind = a.__class__
-            if kind is ndarray and a.dtype is not OBJECT or kind in CONTAINERS:
+            if kind is ndarray and a.dtype is not OBJECT or kind in SETTINGS:
                 asked = True
             elif kind not in IMMUTABLE:
                 asked = True

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from ..dispatch import SETTINGS
 from ..values import Array
 
 Ints = int | tuple[int, ...]
@@ -45,6 +46,9 @@ class Windows:
         """The size of the input with all the padding that windows reach."""
         reach = ((p - 1) * s + span for p, s, span in zip(self.places, self.stride, self.span))
         return tuple(max(r, b + n) for r, b, n in zip(reach, self.padding, self.size))
+
+
+SETTINGS.add(Windows)
 
 
 def per_axis(value: Any, n: int, name: str, least: int) -> tuple[int, ...]:
