@@ -141,10 +141,6 @@ def to_cards(
     end = found.cards[b.key][flow] - last.at[b][flow] + last.enter
     head = (start, path[0][1]) if flow == 0 else (path[0][0], start)
     tail = (end, path[-1][1]) if flow == 0 else (path[-1][0], end)
-    if abs(head[flow] - path[0][flow]) > 0.5:
-        path = [*straight(head, path[0])[:3], *path]
-    else:
-        path = [head, *path[1:]]
-    if abs(tail[flow] - path[-1][flow]) > 0.5:
-        return [*path, *straight(path[-1], tail)[1:]]
-    return [*path[:-1], tail]
+    before = [*straight(head, path[0])[:3], path[0]] if abs(head[flow] - path[0][flow]) > 0.5 else [head]
+    after = straight(path[-1], tail) if abs(tail[flow] - path[-1][flow]) > 0.5 else [tail]
+    return [*before, *path[1:-1], *after]

@@ -14,9 +14,8 @@ from .formatting import brief, number, scalar, shortened
 
 SYMBOLS = {
     "add": "+", "subtract": "−", "multiply": "·", "divide": "÷", "matmul": "@", "negative": "−x", "power": "^",
-    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "transpose": "xᵀ", "swapaxes": "xᵀ",
-    "matrix_transpose": "xᵀ", "exp": "eˣ",
-    "maximum": "max", "minimum": "min", "clip": "clip", "getitem": "[ ]", "reciprocal": "1/x",
+    "sum": "Σ", "sqrt": "√", "square": "x²", "absolute": "|x|", "exp": "eˣ", "reciprocal": "1/x", "getitem": "[ ]",
+    "transpose": "xᵀ", "swapaxes": "xᵀ", "matrix_transpose": "xᵀ", "maximum": "max", "minimum": "min",
 }  # fmt: skip
 WITH_CONSTANTS = {"add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "clip"}
 COMMUTE = {"add", "multiply", "maximum", "minimum"}
@@ -30,8 +29,7 @@ def is_constant(node: Node) -> bool:
 def parameter_name(node: Node, place: int) -> str:
     """What the op calls the argument at this place."""
     assert node.op is not None
-    names = list(node.op.parameters)
-    return names[min(place, len(names) - 1)]
+    return [*node.op.parameters][: place + 1][-1]  # the last one may stand for several arguments
 
 
 def arguments(node: Node) -> Iterator[tuple[str, Any, Any]]:
