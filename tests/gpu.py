@@ -11,6 +11,7 @@ table of step times: an MLP, LeNet-5 and a transformer, here and in PyTorch on t
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import statistics
 import time
 import warnings
@@ -200,10 +201,7 @@ def torch_step(name: str, torch: Any, device: str) -> Callable[[], Any]:
 
 def steps(library: Any, wait: Callable[[], Any], device: str) -> None:
     """A line for each model."""
-    try:
-        import torch
-    except ImportError:
-        torch = None  # type: ignore[assignment]
+    torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
     print(f"{'step':14}{'ours':>10}{'PyTorch':>11}{'ratio':>9}")
     for name in MODELS:
         ours = timed(our_step(name, library), wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_zoom_keeps_the_place_in_the_middle(tmp_path: Path) -> None:
     found = ask(draw(residual(), engine="layered").html(), FIND + script, tmp_path, size=(1280, 720))
     assert found["larger"] == pytest.approx(1.25**2, rel=0.01)
     assert found["moved"] < 0.01
-    assert found["wheel"] == pytest.approx(np.e, rel=0.02)
+    assert found["wheel"] == pytest.approx(math.e, rel=0.02)
 
 
 def test_search_dims_what_it_does_not_find_and_goes_to_what_it_finds(tmp_path: Path) -> None:
