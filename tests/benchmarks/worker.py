@@ -114,8 +114,8 @@ def describe(name: str) -> dict[str, Any]:
 
     package = LIBRARIES[name].package or name
     found: dict[str, Any] = {"version": importlib.metadata.version(package.replace("_", "-"))}
-    if "tinygrad_lite.kernels.onednn.library" in sys.modules:
-        found["oneDNN"] = sys.modules["tinygrad_lite.kernels.onednn.library"].status().partition(" (")[0]  # its path
+    if "tinygrad_lite.kernels.onednn.loading" in sys.modules:
+        found["oneDNN"] = sys.modules["tinygrad_lite.kernels.onednn.loading"].status().partition(" (")[0]  # its path
     try:
         from threadpoolctl import threadpool_info
 

@@ -11,4 +11,4 @@ import pytest
 def by_numpy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     binding = sys.modules.get("tinygrad_lite.kernels.onednn.binding")
     if binding is not None and not request.module.__name__.partition("test_")[2].startswith("onednn"):
-        monkeypatch.setattr(binding, "library", lambda: None)
+        monkeypatch.setattr(binding, "opened", lambda: None)

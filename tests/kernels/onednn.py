@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tinygrad_lite.kernels import onednn
-from tinygrad_lite.kernels.onednn import library
+from tinygrad_lite.kernels.onednn import loading
 
-if library.library() is None:
-    pytest.skip(f"oneDNN: {library.status()}; `pip install tinygrad-lite[fast]` brings it", allow_module_level=True)
+if loading.opened() is None:
+    pytest.skip(f"oneDNN: {loading.status()}; `pip install tinygrad-lite[fast]` brings it", allow_module_level=True)
 
 WORSE = 4  # how many times the rounding error of the plain function in float32 a version may have
 PARTS = [

@@ -12,7 +12,7 @@ from . import threads
 
 def show_config() -> None:
     """Print what runs here: NumPy, its BLAS and that one's code for this processor, oneDNN, and the threads."""
-    dnn = sys.modules.get(f"{__package__}.onednn.library")
+    dnn = sys.modules.get(f"{__package__}.onednn.loading")
     rows = {
         "NumPy": np.__version__,
         "BLAS": blas(),

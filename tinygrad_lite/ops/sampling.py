@@ -102,14 +102,7 @@ def alpha_dropout(x: Array, p: Probability = 0.5, training: bool = False) -> Arr
     """x with each element set to selu's lower limit with probability p, then scaled and moved.
 
     Mean 0 and variance 1 stay so: for networks of selu. Klambauer et al., "Self-normalizing neural networks" (2017).
-
-    Args:
-        x: of any shape.
-        p: in [0, 1].
-        training: when False, x itself is returned.
-
-    Raises:
-        ValueError: p is not in [0, 1].
+    Arguments and errors are those of `dropout`.
     """
     _check_probability("alpha_dropout", p)
     return _alpha_dropped(x, p, np.shape(x)) if training and p else x

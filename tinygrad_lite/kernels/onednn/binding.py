@@ -20,7 +20,7 @@ from numpy import ndarray
 from ...dispatch import ArrayCode
 from ...values import Array
 from .. import threads
-from .library import Library, library
+from .loading import Library, opened
 
 Shape = tuple[int, ...]
 
@@ -59,7 +59,7 @@ class Object:
 
 
 def loaded() -> Library:
-    it = library()
+    it = opened()
     if it is None:
         raise Unsupported
     return it
@@ -305,7 +305,7 @@ def version(point: ArrayCode[Any], least: int) -> Callable[[Callable[..., Any]],
 
 def ours(x: Any, least: int) -> bool:
     """Whether x is an array of float32 with at least so many elements, and oneDNN is here."""
-    return x.__class__ is ndarray and x.size >= least and x.dtype == float32 and library() is not None
+    return x.__class__ is ndarray and x.size >= least and x.dtype == float32 and opened() is not None
 
 
 def fits(*arrays: Any) -> bool:

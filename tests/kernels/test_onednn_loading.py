@@ -11,22 +11,22 @@ import pytest
 
 import tinygrad_lite as tg
 from tinygrad_lite.kernels import threads
-from tinygrad_lite.kernels.onednn import binding, elementwise, library
+from tinygrad_lite.kernels.onednn import binding, elementwise, loading
 
 from . import onednn  # noqa: F401  # skips where there is no library
 from .test_threads import printed
 
 USE = """
 import numpy as np, tinygrad_lite as tg
-from tinygrad_lite.kernels.onednn import library
+from tinygrad_lite.kernels.onednn import loading
 x, w = np.ones((8, 16, 32, 32), np.float32), np.ones((16, 16, 3, 3), np.float32)
 def once(): return float(tg.conv2d(x, w, padding=1).sum())
 """
 
 
 def test_it_is_loaded_when_the_first_large_array_comes() -> None:
-    code = USE + "small = tg.conv2d(x[:1, :, :4, :4], w); before = library._library; once()\n"
-    assert printed(code + "print(before, library._library is not None)") == "None True"
+    code = USE + "small = tg.conv2d(x[:1, :, :4, :4], w); before = loading._library; once()\n"
+    assert printed(code + "print(before, loading._library is not None)") == "None True"
 
 
 def test_left_out() -> None:
@@ -37,21 +37,21 @@ def test_left_out() -> None:
 
 def test_without_the_library_nothing_changes_and_nothing_is_said() -> None:
     """`printed` checks that there is no error; warnings would be errors here."""
-    code = USE + "import warnings; warnings.simplefilter('error'); library.found = lambda: None; print(once())\n"
+    code = USE + "import warnings; warnings.simplefilter('error'); loading.found = lambda: None; print(once())\n"
     lines = printed(code + "tg.show_config()").splitlines()
     assert float(lines[0]) == pytest.approx(8 * 16 * 16 * 94**2)
     assert "oneDNN  not used: oneDNN's library was not found" in lines
 
 
 def test_a_library_of_another_version_is_not_used() -> None:
-    code = USE + "library.CVersion.major = 2; once(); print(library.status())"
+    code = USE + "loading.CVersion.major = 2; once(); print(loading.status())"
     assert "this library speaks to version 3" in printed(code)
 
 
 def test_show_config(capsys: pytest.CaptureFixture[str]) -> None:
     tg.show_config()
     rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    it = library.library()
+    it = loading.opened()
     assert it is not None
     assert rows["NumPy"] == np.__version__ and int(rows["threads"]) == tg.get_num_threads()
     assert rows["oneDNN"].startswith(f"{it.version}, {it.instruction_set}, ")
@@ -68,7 +68,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 wanted = once()
 child = os.fork()
 if not child:
-    os._exit(7 if once() == wanted and library.library() is None else 1)
+    os._exit(7 if once() == wanted and loading.opened() is None else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), once() == wanted)
 """
     assert printed(USE + code, OMP_NUM_THREADS=number) == "7 True"
@@ -111,14 +111,14 @@ def test_several_threads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_spin_briefly_unless_the_user_says_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    with library.brief_spinning():
-        assert os.environ["GOMP_SPINCOUNT"] == library.SPINS
+    with loading.brief_spinning():
+        assert os.environ["GOMP_SPINCOUNT"] == loading.SPINS
     assert "GOMP_SPINCOUNT" not in os.environ
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    with library.brief_spinning():
+    with loading.brief_spinning():
         assert "GOMP_SPINCOUNT" not in os.environ
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
-    with library.brief_spinning():
+    with loading.brief_spinning():
         assert os.environ["GOMP_SPINCOUNT"] == "7"
     assert os.environ["GOMP_SPINCOUNT"] == "7"
 

@@ -105,7 +105,7 @@ _library: Library | None = None
 _refused: str | None = None  # why not
 
 
-def library() -> Library | None:
+def opened() -> Library | None:
     """The library, loaded at the first call; None where there is none that can be used."""
     global _library, _refused
     if _library is None and _refused is None:
@@ -124,7 +124,7 @@ def status() -> str:
     """In a few words, for show_config()."""
     if os.environ.get("TINYGRAD_LITE_FAST", "1") == "0":
         return "left out (TINYGRAD_LITE_FAST=0)"
-    it = library()
+    it = opened()
     return f"{it.version}, {it.instruction_set}, {it.runtime} ({it.path})" if it else f"not used: {_refused}"
 
 
